@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EventstoreConfig(AppConfig):
+    name = "fleet.eventstore"
+    label = "eventstore"
