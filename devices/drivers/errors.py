@@ -1,0 +1,178 @@
+"""What can go wrong with a device, typed.
+
+Every error has a stable ``code``, says in ``str(error)`` what happened and in ``sentence`` what to
+do next. None of the texts is taken from the device: a device may echo a password in its answer.
+
+DeviceError
+├── Unreachable        no connection, or no answer in time
+├── BadAnswer          an answer that cannot be read, is too large, or is not what was asked for
+├── NotAuthorised      the login was refused
+├── ClockRefused       the login was refused because of the time it was signed with
+├── LockedOut          too many wrong logins; the device refuses right ones too for a while
+├── OpensToAnything    the device asks nobody for a login, so no login can be checked
+├── NotSupported       the device does not offer what was asked for
+└── Declined           the device understood, and said no
+    ├── PasswordRefused
+    ├── UsernameRefused
+    ├── UsernameClash
+    ├── AccountLimit
+    ├── UnknownAccount
+    ├── FixedAccount
+    └── ActionFailed   it said no without saying why
+"""
+
+from typing import ClassVar, Literal
+
+PasswordReason = Literal["too_long", "too_short", "too_weak", "characters"]
+
+
+class DeviceError(Exception):
+    """A device problem. ``maybe_done``: a change that was asked for may have been carried out."""
+
+    code: ClassVar[str] = "device_error"
+    happened: ClassVar[str] = "The device could not be used."
+    sentence: str = "Try again; if it stays so, look at the device itself."
+
+    def __init__(self, happened: str = "", *, maybe_done: bool = False) -> None:
+        super().__init__(happened or self.happened)
+        self.maybe_done = maybe_done
+
+
+class Unreachable(DeviceError):
+    """No connection, a time-out, or a connection that broke before the answer."""
+
+    code = "unreachable"
+    happened = "The device does not answer."
+    sentence = (
+        "Check that the device has power and network and that its address and port are right, "
+        "then try again."
+    )
+
+
+class BadAnswer(DeviceError):
+    """Malformed, oversized or unexpected: whatever it is, it is not an answer to the question."""
+
+    code = "bad_answer"
+    happened = "The device's answer cannot be understood."
+    sentence = (
+        "Check that the address and port belong to this device's ONVIF service, "
+        "then try again; if it stays so, update the device's firmware."
+    )
+
+
+class NotAuthorised(DeviceError):
+    """The device refused the login, or the account may not do what was asked."""
+
+    code = "not_authorised"
+    happened = "The device refused the login."
+    sentence = "Give a user name and password that open the device and belong to an administrator."
+
+
+class ClockRefused(DeviceError):
+    """The login was signed with a time that the device does not accept."""
+
+    code = "clock_refused"
+    happened = "The device refused the time of the login."
+    sentence = "Set the device's clock, then try again."
+
+
+class LockedOut(DeviceError):
+    """The device refuses every login for a while. ``seconds_left`` where the device tells."""
+
+    code = "locked_out"
+    happened = "The device is locked after too many wrong logins."
+
+    def __init__(self, seconds_left: int | None = None) -> None:
+        super().__init__()
+        self.seconds_left = seconds_left
+        wait = "until it unlocks" if seconds_left is None else f"{seconds_left} seconds"
+        self.sentence = f"Wait {wait}; every try before that may lengthen the lock."
+
+
+class OpensToAnything(DeviceError):
+    """The device does what is asked without any login, so a login proves nothing."""
+
+    code = "opens_to_anything"
+    happened = "The device answers to anybody, with no login at all."
+    sentence = "Turn on authentication for ONVIF on the device, or set its first password."
+
+
+class NotSupported(DeviceError):
+    """No such service, or no such call."""
+
+    code = "not_supported"
+    happened = "The device does not offer this."
+    sentence = "Check that ONVIF is switched on and allows user management on this device."
+
+
+class Declined(DeviceError):
+    """The device understood the request and refuses it. Nothing was changed."""
+
+    code = "declined"
+    happened = "The device refused the request."
+    sentence = "Look at the device's own page for what it forbids."
+
+
+class PasswordRefused(Declined):
+    """``reason``: too_long, too_short, too_weak, or characters that cannot be sent."""
+
+    code = "password_refused"
+
+    def __init__(self, reason: PasswordReason) -> None:
+        words = {
+            "too_long": ("too long", "Choose a shorter one."),
+            "too_short": ("too short", "Choose a longer one."),
+            "too_weak": ("too weak", "Mix lower and upper case letters, digits and signs."),
+            "characters": ("not made of usable characters", "Use letters, digits and signs only."),
+        }
+        what, self.sentence = words[reason]
+        super().__init__(f"The device refused the password: it is {what}.")
+        self.reason: PasswordReason = reason
+
+
+class UsernameRefused(Declined):
+    """Too long, too short, or not allowed."""
+
+    code = "username_refused"
+    happened = "The device refused the user name."
+    sentence = "Choose another user name, within the length that the device allows."
+
+
+class UsernameClash(Declined):
+    """An account of that name is there already."""
+
+    code = "username_clash"
+    happened = "The device already has an account of that name."
+    sentence = "Choose another user name, or set the password of the existing account."
+
+
+class AccountLimit(Declined):
+    """No room for another account."""
+
+    code = "account_limit"
+    happened = "The device has no room for another account."
+    sentence = "Delete an account that nobody uses on the device, then try again."
+
+
+class UnknownAccount(Declined):
+    """There is no account of that name."""
+
+    code = "unknown_account"
+    happened = "The device has no account of that name."
+    sentence = "Check the user name against the device's list of accounts."
+
+
+class FixedAccount(Declined):
+    """The account is built in: it can be neither deleted nor changed this way."""
+
+    code = "fixed_account"
+    happened = "The device does not let this built-in account be changed this way."
+    sentence = "Change it on the device's own page, or use another recovery method."
+
+
+class ActionFailed(Declined):
+    """A bare Receiver fault or ter:ActionFailed: no reason is given."""
+
+    code = "action_failed"
+    happened = "The device says that it could not do it, and not why."
+    sentence = "Try a password of 8 to 16 letters and digits; if it stays so, restart the device."

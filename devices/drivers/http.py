@@ -1,0 +1,131 @@
+"""The one HTTP client for devices: bounded in time and size, follows nothing, keeps nothing.
+
+One session for each event loop, one TLS context for the process. Started with ``asyncio.run`` the
+session closes by itself as the loop ends.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+import aiohttp
+from yarl import URL
+
+from devices.drivers.base import Address
+from devices.drivers.errors import BadAnswer, Unreachable
+from devices.drivers.safe_xml import MAX_BYTES
+
+DEFAULT_TIMEOUT = 10.0
+"""Seconds for a whole exchange, from connecting to the last byte of the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer, whatever its status. Header names are in lower case, values in order."""
+
+    status: int
+    headers: Mapping[str, tuple[str, ...]]
+    body: bytes
+    charset: str | None = None
+
+    def header(self, name: str) -> str:
+        return self.headers.get(name, ("",))[0]
+
+
+async def post(
+    address: Address,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    changes: bool = False,
+) -> Answer:
+    """POST and read the answer, at most ``MAX_BYTES`` of it.
+
+    ``timeout`` in seconds. ``changes`` says that the request changes the device: an error after it
+    was sent then carries ``maybe_done``. Raises Unreachable, BadAnswer.
+    """
+    session = await _session()
+    try:
+        async with session.post(
+            url_of(address),
+            data=body,
+            headers=headers,
+            allow_redirects=False,  # a login must not travel to where the answer points
+            ssl=_tls(),
+            timeout=aiohttp.ClientTimeout(total=timeout),
+        ) as response:
+            return Answer(
+                status=response.status,
+                headers={
+                    name.lower(): tuple(response.headers.getall(name)) for name in response.headers
+                },
+                body=await _bounded(response),
+                charset=response.charset,
+            )
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise Unreachable("The device does not accept a connection.") from error
+    except TimeoutError as error:
+        raise Unreachable(f"No answer within {timeout:g} seconds.", maybe_done=changes) from error
+    except (aiohttp.ServerConnectionError, aiohttp.ClientOSError, OSError) as error:
+        raise Unreachable("The connection broke before the answer.", maybe_done=changes) from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise BadAnswer("The answer is not proper HTTP.", maybe_done=changes) from error
+
+
+def url_of(address: Address) -> URL:
+    return URL.build(
+        scheme="https" if address.tls else "http",
+        host=address.host,
+        port=address.port,
+        path=address.path,
+    )
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > MAX_BYTES:
+            raise BadAnswer("The device's answer is too large.")
+    return bytes(body)
+
+
+_sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, object]] = {}
+
+
+async def _session() -> aiohttp.ClientSession:
+    loop = asyncio.get_running_loop()
+    if loop not in _sessions:
+        opening = _open_session(loop)
+        _sessions[loop] = (await anext(opening), opening)
+    return _sessions[loop][0]
+
+
+async def _open_session(
+    loop: asyncio.AbstractEventLoop,
+) -> AsyncGenerator[aiohttp.ClientSession, None]:
+    # asyncio.run() finishes the generators that are left when its loop ends, and so closes this.
+    try:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=256, limit_per_host=4, keepalive_timeout=5),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "Rekey", "Accept-Encoding": "identity"},
+            auto_decompress=False,  # not asked for, and a small answer may unpack to a huge one
+        ) as session:
+            yield session
+    finally:
+        _sessions.pop(loop, None)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    # Devices come with self-signed certificates, so the channel is private but its end unproven.
+    # Some offer nothing but AES256-GCM-SHA384, which Python's default leaves out.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:AES256-GCM-SHA384")
+    return context

@@ -1,0 +1,240 @@
+"""ONVIF Device Management: identity and accounts of a camera or an NVR.
+
+A device guards its calls with HTTP digest or with a WS-UsernameToken, and which of the two it
+shows when it is asked without either. That first question also finds a call that the device does
+guard, since some give an identity or an (empty) list of accounts to anybody, and a login that is
+tried on such a call proves nothing.
+"""
+
+import time
+import unicodedata
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, NamedTuple
+from xml.etree.ElementTree import Element  # nosec B405: only the type
+
+from devices.drivers import digest, soap
+from devices.drivers import onvif_messages as messages
+from devices.drivers.base import (
+    ADMINISTRATOR,
+    Account,
+    Address,
+    Identity,
+    Login,
+    PasswordRules,
+)
+from devices.drivers.errors import (
+    BadAnswer,
+    Declined,
+    DeviceError,
+    NotAuthorised,
+    NotSupported,
+    OpensToAnything,
+    PasswordRefused,
+    UnknownAccount,
+    Unreachable,
+    UsernameRefused,
+)
+from devices.drivers.http import DEFAULT_TIMEOUT, Answer, post, url_of
+
+_ACTION = "http://www.onvif.org/ver10/device/wsdl/"
+
+
+class _Gate(NamedTuple):
+    """A call that the device guards, how, and what it answers to those whom it does not let in."""
+
+    operation: str
+    request: str
+    http_digest: bool
+    refusal: type[DeviceError]
+
+
+class Onvif:
+    """One device's ONVIF service. ``timeout`` in seconds, for each exchange."""
+
+    name: ClassVar[str] = "onvif"
+    abilities: ClassVar[frozenset[str]] = frozenset(
+        {
+            "identify",
+            "check",
+            "accounts",
+            "create_account",
+            "set_password",
+            "delete_account",
+            "rules",
+        }
+    )
+
+    def __init__(self, address: Address, timeout: float = DEFAULT_TIMEOUT) -> None:
+        self._address = address
+        self._timeout = timeout
+        self._gate: _Gate | None = None
+        self._clock: timedelta | None = None
+        self._challenge: digest.Challenge | None = None
+        self._answered = 0
+        self._accepted: Login | None = None
+
+    async def identify(self, login: Login | None = None) -> Identity:
+        return messages.identity_of(
+            await self._call("GetDeviceInformation", messages.GET_DEVICE_INFORMATION, login)
+        )
+
+    async def check(self, login: Login) -> bool:
+        gate = await self._learn()
+        try:
+            await self._call(gate.operation, gate.request, login)
+        except (NotAuthorised, gate.refusal):
+            return False
+        return True
+
+    async def accounts(self, login: Login) -> tuple[Account, ...]:
+        return messages.accounts_of(await self._call("GetUsers", messages.GET_USERS, login))
+
+    async def create_account(self, login: Login, new: Login, level: str = ADMINISTRATOR) -> None:
+        _writable(new)
+        await self._change(login, "CreateUsers", messages.create_users(new, level))
+
+    async def set_password(self, login: Login, username: str, new_password: str) -> None:
+        changed = Login(username, new_password)
+        _writable(changed)
+        # Asked first: SetUser wants the level too, and some servers create a user that they miss.
+        levels = {account.username: account.level for account in await self.accounts(login)}
+        if username not in levels:
+            raise UnknownAccount
+        await self._change(login, "SetUser", messages.set_user(changed, levels[username]))
+
+    async def delete_account(self, login: Login, username: str) -> None:
+        _writable(Login(username, ""))
+        await self._change(login, "DeleteUsers", messages.delete_users(username))
+
+    async def rules(self) -> PasswordRules:
+        return messages.rules_of(
+            await self._call("GetServiceCapabilities", messages.GET_SERVICE_CAPABILITIES)
+        )
+
+    async def _change(self, login: Login, operation: str, request: str) -> None:
+        try:
+            await self._call(operation, request, login, changes=True)
+        except NotSupported as error:
+            raise NotSupported("The device has no user management by ONVIF.") from error
+
+    async def _call(
+        self, operation: str, request: str, login: Login | None = None, *, changes: bool = False
+    ) -> Element:
+        if login is None:
+            answer = await self._post(operation, soap.envelope(request))
+        elif (await self._learn()).http_digest:
+            answer = await self._post_with_digest(operation, request, login, changes)
+        else:
+            token = soap.username_token(login, await self._now())
+            answer = await self._post(operation, soap.envelope(request, token), changes=changes)
+        try:
+            return soap.read(answer, operation)
+        except (BadAnswer, Unreachable) as error:
+            error.maybe_done = changes
+            raise
+
+    async def _learn(self) -> _Gate:
+        """Find a call that is refused without a login, and by the refusal the authentication."""
+        if self._gate is None:
+            self._gate = await self._find_gate()
+        return self._gate
+
+    async def _find_gate(self) -> _Gate:
+        second_best = None
+        for operation, request in (
+            ("GetDeviceInformation", messages.GET_DEVICE_INFORMATION),
+            ("GetUsers", messages.GET_USERS),
+        ):
+            answer = await self._post(operation, soap.envelope(request))
+            try:
+                soap.read(answer, operation)
+            except NotAuthorised:
+                self._keep_challenge(answer)
+                return _Gate(operation, request, self._challenge is not None, NotAuthorised)
+            except Declined as refusal:  # some servers give no reason for any refusal
+                second_best = second_best or _Gate(operation, request, False, type(refusal))
+        if second_best is None:
+            raise OpensToAnything
+        return second_best
+
+    async def _post_with_digest(
+        self, operation: str, request: str, login: Login, changes: bool
+    ) -> Answer:
+        # A challenge is used again only for the login that it has accepted. Otherwise a refusal
+        # could mean an old challenge as well as a wrong password, and finding out costs a try.
+        if self._answered and login != self._accepted:
+            gate = await self._learn()
+            self._keep_challenge(await self._post(gate.operation, soap.envelope(gate.request)))
+        trusted = login == self._accepted
+        answer = await self._answer_challenge(operation, request, login, changes)
+        if answer.status == 401:
+            self._accepted = None
+            self._keep_challenge(answer)
+            if (trusted or (self._challenge and self._challenge.stale)) and not self._answered:
+                answer = await self._answer_challenge(operation, request, login, changes)
+        if answer.status != 401:
+            self._accepted = login
+        return answer
+
+    async def _answer_challenge(
+        self, operation: str, request: str, login: Login, changes: bool
+    ) -> Answer:
+        if self._challenge is None:
+            raise BadAnswer("The device asks for a login in a way that is not supported.")
+        self._answered += 1
+        authorization = self._challenge.answer(
+            login, "POST", url_of(self._address).raw_path_qs, self._answered
+        )
+        return await self._post(
+            operation, soap.envelope(request), {"Authorization": authorization}, changes=changes
+        )
+
+    def _keep_challenge(self, answer: Answer) -> None:
+        found = digest.challenge(answer.headers.get("www-authenticate", ()))
+        if found is not None:
+            self._challenge, self._answered = found, 0
+
+    async def _now(self) -> datetime:
+        """The time by the device's clock, asked once; ours where it does not tell."""
+        if self._clock is None:
+            theirs = None
+            try:
+                theirs = messages.utc_of(
+                    await self._call("GetSystemDateAndTime", messages.GET_SYSTEM_DATE_AND_TIME)
+                )
+            except Unreachable:
+                raise
+            except DeviceError:
+                pass
+            ours = datetime.fromtimestamp(time.time(), UTC)
+            self._clock = theirs - ours if theirs else timedelta(0)
+        return datetime.fromtimestamp(time.time(), UTC) + self._clock
+
+    async def _post(
+        self,
+        operation: str,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        changes: bool = False,
+    ) -> Answer:
+        content = f'application/soap+xml; charset=utf-8; action="{_ACTION}{operation}"'
+        return await post(
+            self._address,
+            body,
+            {"Content-Type": content, **(headers or {})},
+            timeout=self._timeout,
+            changes=changes,
+        )
+
+
+def _writable(login: Login) -> None:
+    """Refuse what XML or an HTTP header cannot carry unchanged: control characters and the like."""
+    if not login.username or _has_control(login.username):
+        raise UsernameRefused
+    if _has_control(login.password):
+        raise PasswordRefused("characters")
+
+
+def _has_control(value: str) -> bool:
+    return any(unicodedata.category(character)[0] == "C" for character in value)

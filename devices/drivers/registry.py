@@ -1,0 +1,14 @@
+"""The drivers by name. A new one is its file and a line here."""
+
+from collections.abc import Callable
+
+from devices.drivers.base import Address, Driver
+from devices.drivers.http import DEFAULT_TIMEOUT
+from devices.drivers.onvif import Onvif
+
+_DRIVERS: dict[str, Callable[[Address, float], Driver]] = {Onvif.name: Onvif}
+
+
+def driver(name: str, address: Address, timeout: float = DEFAULT_TIMEOUT) -> Driver:
+    """A driver for one device. ``timeout`` in seconds for each exchange. Raises KeyError."""
+    return _DRIVERS[name](address, timeout)
