@@ -1,0 +1,26 @@
+"""The ground that every test stands on. `pytest` alone runs all of it on both databases.
+
+    pytest                          SQLite and files, then PostgreSQL 18 and Valkey 9
+    pytest --database sqlite -n 2   one of them, two processes
+    pytest -m "not browser"         without the stories in Chromium
+    pytest -p no:django tests/...   what needs no Django, even while an app is half written
+
+What is here for tests, by plugin:
+
+both_databases  runs the suite, each time in a fresh process with an environment of its own
+database        `db` and `transactional_db` on real files or a real server; `environment` to start
+                real Rekey processes (`manage.py ...`, workers) beside the test
+mail            `mail_sink`, a real SMTP server that can be told to misbehave
+browser         `chromium`
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # plain `pytest` does not look there
+
+pytest_plugins = [
+    "tests.plugins.both_databases",
+    "tests.plugins.database",
+    "tests.plugins.browser",
+]

@@ -1,0 +1,131 @@
+"""Runs the suite on SQLite and again on PostgreSQL and Valkey, with nothing installed.
+
+Settings are read once per process, from the environment. So the process that was started only
+prepares an environment, runs the suite in a child of its own for each database, and adds up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from fleet.local.family import die_with_parent
+from tests.services import postgres, valkey
+
+RUNS_ON = "REKEY_TESTS_RUN_ON"  # set in the child: which database, and that it is the child
+RESULT_FILE = "REKEY_TESTS_RESULT"
+KEPT = {"REKEY_REQUIRE_BROWSER"}
+TITLES = {"sqlite": "SQLite and files", "postgres": "PostgreSQL 18 and Valkey 9"}
+SHOWN = ["failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "error", "rerun"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.getgroup("rekey").addoption(
+        "--database",
+        choices=["sqlite", "postgres", "both"],
+        default="both",
+        help="what the tests run on; default: both, one after the other",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    asks_only = any(
+        config.getoption(name, False)
+        for name in ("help", "version", "collectonly", "markers", "showfixtures", "cacheshow")
+    )
+    if RUNS_ON in os.environ or asks_only:
+        return None
+    chosen = config.getoption("database")
+    results: dict[str, dict] = {}
+    code = 0
+    for database in ["sqlite", "postgres"] if chosen == "both" else [chosen]:
+        print(f"\n{' ' + TITLES[database] + ' ':═^80}", flush=True)
+        ended, results[database] = _run(database, config)
+        code = code or ended
+        if ended == pytest.ExitCode.INTERRUPTED:
+            break
+    if len(results) > 1:
+        print(_sum_line(results), flush=True)
+    return code
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if path := os.environ.get(RESULT_FILE):
+        counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in SHOWN}
+        Path(path).write_text(json.dumps({kind: n for kind, n in counts.items() if n}))
+
+
+def _run(database: str, config: pytest.Config) -> tuple[int, dict[str, int]]:
+    """One run in a child process: its exit code and how many tests ended how."""
+    with tempfile.TemporaryDirectory(prefix="rekey-tests-") as folder:
+        result = Path(folder, "result.json")
+        with _servers(database) as addresses:
+            environment = clean_environment() | addresses | {
+                RUNS_ON: database,
+                RESULT_FILE: str(result),
+                "REKEY_VAR": str(Path(folder, "var")),
+                "DJANGO_SETTINGS_MODULE": "fleet.settings",
+            }
+            ours = ["--import-mode=importlib"]  # two apps may have a test file of the same name
+            with _ctrl_c_is_for_the_child():
+                ended = subprocess.Popen(
+                    [sys.executable, "-m", "pytest", *ours, *config.invocation_params.args],
+                    cwd=config.invocation_params.dir,
+                    env=environment,
+                    preexec_fn=partial(_in_the_child, os.getpid()),
+                ).wait()
+        counts = json.loads(result.read_text()) if result.exists() else {}
+    return ended, counts
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without a word about anybody's own Rekey."""
+    ours = ("REKEY_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "EMAIL_", "DJANGO_")
+    return {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(ours)}
+
+
+@contextlib.contextmanager
+def _servers(database: str) -> Iterator[dict[str, str]]:
+    if database == "sqlite":
+        yield {}
+        return
+    with postgres() as server, valkey() as broker:
+        yield {"DATABASE_URL": server.url, "REDIS_URL": broker.url}
+
+
+@contextlib.contextmanager
+def _ctrl_c_is_for_the_child() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _in_the_child(parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    die_with_parent(parent)
+
+
+def _sum_line(results: dict[str, dict[str, int]]) -> str:
+    total: Counter[str] = Counter()
+    for counts in results.values():
+        total.update(counts)
+    each = "; ".join(f"{TITLES[name]}: {_words(counts)}" for name, counts in results.items())
+    return f"\n{' ' + _words(total) + ' ':═^80}\n{each}"
+
+
+def _words(counts: dict[str, int]) -> str:
+    return ", ".join(f"{counts[kind]} {kind}" for kind in SHOWN if counts.get(kind)) or "no tests"
