@@ -10,7 +10,7 @@ import time
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
-from xml.etree.ElementTree import Element  # nosec B405: only the type
+from xml.etree.ElementTree import Element  # nosec B405
 
 from devices.drivers import digest, soap
 from devices.drivers import onvif_messages as messages
@@ -172,7 +172,7 @@ class Onvif:
             self._keep_challenge(answer)
             if (trusted or (self._challenge and self._challenge.stale)) and not self._answered:
                 answer = await self._answer_challenge(operation, request, login, changes)
-        if answer.status != 401:
+        if answer.status == 200:
             self._accepted = login
         return answer
 

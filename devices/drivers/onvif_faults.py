@@ -1,7 +1,7 @@
 """SOAP faults as typed errors. Only the codes are read: the reason's words are the device's own."""
 
 from collections.abc import Callable
-from xml.etree.ElementTree import Element  # nosec B405: only the type
+from xml.etree.ElementTree import Element  # nosec B405
 
 from devices.drivers import errors
 from devices.drivers.errors import DeviceError

@@ -5,7 +5,7 @@ Requests are XML texts in the schema's element order (the tests check each again
 
 import re
 from datetime import UTC, datetime
-from xml.etree.ElementTree import Element  # nosec B405: only the type
+from xml.etree.ElementTree import Element  # nosec B405
 
 from devices.drivers.base import Account, Identity, Login, PasswordRules
 from devices.drivers.errors import BadAnswer

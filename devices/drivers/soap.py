@@ -5,7 +5,7 @@ import hashlib
 import html
 import secrets
 from datetime import datetime
-from xml.etree.ElementTree import Element  # nosec B405: only the type
+from xml.etree.ElementTree import Element  # nosec B405
 
 from devices.drivers import onvif_faults
 from devices.drivers.base import Login
