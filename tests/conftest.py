@@ -22,5 +22,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # plain `pytest` does not
 pytest_plugins = [
     "tests.plugins.both_databases",
     "tests.plugins.database",
+    "tests.plugins.mail",
     "tests.plugins.browser",
 ]

@@ -128,7 +128,11 @@ class Service:
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False,
+            command,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
             **self._identity(),
         )
         if done.returncode:
@@ -252,5 +256,5 @@ def _package_folder(package: str) -> Path:
     # Found, not imported: importing starts the packages' own launchers' preparations.
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise ServiceFailed(f"{package} is not installed: pip install -c constraints.txt -e '.[test]'")
+        raise ServiceFailed(f"{package} is missing: pip install -c constraints.txt -e '.[test]'")
     return Path(spec.origin).parent

@@ -72,12 +72,16 @@ def _run(database: str, config: pytest.Config) -> tuple[int, dict[str, int]]:
     with tempfile.TemporaryDirectory(prefix="rekey-tests-") as folder:
         result = Path(folder, "result.json")
         with _servers(database) as addresses:
-            environment = clean_environment() | addresses | {
-                RUNS_ON: database,
-                RESULT_FILE: str(result),
-                "REKEY_VAR": str(Path(folder, "var")),
-                "DJANGO_SETTINGS_MODULE": "fleet.settings",
-            }
+            environment = (
+                clean_environment()
+                | addresses
+                | {
+                    RUNS_ON: database,
+                    RESULT_FILE: str(result),
+                    "REKEY_VAR": str(Path(folder, "var")),
+                    "DJANGO_SETTINGS_MODULE": "fleet.settings",
+                }
+            )
             ours = ["--import-mode=importlib"]  # two apps may have a test file of the same name
             with _ctrl_c_is_for_the_child():
                 ended = subprocess.Popen(
