@@ -1,0 +1,159 @@
+"""`handle`: the only way in which anything changes.
+
+Load, decide, evolve, project, append, in one transaction. Two who meet on one stream: the second
+one's append is refused by the log, and its command is decided again on what is true by then.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from fleet.errors import Conflict, NotFound, RekeyError
+from fleet.eventstore import gate, projections, store, subscriptions
+from fleet.eventstore.messages import By, Command, Event, State
+
+TRIES = 20  # of one command against others on the same stream
+
+Supplier = Callable[[Any, Any, By], Any]
+_suppliers: dict[type, Supplier] = {}
+_conflicts: dict[str, Callable[[], Conflict]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command and the stream it is for."""
+
+    command: Command[Any]
+    stream: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a command has come to."""
+
+    state: Any
+    version: int
+    events: tuple[Event[Any], ...]
+
+    @property
+    def refusal(self) -> RekeyError | None:
+        return next((no for e in self.events if (no := e.refusal()) is not None), None)
+
+
+def supplies(kind: type) -> Callable[[Supplier], Supplier]:
+    """Register who looks up the facts of a type that commands have as `supplied()`.
+
+    Called inside the transaction with the command, the state and who asks.
+    """
+
+    def register(supplier: Supplier) -> Supplier:
+        _suppliers[kind] = supplier
+        return supplier
+
+    return register
+
+
+def conflict_of(constraint: str, columns: str, answer: Callable[[], Conflict]) -> None:
+    """Say what the breach of a read model's unique constraint means to people.
+
+    PostgreSQL names the constraint, SQLite its columns, as in `reset.device_id`.
+    """
+    _conflicts[constraint] = _conflicts[columns] = answer
+
+
+def handle(command: Command[Any], stream: UUID, by: By) -> Outcome:
+    """Carry out a command.
+
+    Raises a RekeyError: when it is refused (also when the refusal is itself a recorded fact, such
+    as a wrong code), when there is no such stream or not for this actor, or when others kept
+    changing the stream meanwhile.
+    """
+    [outcome] = handle_all([Order(command, stream)], by)
+    if no := outcome.refusal:
+        raise no
+    return outcome
+
+
+def handle_all(orders: Sequence[Order], by: By) -> list[Outcome]:
+    """Carry out many commands in one transaction: all of them, or none.
+
+    Several for one stream see each other's events. Recorded refusals stand in the outcomes.
+    """
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic(durable=True):
+                return _attempt(orders, by)
+        except store.VersionTaken:
+            time.sleep(random.uniform(0, 0.01) * attempt)  # noqa: S311 - only spreads the tries
+        except IntegrityError as error:
+            raise _conflict(error) from error
+    raise Conflict("busy", "Others keep changing this. Wait a moment and try again.")
+
+
+def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
+    now = timezone.now()
+    loaded = store.load({order.stream: order.command.of for order in orders})
+    outcomes, rows = [], []
+    for order in orders:
+        stream = loaded[order.stream]
+        before = stream.state
+        events = _decide(order.command, stream, by, now)
+        reason = getattr(order.command, "reason", "") or by.reason or getattr(before, "reason", "")
+        rows += store.append(stream, events, by, reason, now)
+        if order.command.creates or _scope(stream.state) != _scope(before):
+            gate.check(by.actor, order.command.by, stream.state)
+        outcomes.append(Outcome(stream.state, stream.version, events))
+    if rows:
+        changed = {row["stream"] for row in rows}
+        projections.project([(loaded[s].state, loaded[s].version, now) for s in changed])
+        store.write(rows)
+        subscriptions.nudge_on_commit({row["type"] for row in rows})
+    return outcomes
+
+
+def _decide(
+    command: Command[Any], stream: store.Loaded, by: By, now: datetime
+) -> tuple[Event[Any], ...]:
+    before = stream.state
+    if command.creates:
+        if stream.version:
+            raise Conflict("exists_already", "This was done already. Look at the list.")
+    else:
+        if not stream.version:
+            raise NotFound(before.category)
+        gate.check(by.actor, command.by, before)
+    for name, kind in _supplied_fields(type(command)):
+        command = dataclasses.replace(command, **{name: _suppliers[kind](command, before, by)})  # type: ignore[type-var]
+    return tuple(command.decide(before, now))
+
+
+def _scope(state: State) -> tuple[UUID | None, UUID | None]:
+    return state.organisation, state.site
+
+
+@cache
+def _supplied_fields(command: type[Command[Any]]) -> list[tuple[str, type]]:
+    names = [f.name for f in dataclasses.fields(command) if "supplied" in f.metadata]  # type: ignore[arg-type]
+    if not names:
+        return []
+    hints = typing.get_type_hints(command)
+    return [(name, hints[name]) for name in names]
+
+
+def _conflict(error: IntegrityError) -> Exception:
+    for constraint, answer in _conflicts.items():
+        if constraint in str(error):
+            return answer()
+    return error

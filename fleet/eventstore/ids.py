@@ -1,0 +1,12 @@
+"""Ids that sort by time (UUID version 7, RFC 9562 §5.7), so that indexes grow at one end."""
+
+import secrets
+import time
+from uuid import UUID
+
+
+def new_id() -> UUID:
+    """A fresh UUIDv7: 48 bits of Unix milliseconds, 74 random bits."""
+    value = (time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)

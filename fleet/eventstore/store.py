@@ -1,0 +1,212 @@
+"""The log: load a stream, append to it, read it in its one order.
+
+On PostgreSQL a statement trigger takes an advisory transaction lock before the first row of an
+append is given its position (see migration 0002), so positions become visible in order and no
+reader that keeps a checkpoint can pass a gap. SQLite has one writer anyway.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import IntegrityError, connection
+from django.utils.dateparse import parse_datetime
+
+from fleet.eventstore.chain import GENESIS, link
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import Actor, By, Event, Recorded, S, State, decode, encode
+from fleet.eventstore.models import EventRow
+from fleet.eventstore.tables import Table, batches
+
+UUID = uuid.UUID
+
+_table = Table(EventRow, without=["position"])
+
+
+class VersionTaken(Exception):
+    """Somebody else appended this version of the stream first."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A stream as far as it has come: the folded state, its version, its last hash."""
+
+    state: State
+    version: int = 0
+    hash: bytes = GENESIS
+
+
+def load(streams: dict[UUID, type[State]]) -> dict[UUID, Loaded]:
+    """Fold the streams, all of them with one query. One that is not there is at version 0."""
+    loaded = {stream: Loaded(kind(stream)) for stream, kind in streams.items()}
+    for some in batches(list(streams), 10_000):
+        which = _one_of(some)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT stream, version, type, schema, data, hash FROM event"
+                f" WHERE stream {which.sql} ORDER BY stream, version",
+                which.parameters,
+            )
+            for stream, version, name, schema, data, digest in cursor:
+                at = loaded[stream if isinstance(stream, UUID) else UUID(stream)]
+                at.state = decode(name, schema, data).evolve(at.state)
+                at.version, at.hash = version, digest
+    return loaded
+
+
+def state_of(kind: type[S], stream: UUID) -> S:
+    """A stream's state as it is now; blank when there is no such stream."""
+    state = load({stream: kind})[stream].state
+    assert isinstance(state, kind)
+    return state
+
+
+def append(
+    stream: Loaded, happened: Sequence[Event[Any]], by: By, reason: str, now: datetime
+) -> list[dict[str, Any]]:
+    """The rows for events that have just been decided. They are written by `write`."""
+    rows = []
+    for event in happened:
+        state = stream.state = event.evolve(stream.state)
+        stream.version += 1
+        row = {
+            "id": new_id(),
+            "stream": state.id,
+            "version": stream.version,
+            "category": state.category,
+            "type": event.tag,
+            "schema": event.schema,
+            "at": now,
+            "actor_kind": by.actor.kind,
+            "actor_id": by.actor.id,
+            "actor_name": by.actor.name,
+            "source": by.source,
+            "reason": reason,
+            "correlation": by.correlation or state.id,
+            "causation": by.causation,
+            "organisation": state.organisation,
+            "site": state.site,
+            "subject": state.subject,
+            "data": encode(event).decode(),
+            "previous": bytes(stream.hash),
+        }
+        row["hash"] = stream.hash = link(row["previous"], row)
+        rows.append(row)
+    return rows
+
+
+def write(rows: Sequence[dict[str, Any]]) -> None:
+    """Append, in one statement. Last in the transaction: from here the order's lock is held.
+
+    Raises VersionTaken when a stream has moved on since it was loaded.
+    """
+    try:
+        _table.insert([_table.row(row) for row in rows])
+    except IntegrityError as error:
+        if "event_stream_version" in str(error) or "event.stream" in str(error):
+            raise VersionTaken from error
+        raise
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+_COLUMNS = (
+    "position, id, stream, version, category, type, schema, at, actor_kind, actor_id, actor_name,"
+    " source, reason, correlation, causation, organisation, site, subject, data, previous, hash"
+)
+
+
+def read_between(after: int, upto: int, types: Sequence[str], limit: int) -> list[Recorded]:
+    """Events of these types behind one position and up to another, in order."""
+    marks = ", ".join(["%s"] * len(types))
+    return _recorded(
+        f"WHERE position > %s AND position <= %s AND type IN ({marks}) ORDER BY position LIMIT %s",
+        [after, upto, *types, limit],
+    )
+
+
+def read_one(position: int) -> Recorded:
+    return _recorded("WHERE position = %s", [position])[0]
+
+
+def read_stream(stream: UUID) -> list[Recorded]:
+    """A whole stream, from its first event."""
+    which = _one_of([stream])
+    return _recorded(f"WHERE stream {which.sql} ORDER BY version", which.parameters)
+
+
+def last_position() -> int:
+    """The end of the log."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(max(position), 0) FROM event")
+        return int(cursor.fetchone()[0])
+
+
+def folded(category: str, kind: type[State]) -> Iterator[tuple[State, int, datetime]]:
+    """Every stream of a category, folded: its state, version and last change, one at a time."""
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(
+            "SELECT stream, version, type, schema, data, at FROM event"
+            " WHERE category = %s ORDER BY stream, version",
+            [category],
+        )
+        state: State | None = None
+        version, at = 0, None
+        while rows := cursor.fetchmany(2000):
+            for stream, number, name, schema, data, when in rows:
+                if number == 1:
+                    if state is not None:
+                        yield state, version, _time(at)
+                    state = kind(_uuid(stream))
+                assert state is not None
+                state = decode(name, schema, data).evolve(state)
+                version, at = number, when
+        if state is not None:
+            yield state, version, _time(at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Which:
+    sql: str
+    parameters: list[Any]
+
+
+def _one_of(streams: Sequence[UUID]) -> _Which:
+    if connection.vendor == "postgresql":
+        if len(streams) == 1:
+            return _Which("= %s", list(streams))
+        return _Which("= ANY(%s)", [list(streams)])
+    return _Which(f"IN ({', '.join(['%s'] * len(streams))})", [s.hex for s in streams])
+
+
+def _recorded(where: str, parameters: Sequence[Any]) -> list[Recorded]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM event {where}", parameters)
+        return [
+            Recorded(
+                r[0], _uuid(r[1]), _uuid(r[2]), r[3], r[4], r[5], r[6], _time(r[7]),
+                Actor(r[8], r[9], r[10]), r[11], r[12], _uuid(r[13]),
+                *(None if value is None else _uuid(value) for value in r[14:18]),
+                r[18], bytes(r[19]), bytes(r[20]),
+            )
+            for r in cursor
+        ]  # fmt: skip
+
+
+def _uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _time(value: Any) -> datetime:
+    """SQLite gives back text, in UTC."""
+    if isinstance(value, str):
+        parsed = parse_datetime(value)
+        assert parsed is not None
+        value = parsed
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    return value  # type: ignore[no-any-return]

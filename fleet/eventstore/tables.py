@@ -1,0 +1,90 @@
+"""Rows in and out of a table without model instances: the path of a step is bound by them.
+
+The fields' own converters are used, so that a UUID, a time or a JSON value reaches each database
+as Django itself would write it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from django.db import connection, models
+
+# SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
+MOST_PARAMETERS = 30_000
+COPY_FROM = 32  # rows; below it one INSERT is quicker
+
+
+class Table:
+    """Insert and upsert for one model, on whichever database is connected."""
+
+    def __init__(self, model: type[models.Model], *, without: Sequence[str] = ()) -> None:
+        self.model = model
+        self.fields = [f for f in model._meta.concrete_fields if f.attname not in without]
+        self.names = [f.attname for f in self.fields]
+
+    @cached_property
+    def _converters(self) -> list[Callable[[Any], Any] | None]:
+        """One converter a column. None where the driver takes the Python value as it is."""
+        plain: tuple[type[models.Field[Any, Any]], ...] = (models.TextField, models.CharField)
+        plain += (models.IntegerField, models.BinaryField, models.BooleanField)
+        if connection.vendor == "postgresql":
+            plain += (models.UUIDField, models.DateTimeField)
+        return [
+            None
+            if isinstance(f, plain)
+            else lambda value, f=f: f.get_db_prep_save(value, connection)  # type: ignore[misc]
+            for f in self.fields
+        ]
+
+    @cached_property
+    def _into(self) -> str:
+        quote = connection.ops.quote_name
+        columns = ", ".join(quote(f.column) for f in self.fields)
+        return f"{quote(self.model._meta.db_table)} ({columns})"
+
+    @cached_property
+    def _on_conflict(self) -> str:
+        quote = connection.ops.quote_name
+        key = self.model._meta.pk
+        assert key is not None
+        changes = ", ".join(
+            f"{quote(f.column)} = excluded.{quote(f.column)}" for f in self.fields if f is not key
+        )
+        return f" ON CONFLICT ({quote(key.column)}) DO UPDATE SET {changes}"
+
+    def row(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of the columns, converted for this database."""
+        return [
+            value if convert is None or value is None else convert(value)
+            for convert, value in zip(
+                self._converters, map(values.__getitem__, self.names), strict=True
+            )
+        ]
+
+    def insert(self, rows: Sequence[list[Any]]) -> None:
+        if connection.vendor == "postgresql" and len(rows) >= COPY_FROM:
+            with connection.cursor() as cursor, cursor.copy(f"COPY {self._into} FROM STDIN") as out:
+                for row in rows:
+                    out.write_row(row)
+        else:
+            self._insert(rows, "")
+
+    def upsert(self, rows: Sequence[list[Any]]) -> None:
+        self._insert(rows, self._on_conflict)
+
+    def _insert(self, rows: Sequence[list[Any]], ending: str) -> None:
+        one = f"({', '.join(['%s'] * len(self.fields))})"
+        with connection.cursor() as cursor:
+            for batch in batches(rows, MOST_PARAMETERS // len(self.fields)):
+                sql = f"INSERT INTO {self._into} VALUES {', '.join([one] * len(batch))}{ending}"
+                cursor.execute(sql, [value for row in batch for value in row])
+
+
+def batches(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch

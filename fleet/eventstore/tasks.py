@@ -1,0 +1,34 @@
+"""Celery's side: messages that say "look". Losing one costs a moment, never a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from celery import Task, shared_task
+
+from fleet.eventstore import subscriptions
+
+log = structlog.get_logger(__name__)
+
+
+def wake(task: Task[Any, Any], *arguments: Any) -> None:
+    """Send a wake-up; a broker that is away is noted and made good by the next sweep."""
+    try:
+        task.apply_async(arguments)
+    except Exception as error:
+        log.warning("broker_away", task=task.name, error=type(error).__name__)
+
+
+@shared_task(name="fleet.eventstore.tasks.sweep")
+def sweep() -> None:
+    """Turn new events into jobs and wake somebody for every job that is due."""
+    subscriptions.pump()
+    for job_id in subscriptions.due_jobs():
+        wake(run, job_id)
+
+
+@shared_task(name="fleet.eventstore.tasks.run")
+def run(job_id: int) -> None:
+    """Run one job."""
+    subscriptions.run(job_id)
