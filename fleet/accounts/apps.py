@@ -4,3 +4,12 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "fleet.accounts"
     label = "accounts"
+
+    def ready(self) -> None:
+        from fleet.accounts import access, projections, steps  # noqa: F401 - they register
+        from fleet.eventstore.gate import set_guard
+        from fleet.eventstore.handling import supplies
+        from fleet.eventstore.messages import Actor
+
+        set_guard(access.RolesGuard())
+        supplies(Actor)(lambda command, state, by: by.actor)

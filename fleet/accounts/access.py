@@ -1,0 +1,124 @@
+"""Who may see and do what: decided here and nowhere else.
+
+Every command passes `check` inside `handle`, every look passes `visible` inside the read models'
+manager (see `fleet.eventstore.gate`), so no page and no call can forget it. Who may not see a site
+is told NotFound, in the same words as for a thing that does not exist.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from uuid import UUID
+
+from django.db.models import Q
+from django.utils import timezone
+
+from fleet.accounts.models import Person, RoleRow, Token
+from fleet.accounts.state import Role
+from fleet.errors import Forbidden, NotFound
+from fleet.eventstore.messages import Actor, State
+
+NOBODY = Q(pk__in=[])
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role at an organisation (`site` None: all its sites) or at one site."""
+
+    organisation: UUID
+    site: UUID | None
+    role: Role
+
+    def covers(self, organisation: UUID | None, site: UUID | None) -> bool:
+        if self.site is None:
+            return organisation == self.organisation
+        return site == self.site
+
+
+class RolesGuard:
+    """The guard of the event store."""
+
+    def visible(self, actor: Actor) -> Q:
+        if actor.kind == "job":
+            return Q()
+        organisations = {g.organisation for g in actor.grants if g.site is None}
+        sites = {g.site for g in actor.grants if g.site is not None}
+        seen = NOBODY
+        if organisations:
+            seen = seen | Q(organisation__in=organisations)
+        if sites:
+            seen = seen | Q(site__in=sites)
+        return seen
+
+    def check(self, actor: Actor, role: str, state: State) -> None:
+        if actor.kind == "job":
+            return
+        held = role_at(actor, state.organisation, state.site)
+        if held is None:
+            raise NotFound(state.category)
+        if held.rank < Role(role).rank:
+            raise Forbidden(
+                "role_too_low",
+                f"Your role here is {held}; this needs {role}. Ask an administrator of the site.",
+                needed=role,
+            )
+
+
+def role_at(actor: Actor, organisation: UUID | None, site: UUID | None) -> Role | None:
+    """The highest role an actor has there; None when it may not even be seen."""
+    held: Iterable[Role] = (g.role for g in actor.grants if g.covers(organisation, site))
+    return max(held, key=lambda role: role.rank, default=None)
+
+
+def may(actor: Actor, role: Role, organisation: UUID | None, site: UUID | None) -> bool:
+    """Whether a button is worth showing; `check` decides all the same when it is pressed."""
+    held = role_at(actor, organisation, site)
+    return actor.kind == "job" or (held is not None and held.rank >= role.rank)
+
+
+def actor_of(person: Person) -> Actor:
+    return Actor("person", str(person.id), person.name, _grants(person.id))
+
+
+def actor_of_token(text: str) -> tuple[Actor, Person] | None:
+    """The actor behind an API token, or None: unknown, expired, revoked or of a closed account.
+
+    A token is `rk_`, its id, `_` and its secret: one row is looked up, and compared in constant
+    time. It may do what its person may, within its organisation and no more than its own role.
+    """
+    try:
+        prefix, identity, secret = text.split("_", 2)
+        token_id = UUID(hex=identity)
+    except ValueError:
+        return None
+    token = Token.objects.for_jobs().filter(pk=token_id).first()
+    digest = digest_of(secret)
+    if prefix != "rk" or token is None or not hmac.compare_digest(digest, token.digest):
+        return None
+    if token.revoked or token.expires_at <= timezone.now():
+        return None
+    person = Person.objects.filter(pk=token.person, is_active=True).first()
+    if person is None:
+        return None
+    most = Role(token.role)
+    grants = tuple(
+        Grant(g.organisation, g.site, min(g.role, most, key=lambda role: role.rank))
+        for g in _grants(person.id)
+        if g.organisation == token.organisation
+    )
+    return Actor("token", str(token.id), f"{person.name} ({token.name})", grants), person
+
+
+def digest_of(secret: str) -> str:
+    return sha256(secret.encode()).hexdigest()
+
+
+def _grants(person: UUID) -> tuple[Grant, ...]:
+    rows = RoleRow.objects.for_jobs().filter(person=person, active=True)
+    return tuple(
+        Grant(organisation, site, Role(role))
+        for organisation, site, role in rows.values_list("organisation", "site", "role")
+    )

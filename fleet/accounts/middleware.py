@@ -1,0 +1,31 @@
+"""Who asks, and from where: known once for each request, before any view runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from fleet.accounts.access import actor_of
+from fleet.accounts.models import Person
+from fleet.eventstore.messages import By
+
+
+class WhoAsks:
+    """Sets `request.by` for signed-in people; calls with a token get theirs from the API's
+    authentication. The address is the peer's: a header of the client's is not believed.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if isinstance(request.user, Person):
+            by = By(actor_of(request.user), source=source_of(request))
+            request.by = by  # type: ignore[attr-defined]
+            request.actor = by.actor  # type: ignore[attr-defined]
+        return self.get_response(request)
+
+
+def source_of(request: HttpRequest) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
