@@ -1,0 +1,116 @@
+"""A password's way through the vault: candidate, current, superseded.
+
+The candidate is stored before the device hears of it. So whatever moment a job dies at, the
+password that the device has is one that the vault knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from devices.state import CredentialState, Purpose
+from fleet.accounts.state import Role
+from fleet.eventstore.messages import Command, Event, command, event
+
+
+@event("devices.credential_begun")
+class CredentialBegun(Event[CredentialState]):
+    """Rekey keeps the password of the account {username}."""
+
+    organisation: UUID
+    site: UUID
+    device: UUID
+    username: str
+    purpose: Purpose
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state.but(
+            organisation=self.organisation,
+            site=self.site,
+            subject=self.device,
+            username=self.username,
+            purpose=self.purpose,
+        )
+
+
+@event("devices.candidate_stored")
+class CandidateStored(Event[CredentialState]):
+    """A new password is in the vault, before the device hears of it."""
+
+    secret: UUID
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        # A candidate that was never settled may be what the device has: it is not forgotten.
+        superseded = state.remembering(state.candidate)
+        return state.but(candidate=self.secret, superseded=superseded)
+
+
+@event("devices.candidate_promoted")
+class CandidatePromoted(Event[CredentialState]):
+    """The new password is proven, and current from now on."""
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state.but(
+            current=state.candidate, candidate=None, superseded=state.remembering(state.current)
+        )
+
+
+@event("devices.candidate_withdrawn")
+class CandidateWithdrawn(Event[CredentialState]):
+    """The new password did not get onto the device; the vault remembers it all the same."""
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state.but(candidate=None, superseded=state.remembering(state.candidate))
+
+
+@command(by=Role.JOB, creates=True)
+class BeginCredential(Command[CredentialState]):
+    """Begin to keep an account's password, with a first candidate."""
+
+    organisation: UUID
+    site: UUID
+    device: UUID
+    username: str
+    purpose: Purpose
+    secret: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        yield CredentialBegun(
+            self.organisation, self.site, self.device, self.username, self.purpose
+        )
+        yield CandidateStored(self.secret)
+
+
+@command(by=Role.JOB)
+class StoreCandidate(Command[CredentialState]):
+    """Name the password that is about to be put on the device. Repeating it changes nothing."""
+
+    secret: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        if self.secret not in (state.candidate, state.current):
+            yield CandidateStored(self.secret)
+
+
+@command(by=Role.JOB)
+class PromoteCandidate(Command[CredentialState]):
+    """Make the proven candidate current. Repeating it changes nothing."""
+
+    secret: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        if state.candidate == self.secret:
+            yield CandidatePromoted()
+
+
+@command(by=Role.JOB)
+class WithdrawCandidate(Command[CredentialState]):
+    """Set a candidate aside that the device did not take. Repeating it changes nothing."""
+
+    secret: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        if state.candidate == self.secret:
+            yield CandidateWithdrawn()

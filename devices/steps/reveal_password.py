@@ -1,0 +1,35 @@
+"""Somebody is shown a stored password: with a reason, and it stands in the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from devices.state import CredentialState
+from fleet.accounts.state import Role
+from fleet.errors import Refused
+from fleet.eventstore.messages import Command, Event, asked, command, event
+
+
+@event("devices.password_revealed")
+class PasswordRevealed(Event[CredentialState]):
+    """{actor} was shown the password of the account {username}."""
+
+    username: str
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state
+
+
+@command(by=Role.ADMINISTRATOR)
+class RevealPassword(Command[CredentialState]):
+    """Show the password once."""
+
+    reason: str = asked("Why do you need to see it?", long=True, max_length=500)
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        if not self.reason.strip():
+            raise Refused("reason_missing", "Say why; it stands in the history.", field="reason")
+        if state.current is None:
+            raise Refused("no_password_known", "No password is known to open this account.")
+        yield PasswordRevealed(state.username)
