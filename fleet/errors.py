@@ -1,4 +1,4 @@
-"""What the domain answers when the answer is no. No HTTP in here; `fleet.api` and `fleet.web` translate.
+"""What the domain answers when the answer is no. No HTTP in here: the API and the pages translate.
 
 RekeyError
 ├── Refused      the rules say no; nothing was done (or only the refusal was recorded)
@@ -6,7 +6,8 @@ RekeyError
 ├── Forbidden    it is there and may be seen, but this may not be done with it
 └── Conflict     somebody else was quicker, or it is already so
 
-`code` is stable: integrators match on it. `message` is a sentence for people that says what to do next.
+`code` is stable: integrators match on it. `message` is a sentence for people that says what to do
+next.
 """
 
 from __future__ import annotations
@@ -21,9 +22,7 @@ class RekeyError(Exception):
     program may want (tries left, seconds to wait). Neither ever holds a password, code or token.
     """
 
-    def __init__(
-        self, code: str, message: str, *, field: str | None = None, **facts: Any
-    ) -> None:
+    def __init__(self, code: str, message: str, *, field: str | None = None, **facts: Any) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

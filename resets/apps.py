@@ -3,3 +3,6 @@ from django.apps import AppConfig
 
 class ResetsConfig(AppConfig):
     name = "resets"
+
+    def ready(self) -> None:
+        from resets import projections, queries, reactions, steps  # noqa: F401 - they register

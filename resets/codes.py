@@ -1,0 +1,48 @@
+"""Verification codes: derived, never stored.
+
+HOTP (RFC 4226) with HMAC-SHA-1; the secret is 160 bits (RFC 4226 §4 R6), one for each reset, by
+HKDF-SHA-256 from the server's key; the counter is the number of the send. So a job that runs twice
+mails the same code, a resend makes another, and neither database nor broker ever holds one.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+
+_SEPARATORS = re.compile(r"[\s\-\u2010-\u2015\u00a0]+")
+
+
+@dataclass(frozen=True)
+class CodeKey:
+    """The server's key for codes: at least 32 bytes."""
+
+    key: bytes = field(repr=False)
+
+    def code(self, reset: UUID, send: int, digits: int) -> str:
+        """The code of a reset's n-th send, with 6 to 8 digits."""
+        secret = HKDF(SHA256(), 20, None, b"rekey code 1" + reset.bytes).derive(self.key)
+        # RFC 4226 specifies SHA-1; its use in HMAC is not affected by SHA-1's collisions.
+        return HOTP(secret, digits, SHA1()).generate(send).decode()  # noqa: S303
+
+    def matches(self, typed: str, reset: UUID, send: int, digits: int) -> bool:
+        """Whether this is the code; in constant time."""
+        return hmac.compare_digest(typed.encode(), self.code(reset, send, digits).encode())
+
+
+def plain(typed: str) -> str:
+    """What was typed or pasted, without spaces and dashes, full-width digits made plain."""
+    squeezed = _SEPARATORS.sub("", typed)
+    return "".join(str(int(c)) if c.isdecimal() else c for c in squeezed)
+
+
+def grouped(code: str) -> str:
+    """As people read it: `1234 5678`."""
+    half = len(code) // 2
+    return f"{code[:half]} {code[half:]}"

@@ -1,0 +1,51 @@
+"""The mail with the code: who asked, for which device, until when, and what if it was not you.
+
+The code stands in the body alone: subjects and headers are logged by every server on the way.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from devices.models import Device
+from resets.codes import grouped
+from resets.state import ResetState
+from resets.steps.send_code import CodeIssued
+
+
+def code_letter(
+    reset: ResetState, issued: CodeIssued, code: str, device: Device
+) -> EmailMultiAlternatives:
+    """The letter for one send; the same send always makes the same letter."""
+    zone = ZoneInfo(device.place.timezone if device.place else "UTC")
+    told = {
+        "reset": reset,
+        "device": device,
+        "code": grouped(code),
+        "asked_by": issued.asked_by,
+        "asked_at": issued.at,
+        "expires_at": issued.expires_at,
+        "minutes": reset.rules.valid // 60,
+        "address": settings.REKEY_URL,
+    }
+    host = urlsplit(settings.REKEY_URL).hostname or "localhost"
+    with timezone.override(zone):
+        text = render_to_string("resets/mail/code.txt", told)
+        html = render_to_string("resets/mail/code.html", told)
+    letter = EmailMultiAlternatives(
+        subject=f"Verification code for {device.name}",
+        body=text,
+        to=[reset.reset_email],
+        headers={
+            "Message-ID": f"<reset-{reset.id}-{issued.send}@{host}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    letter.attach_alternative(html, "text/html")
+    return letter

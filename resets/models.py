@@ -1,0 +1,52 @@
+"""The picture of resets."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from devices.models import Device
+from fleet.eventstore.models import ReadModel
+from resets.state import Delivery, Phase
+
+
+class Reset(ReadModel):
+    device = models.ForeignKey(
+        Device, related_name="resets", db_constraint=False, on_delete=models.DO_NOTHING
+    )
+    device_name = models.CharField(max_length=200)
+    username = models.CharField(max_length=64)
+    method = models.CharField(max_length=20)
+    reason = models.TextField()
+    mailbox = models.CharField(max_length=254)
+    asker = models.CharField(max_length=200)
+    phase = models.CharField(max_length=12, choices=[(p.value, p.value) for p in Phase])
+    open = models.BooleanField()
+    expires_at = models.DateTimeField()
+    sends = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField(null=True)
+    code_expires_at = models.DateTimeField(null=True)
+    tries_left = models.PositiveSmallIntegerField()
+    delivery = models.CharField(max_length=12, choices=[(d.value, d.value) for d in Delivery])
+    delivery_detail = models.TextField()
+    generated = models.BooleanField()
+    waiting_for = models.CharField(max_length=64)
+    doors = models.JSONField()
+    outcome = models.CharField(max_length=64)
+
+    class Meta(ReadModel.Meta):
+        db_table = "reset"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["device"],
+                condition=models.Q(open=True),
+                name="reset_one_open_per_device",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["site", "-id"], name="reset_by_site"),
+            models.Index(fields=["organisation", "-id"], name="reset_by_organisation"),
+            models.Index(fields=["device", "-id"], name="reset_by_device"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_name}: {self.phase}"

@@ -1,0 +1,181 @@
+"""What happens out there when a reset goes on: the mail, the device, the end of its time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from devices.doors import driver_of, login, wrong_password
+from devices.drivers.base import Driver, Login
+from devices.drivers.errors import (
+    Declined,
+    DeviceError,
+    LockedOut,
+    NotAuthorised,
+    NotSupported,
+    OpensToAnything,
+)
+from devices.drivers.proof import Proof, prove
+from devices.models import Device
+from devices.queries import credential_for_jobs, device_for_jobs
+from devices.state import CredentialState, Purpose, credential_id
+from devices.steps.check_device import RecordCheck
+from devices.steps.credential import PromoteCandidate, StoreCandidate, WithdrawCandidate
+from fleet.eventstore.handling import Order, handle, handle_all
+from fleet.eventstore.messages import By, Recorded
+from fleet.eventstore.store import state_of
+from fleet.eventstore.subscriptions import Later, later, reaction
+from fleet.mail import MailDeferred, MailRefused, deliver
+from resets.codes import CodeKey
+from resets.letter import code_letter
+from resets.state import Delivery, Door, Phase, ResetState, masked
+from resets.steps.apply_password import RecordApplied, RecordWait
+from resets.steps.choose_password import PasswordGenerated, PasswordTyped
+from resets.steps.deliver_code import RecordDelivery
+from resets.steps.expire_reset import ExpireReset
+from resets.steps.fail_reset import FailReset
+from resets.steps.prove_password import RecordProof
+from resets.steps.request_reset import ResetRequested
+from resets.steps.send_code import CodeIssued
+
+GIVE_UP_AFTER = timedelta(minutes=15)  # of a device that does not answer
+
+
+@reaction(ResetRequested, due=lambda event: event.expires_at)
+def expire_reset(recorded: Recorded) -> None:
+    handle(ExpireReset(), recorded.stream, recorded.because("end what nobody went on with"))
+
+
+# --- the mail -------------------------------------------------------------------------------------
+
+
+@reaction(CodeIssued)
+def mail_code(recorded: Recorded) -> None:
+    """Mail the code. Run twice, it mails the same code under the same Message-ID."""
+    issued = recorded.event
+    assert isinstance(issued, CodeIssued)
+    reset = state_of(ResetState, recorded.stream)
+    if reset.sends != issued.send or not reset.code_is_live:
+        return  # a newer code has replaced it, or it is not needed any more
+    by = recorded.because("mail the code")
+
+    def record(delivery: Delivery, answer: str) -> None:
+        told = answer.replace(code, "…").replace(reset.reset_email, masked(reset.reset_email))
+        handle(RecordDelivery(issued.send, delivery, told), reset.id, by)
+
+    code = CodeKey(settings.REKEY_CODE_KEY).code(reset.id, issued.send, reset.rules.digits)
+    if timezone.now() >= issued.expires_at:
+        record(Delivery.REFUSED, "no mail server took it before the code expired")
+        return
+    assert reset.subject
+    try:
+        reply = deliver(code_letter(reset, issued, code, device_for_jobs(reset.subject)))
+    except MailDeferred as error:
+        record(Delivery.DEFERRED, str(error))
+        raise later(recorded, "the mail server did not take it yet", longest=60) from error
+    except MailRefused as error:
+        record(Delivery.REFUSED, str(error))
+    else:
+        record(Delivery.HANDED_OVER, f"{reply.code} {reply.text}".strip())
+
+
+# --- the device -----------------------------------------------------------------------------------
+
+
+@reaction(PasswordGenerated, PasswordTyped)
+def apply_password(recorded: Recorded) -> None:
+    """Put the new password on the device and prove it.
+
+    The candidate is in the vault before the device hears of it, and a run that comes back tries it
+    first: whatever moment the run before died at, the device ends with one password that is known.
+    """
+    reset = state_of(ResetState, recorded.stream)
+    if reset.phase not in (Phase.APPLYING, Phase.PROVING):
+        return
+    change = _Change(reset, recorded)
+    try:
+        if reset.phase is Phase.APPLYING:
+            handle(StoreCandidate(change.secret), change.account, change.by)
+            change.apply()
+            handle(RecordApplied(), reset.id, change.by)
+        change.settle(change.prove())
+    except (Declined, NotAuthorised, NotSupported, OpensToAnything) as error:
+        change.give_up(error, withdraw=True)
+    except DeviceError as error:
+        change.wait(error)
+
+
+class _Change:
+    """One reset's password on its way onto the device."""
+
+    def __init__(self, reset: ResetState, recorded: Recorded) -> None:
+        assert reset.subject and reset.secret
+        self.reset, self.recorded = reset, recorded
+        self.secret = reset.secret
+        self.by: By = recorded.because("apply and prove the new password")
+        self.device: Device = device_for_jobs(reset.subject)
+        self.account = credential_id(self.device.id, reset.username)
+        self.credential = state_of(CredentialState, self.account)
+        self.new = login(self.device.id, reset.username, self.secret)
+        self.driver: Driver = driver_of(self.device)
+
+    def apply(self) -> None:
+        asyncio.run(_put(self.driver, self._management(), self.new))
+
+    def prove(self) -> Proof:
+        old = self.credential.current
+        before = login(self.device.id, self.new.username, old).password if old else None
+        if before == self.new.password:
+            before = None
+        return asyncio.run(
+            prove(self.driver, self.new.username, self.new.password, before, wrong_password())
+        )
+
+    def settle(self, proof: Proof) -> None:
+        """Record what the proof found: in one transaction, so that no half of it is ever true."""
+        if proof.error is not None:
+            raise proof.error
+        doors = tuple(Door(d.door, d.login, d.opened, d.detail) for d in proof.doors)
+        opens = any(d.opened for d in proof.doors if d.login == "new")
+        settled = PromoteCandidate if opens else WithdrawCandidate
+        orders: list[Order] = [
+            Order(RecordProof(doors, proof.reason), self.reset.id),
+            Order(settled(self.secret), self.account),
+        ]
+        if proof.proven:
+            orders.append(Order(RecordCheck(opened=True), self.device.id))
+        handle_all(orders, self.by)
+
+    def give_up(self, error: DeviceError, *, withdraw: bool) -> None:
+        orders: list[Order] = [
+            Order(FailReset(error.code, f"{error} {error.sentence}"), self.reset.id)
+        ]
+        if withdraw:
+            orders.append(Order(WithdrawCandidate(self.secret), self.account))
+        handle_all(orders, self.by)
+
+    def wait(self, error: DeviceError) -> None:
+        """Come back later; after too long, fail. What the device may have heard stays candidate."""
+        until: datetime = self.recorded.at + GIVE_UP_AFTER
+        if timezone.now() >= until:
+            self.give_up(error, withdraw=False)
+            return
+        handle(RecordWait(error.code, until), self.reset.id, self.by)
+        if isinstance(error, LockedOut) and error.seconds_left:
+            raise Later(error.seconds_left, error.code) from error
+        raise later(self.recorded, error.code, longest=60) from error
+
+    def _management(self) -> Login:
+        credential = credential_for_jobs(self.device.id, Purpose.MANAGEMENT)
+        if credential is None or credential.current is None:
+            raise NotAuthorised("Rekey has no management account on the device.")
+        return login(self.device.id, credential.username, credential.current)
+
+
+async def _put(driver: Driver, management: Login, new: Login) -> None:
+    """The new password first: a run before this one may have got it onto the device."""
+    if not await driver.check(new):
+        await driver.set_password(management, new.username, new.password)

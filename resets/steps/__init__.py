@@ -1,0 +1,31 @@
+"""The contents page of a reset: its steps, in the order in which people meet them.
+
+A step is a file with its command, its events and their sentences. A new one is that file, its line
+here and a test: the wizard, the API, its document and the history take it from here.
+"""
+
+from resets.steps import (  # isort: skip
+    request_reset,
+    send_code,
+    deliver_code,
+    verify_code,
+    choose_password,
+    apply_password,
+    prove_password,
+    fail_reset,
+    cancel_reset,
+    expire_reset,
+)  # fmt: skip
+
+STEPS = (
+    request_reset,
+    send_code,
+    deliver_code,
+    verify_code,
+    choose_password,
+    apply_password,
+    prove_password,
+    fail_reset,
+    cancel_reset,
+    expire_reset,
+)

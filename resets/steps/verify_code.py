@@ -1,0 +1,75 @@
+"""Enter the code: a right one opens the way to the new password, a wrong one costs a try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from fleet.accounts.state import Role
+from fleet.errors import Conflict, Refused
+from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from resets.codes import CodeKey, plain
+from resets.state import Phase, ResetState
+
+
+@event("resets.code_verified")
+class CodeVerified(Event[ResetState]):
+    """{actor} typed the right code."""
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset.but(phase=Phase.VERIFIED, tries_left=0)
+
+
+@event("resets.code_rejected")
+class CodeRejected(Event[ResetState]):
+    """{actor} typed a wrong code; {tries_left} tries left."""
+
+    tries_left: int
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset.but(tries_left=self.tries_left)
+
+    def refusal(self) -> Refused:
+        left = self.tries_left
+        if not left:
+            return Refused("code_burned", _BURNED, field="code", tries_left=0)
+        tries = "1 try" if left == 1 else f"{left} tries"
+        return Refused(
+            "wrong_code",
+            f"That is not the code. {tries} left. Use the newest mail, and check each digit.",
+            field="code",
+            tries_left=left,
+        )
+
+
+_BURNED = "This code was tried too often and no longer counts. Send a new one."
+
+
+@command(by=Role.TECHNICIAN)
+class VerifyCode(Command[ResetState]):
+    """Enter the code from the email. A wrong one is a fact too: recorded, and it costs a try."""
+
+    code: str = asked("Code from the email", secret=True, max_length=40)
+    key: CodeKey = supplied()
+
+    @classmethod
+    def offered(cls, reset: ResetState, now: datetime) -> bool:
+        return reset.code_is_live
+
+    def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+        if reset.phase is Phase.REQUESTED:
+            raise Conflict("no_code_sent", "No code was sent yet. Send one first.")
+        if reset.phase is not Phase.CODE_SENT:
+            raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
+        if not reset.tries_left:
+            raise Refused("code_burned", _BURNED, field="code", tries_left=0)
+        if reset.code_expires_at is None or now >= reset.code_expires_at:
+            raise Refused("code_expired", "This code has expired. Send a new one.", field="code")
+        typed, digits = plain(self.code), reset.rules.digits
+        if not (typed.isascii() and typed.isdigit() and len(typed) == digits):
+            # No guess could look like this, so it costs no try.
+            raise Refused("code_malformed", f"A code has {digits} digits.", field="code")
+        if self.key.matches(typed, reset.id, reset.sends, digits):
+            yield CodeVerified()
+        else:
+            yield CodeRejected(reset.tries_left - 1)
