@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Generic, Self, TypeVar, dataclass_transform, get_args
+from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, dataclass_transform, get_args
 
 import msgspec
 
@@ -205,9 +205,11 @@ def asked(
 SUPPLIED: Any = object()
 
 
-def supplied() -> Any:
+def supplied(*, init: Literal[False] = False) -> Any:
     """A fact from outside the stream that `decide` needs, looked up by its type (see
     `handling.supplies`) inside the transaction. A client can never send it.
+
+    `init` says to type checkers that whoever makes a command leaves it out.
     """
     return field(default=SUPPLIED, repr=False, kw_only=True, metadata={"supplied": True})
 
