@@ -128,11 +128,12 @@ class Supervisor:
         var: Path,
         environment: dict[str, str],
         say: Callable[[str], None],
+        stopping: threading.Event | None = None,
     ) -> None:
         for name in ("log", "run"):
             (var / name).mkdir(parents=True, exist_ok=True)
         self.children = [Child(process, folder, var, environment) for process in processes]
-        self.stopping = threading.Event()
+        self.stopping = stopping or threading.Event()
         self._say = say
 
     def start(self) -> None:

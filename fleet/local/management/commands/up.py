@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from functools import partial
@@ -38,6 +39,10 @@ class Command(BaseCommand):
         if options["workers"] < 1:
             raise CommandError("--workers needs at least 1; without one, no job is ever done.")
         wanted = _processes(options["workers"], not options["no_virtual_fleet"])
+        stopping = threading.Event()
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if name != signal.SIGHUP or signal.getsignal(name) != signal.SIG_IGN:  # nohup
+                signal.signal(name, lambda *_: stopping.set())
         with self._only_one():
             for port in (port for process in wanted for port in process.listens):
                 if port.is_taken():
@@ -45,21 +50,24 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             connections.close_all()
             self._say("database: ready")
-            self._run(wanted, demo=not (options["no_demo"] or options["no_virtual_fleet"]))
+            demo = not (options["no_demo"] or options["no_virtual_fleet"])
+            self._run(wanted, stopping, demo=demo)
 
-    def _run(self, wanted: list[Process], *, demo: bool) -> None:
+    def _run(self, wanted: list[Process], stopping: threading.Event, *, demo: bool) -> None:
         environment = _environment()
         supervisor = Supervisor(
-            wanted, folder=settings.BASE_DIR, var=settings.VAR, environment=environment,
+            wanted,
+            folder=settings.BASE_DIR,
+            var=settings.VAR,
+            environment=environment,
             say=self._say,
-        )  # fmt: skip
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, lambda *_: supervisor.stopping.set())
+            stopping=stopping,
+        )
         try:
             supervisor.start()
-            if demo and not supervisor.stopping.is_set():
+            if demo and not stopping.is_set():
                 self._demo(supervisor, environment)
-            if not supervisor.stopping.is_set():
+            if not stopping.is_set():
                 self._say(f"Rekey runs at {environment['REKEY_URL']} (Ctrl-C stops it)")
             supervisor.watch()
         except StartFailed as error:
