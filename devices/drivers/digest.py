@@ -40,7 +40,7 @@ class Challenge:
         digest = _HASHES[algorithm.removesuffix("-SESS")]
 
         def h(*parts: str) -> str:
-            return digest(":".join(parts).encode()).hexdigest()
+            return digest(":".join(parts).encode(errors="surrogateescape")).hexdigest()
 
         a1 = h(login.username, self.realm, login.password)
         if algorithm.endswith("-SESS"):
@@ -74,10 +74,10 @@ def challenge(headers: Iterable[str]) -> Challenge | None:
 
 def _challenges(header: str) -> Iterable[Challenge]:
     starts = list(_SCHEME.finditer(header))
-    for this, following in zip(starts, [*starts[1:], None], strict=True):
+    for index, this in enumerate(starts):
         if this[1].lower() != "digest":
             continue
-        end = following.start() if following else len(header)
+        end = starts[index + 1].start() if index + 1 < len(starts) else len(header)
         given = {
             name.lower(): _unquoted(quoted) if quoted else token
             for name, quoted, token in _PARAMETER.findall(header[this.end() : end])

@@ -120,6 +120,8 @@ class Onvif:
     async def _call(
         self, operation: str, request: str, login: Login | None = None, *, changes: bool = False
     ) -> Element:
+        if login is not None and (_has_control(login.username) or _has_control(login.password)):
+            raise NotAuthorised("The login holds characters that no device takes.")
         if login is None:
             answer = await self._post(operation, soap.envelope(request))
         elif (await self._learn()).http_digest:

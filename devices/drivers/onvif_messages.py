@@ -53,9 +53,10 @@ def utc_of(answer: Element) -> datetime | None:
                 "{*}Time/{*}Second",
             )
         )
-        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        told = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except (ValueError, BadAnswer):
         return None
+    return told if 1970 <= told.year < 2200 else None
 
 
 def identity_of(answer: Element) -> Identity:

@@ -45,7 +45,10 @@ _CHARACTERS = {
 
 
 def default_scenario(seed: int, port_base: int = PORT_BASE) -> list[DeviceSpec]:
-    """The demo's fleet: 14 devices at two places; one lies, one is slow, one is dead."""
+    """The demo's fleet: 14 devices at two places; one lies, one is slow, one is dead.
+
+    They take the ports from ``port_base`` up; 0 means any free ones.
+    """
     specs: list[DeviceSpec] = []
     for place in _PLACES:
         nvr = _spec(seed, len(specs), "nvr", place.nvr, place.place, port_base)
@@ -93,7 +96,7 @@ def _spec(
         firmware=f"{chance.randint(1, 2)}.{chance.randint(0, 3)}.{chance.randint(0, 9)}"
         f" Build {chance.randint(24, 25)}{chance.randint(1, 12):02d}{chance.randint(1, 28):02d}",
         password=_password(seed, serial),
-        port=port_base + index,
+        port=port_base + index if port_base else 0,
         nvr=nvr,
         channel=channel,
         auth=_AUTHS[index % len(_AUTHS)],

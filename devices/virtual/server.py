@@ -57,15 +57,18 @@ class Host:
         self.device.restarted()
         self._service = OnvifService(self.device)
         self._connections = web.Server(self._answer, access_log=None)
-        self._listening = await asyncio.get_running_loop().create_server(
-            self._connections, sock=self._socket, backlog=128
-        )
+        try:
+            self._listening = await asyncio.get_running_loop().create_server(
+                self._connections, sock=self._socket, backlog=128
+            )
+        except OSError as error:  # two may hold a port as long as neither listens
+            raise PortTaken(self._port) from error
 
     async def switch_off(self) -> None:
         self.on = False
         if self._listening and self._connections:
             self._listening.close()
-            await self._connections.shutdown(timeout=0)
+            await self._connections.shutdown(timeout=0.01)  # to aiohttp 0 means without end
             self._listening = self._connections = None
             self._socket = _bound(self._port)
 
@@ -162,8 +165,8 @@ async def running_fleet(
 ) -> AsyncIterator[Fleet]:
     """A fleet on the running event loop, for as long as the block lasts."""
     fleet = Fleet(specs, memory=memory, now=now)
-    await fleet.start()
     try:
+        await fleet.start()
         yield fleet
     finally:
         await fleet.stop()

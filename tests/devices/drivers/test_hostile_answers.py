@@ -1,0 +1,389 @@
+"""Whatever a device answers, nothing but a typed error comes out, and no password with it."""
+
+import asyncio
+import contextlib
+import gzip
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from devices.drivers import Address, Driver, Login, driver, soap
+from devices.drivers import onvif_messages as messages
+from devices.drivers.errors import (
+    ActionFailed,
+    BadAnswer,
+    ClockRefused,
+    Declined,
+    DeviceError,
+    FixedAccount,
+    LockedOut,
+    NotAuthorised,
+    NotSupported,
+    OpensToAnything,
+    PasswordRefused,
+    Unreachable,
+    UsernameRefused,
+)
+from devices.drivers.http import Answer
+from devices.drivers.safe_xml import MAX_BYTES, parse
+from tests.devices.drivers.made_up import IDENTITY, envelope, fault, password, server
+
+LOGIN = Login("admin", password())
+BOMB = (
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(
+        f'<!ENTITY {x} "{f"&{y};" * 10}">' for x, y in zip("bcdefghi", "abcdefgh", strict=True)
+    )
+    + "]>"
+)
+
+
+def identified(status: int, body: str | bytes, **headers: str) -> Any:
+    """Ask a device that answers so what it is; a redirect leads to a server that must stay idle."""
+    content = body.encode() if isinstance(body, str) else body
+    idle = []
+
+    async def run():
+        async with server(lambda *_: idle.append(1) or web.Response()) as elsewhere:
+            target = f"http://127.0.0.1:{elsewhere.address.port}/"
+            given = {key.replace("_", "-"): value for key, value in headers.items()}
+            if "Location" in given:
+                given["Location"] = target
+            async with server(
+                lambda *_: web.Response(status=status, body=content, headers=given)
+            ) as seen:
+                return await driver("onvif", seen.address, 5).identify()
+
+    try:
+        return asyncio.run(run())
+    finally:
+        assert not idle
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "body", "headers"),
+    [
+        (NotAuthorised, 400, fault("Sender", "NotAuthorized"), {}),
+        (NotAuthorised, 500, fault("Sender", "NotAuthorized"), {}),
+        (NotAuthorised, 200, fault("Sender", "NotAuthorized"), {}),
+        (NotAuthorised, 400, fault("Sender", "FailedAuthentication"), {}),
+        (NotAuthorised, 401, "<html>Unauthorized</html>", {}),
+        (NotAuthorised, 401, fault("Sender"), {}),
+        (NotAuthorised, 403, "", {}),
+        (ClockRefused, 400, fault("Sender", "MessageExpired"), {}),
+        (LockedOut, 400, fault("Sender", "NotAuthorized", "AccountLocked"), {}),
+        (LockedOut, 401, fault("Sender", "NotAuthorized"), {"Retry_After": "60"}),
+        (LockedOut, 403, "", {"Retry_After": "Thu, 01 Jan 2026 00:00:00 GMT"}),
+        (LockedOut, 429, "", {}),
+        (FixedAccount, 400, fault("Sender", "InvalidArgVal", "FixedUser"), {}),
+        (UsernameRefused, 400, fault("Sender", "OperationProhibited", "UsernameTooShort"), {}),
+        (PasswordRefused, 400, fault("Sender", "OperationProhibited", "Password"), {}),
+        (PasswordRefused, 400, fault("Sender", "OperationProhibited", "PasswordTooWeak"), {}),
+        (Declined, 400, fault("Sender", "OperationProhibited", "AnonymousNotAllowed"), {}),
+        (Declined, 400, fault("Sender", "Whatever"), {}),
+        (NotSupported, 500, fault("Receiver", "ActionNotSupported"), {}),
+        (NotSupported, 404, "<html>not here</html>", {}),
+        (NotSupported, 405, "", {}),
+        (ActionFailed, 500, fault("Receiver"), {}),
+        (ActionFailed, 500, fault("Receiver", "ActionFailed"), {}),
+        (Unreachable, 503, "", {}),
+        (BadAnswer, 500, "", {}),
+        (BadAnswer, 418, "teapot", {}),
+        (BadAnswer, 200, "", {}),
+        (BadAnswer, 200, "<html><body>Log in</body></html>", {}),
+        (BadAnswer, 200, "not XML", {}),
+        (BadAnswer, 200, envelope(""), {}),
+        (BadAnswer, 200, envelope("<tds:GetUsersResponse/>"), {}),
+        (BadAnswer, 200, envelope("<tds:GetDeviceInformationResponse/>"), {}),
+        (BadAnswer, 200, IDENTITY.replace("Model 1", "M" * 200), {}),
+        (BadAnswer, 200, IDENTITY[:-20], {}),
+        (BadAnswer, 200, IDENTITY.replace("UTF-8", "punycode"), {}),
+        (BadAnswer, 200, IDENTITY.replace("UTF-8", "zlib"), {}),
+        (BadAnswer, 200, IDENTITY.replace("Model 1", "&#0;"), {}),
+        (BadAnswer, 200, gzip.compress(IDENTITY.encode()), {"Content_Encoding": "gzip"}),
+        (BadAnswer, 200, IDENTITY + " " * MAX_BYTES, {}),
+        (BadAnswer, 301, "", {"Location": "elsewhere"}),
+        (BadAnswer, 307, "", {"Location": "elsewhere"}),
+    ],
+)
+def test_an_answer_has_its_typed_error(error, status, body, headers):
+    with pytest.raises(DeviceError) as caught:
+        identified(status, body, **headers)
+    assert type(caught.value) is error
+    assert caught.value.code
+    assert caught.value.sentence
+
+
+def test_a_locked_device_tells_how_long():
+    with pytest.raises(LockedOut) as caught:
+        identified(429, "", Retry_After="17")
+    assert caught.value.seconds_left == 17
+    assert "17 seconds" in caught.value.sentence
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb2312", "latin-1"]
+)
+def test_an_answer_may_come_in_any_common_encoding(encoding):
+    name = "Kamera Größe" if encoding != "gb2312" else "摄像机"
+    declared = "utf-8" if encoding == "utf-8-sig" else encoding.removesuffix("-le")
+    text = IDENTITY.replace("Model 1", name).replace("UTF-8", declared.removesuffix("-be"))
+    assert identified(200, text.encode(encoding)).model == name
+
+
+def test_the_transport_may_name_the_encoding():
+    text = IDENTITY.replace("Model 1", "Größe").replace(' encoding="UTF-8"', "")
+    found = identified(200, text.encode("latin-1"), Content_Type="text/xml; charset=iso-8859-1")
+    assert found.model == "Größe"
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        BOMB,
+        '<!DOCTYPE x SYSTEM "file:///etc/passwd">',
+        '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>',
+        '<!DOCTYPE x [<!ENTITY % f SYSTEM "http://127.0.0.1:1/"> %f;]>',
+        "<!DOCTYPE x>",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_document_type_is_refused_unread(declaration, encoding):
+    body = f"{declaration}<x>&i;&f;</x>".encode(encoding)
+    started = time.monotonic()
+    with pytest.raises(BadAnswer):
+        parse(body)
+    assert time.monotonic() - started < 1
+
+
+def test_a_very_deep_answer_does_no_harm():
+    deep = b"<a>" * (MAX_BYTES // 8) + b"</a>" * (MAX_BYTES // 8)
+    with contextlib.suppress(BadAnswer):
+        parse(deep)
+
+
+def test_an_endless_answer_is_cut_off():
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65536)
+        return response
+
+    async def slowly(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.01)
+
+    async def ask(handler) -> None:
+        handling = web.Server(handler, access_log=None)
+        listening = await asyncio.get_running_loop().create_server(handling, "127.0.0.1", 0)
+        address = Address("127.0.0.1", listening.sockets[0].getsockname()[1])
+        try:
+            await driver("onvif", address, 0.5).identify()
+        finally:
+            listening.close()
+            await handling.shutdown(timeout=0.01)
+
+    with pytest.raises(BadAnswer, match="too large"):
+        asyncio.run(ask(drip))
+    with pytest.raises(Unreachable, match=r"0\.5 seconds"):
+        asyncio.run(ask(slowly))
+
+
+def test_a_device_that_asks_nobody_for_a_login_is_not_checked():
+    def answer(request, body):
+        if "GetUsers" in body:
+            return web.Response(text=envelope("<tds:GetUsersResponse/>"))
+        return web.Response(text=IDENTITY)
+
+    with pytest.raises(OpensToAnything):
+        asyncio.run(_asked(answer, lambda onvif: onvif.check(LOGIN)))
+
+
+def test_the_check_uses_a_call_that_the_device_guards():
+    def answer(request, body):
+        if "GetDeviceInformation" in body:
+            return web.Response(text=IDENTITY)
+        if "UsernameToken" in body:
+            return web.Response(status=400, text=fault("Sender", "NotAuthorized"))
+        return web.Response(status=400, text=fault("Sender", "NotAuthorized"))
+
+    assert asyncio.run(_asked(answer, lambda onvif: onvif.check(LOGIN))) is False
+
+
+def test_an_empty_list_of_accounts_is_no_answer():
+    def answer(request, body):
+        if "UsernameToken" in body and "GetUsers" in body:
+            return web.Response(text=envelope("<tds:GetUsersResponse/>"))
+        return web.Response(status=400, text=fault("Sender", "NotAuthorized"))
+
+    with pytest.raises(BadAnswer):
+        asyncio.run(_asked(answer, lambda onvif: onvif.set_password(LOGIN, "admin", password())))
+
+
+@pytest.mark.parametrize("said", [200, 500])
+def test_a_change_with_a_strange_answer_may_have_been_made(said):
+    users = "<tds:GetUsersResponse><tds:User><tt:Username>admin</tt:Username></tds:User></tds:GetUsersResponse>"  # noqa: E501
+
+    def answer(request, body):
+        if "UsernameToken" not in body:
+            return web.Response(status=400, text=fault("Sender", "NotAuthorized"))
+        if "GetUsers" in body:
+            return web.Response(text=envelope(users))
+        return web.Response(status=said, text="what?")
+
+    with pytest.raises(BadAnswer) as caught:
+        asyncio.run(_asked(answer, lambda onvif: onvif.set_password(LOGIN, "admin", password())))
+    assert caught.value.maybe_done
+
+
+def test_an_echoed_password_gets_into_no_message():
+    def answer(request, body):
+        return web.Response(status=400, text=fault("Sender", LOGIN.password, LOGIN.password))
+
+    with pytest.raises(Declined) as caught:
+        asyncio.run(_asked(answer, lambda onvif: onvif.identify(LOGIN)))
+    assert LOGIN.password not in f"{caught.value!r} {caught.value} {caught.value.sentence}"
+
+
+async def _asked(
+    answer: Callable[[web.BaseRequest, str], web.Response],
+    question: Callable[[Driver], Awaitable[Any]],
+) -> Any:
+    async with server(answer) as seen:
+        return await question(driver("onvif", seen.address, 5))
+
+
+# -- anything at all ------------------------------------------------------------------------------
+
+_PIECES = st.sampled_from(
+    [
+        "<", ">", "</", "/>", "&amp;", "&#x0;", "&lol;", "<!DOCTYPE x [", "]>", "<![CDATA[", "\x00",
+        'xmlns:e="x"', "ter:NotAuthorized", "e:Receiver", "<e:Fault>", "<e:Code>", "<e:Value>",
+        "9" * 5000, "-1", "é", "\ud800", BOMB, "<tt:UTCDateTime>", "<tds:User/>",
+    ]
+)  # fmt: skip
+_WELL_FORMED = st.sampled_from(
+    [
+        IDENTITY,
+        fault("Sender", "InvalidArgVal", "FixedUser"),
+        envelope("<tds:GetUsersResponse><tds:User><tt:Username>x</tt:Username></tds:User>"
+                 "</tds:GetUsersResponse>"),
+        envelope('<tds:GetServiceCapabilitiesResponse><tds:Capabilities>'
+                 '<tds:Security MaxUsers="8"/></tds:Capabilities>'
+                 '</tds:GetServiceCapabilitiesResponse>'),
+        envelope("<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:UTCDateTime><tt:Time>"
+                 "<tt:Hour>1</tt:Hour><tt:Minute>1</tt:Minute><tt:Second>1</tt:Second></tt:Time>"
+                 "<tt:Date><tt:Year>9999</tt:Year><tt:Month>1</tt:Month><tt:Day>1</tt:Day></tt:Date>"
+                 "</tt:UTCDateTime></tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"),
+    ]
+)  # fmt: skip
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> bytes:
+    """Bytes of any kind, or a good answer that was damaged in one place, in some encoding."""
+    if draw(st.booleans()):
+        return draw(st.binary(max_size=300))
+    text = draw(_WELL_FORMED)
+    start = draw(st.integers(0, len(text)))
+    end = draw(st.integers(start, min(len(text), start + 40)))
+    text = text[:start] + "".join(draw(st.lists(_PIECES, max_size=3))) + text[end:]
+    encoding = draw(st.sampled_from(["utf-8", "utf-16", "latin-1", "utf-7", "gb18030"]))
+    return text.encode(encoding, errors=draw(st.sampled_from(["replace", "ignore"])))
+
+
+ANSWERS = st.builds(
+    Answer,
+    status=st.sampled_from([200, 200, 200, 301, 400, 401, 403, 500, 999]),
+    headers=st.dictionaries(
+        st.sampled_from(["www-authenticate", "retry-after"]), st.tuples(st.text(max_size=50))
+    ),
+    body=bodies(),
+    charset=st.one_of(st.none(), st.text(max_size=12), st.just("utf-16")),
+)
+READERS = {
+    "GetDeviceInformation": messages.identity_of,
+    "GetUsers": messages.accounts_of,
+    "GetServiceCapabilities": messages.rules_of,
+    "GetSystemDateAndTime": messages.utc_of,
+    "SetUser": lambda answer: None,
+}
+
+
+@settings(max_examples=400, deadline=None)
+@given(answer=ANSWERS)
+def test_no_answer_raises_anything_but_a_typed_error(answer):
+    for operation, meaning in READERS.items():
+        with contextlib.suppress(DeviceError):
+            meaning(soap.read(answer, operation))
+
+
+_HTTP = st.one_of(
+    st.binary(max_size=200),
+    st.builds(
+        lambda status, headers, body: b"HTTP/1.1 %b\r\n%b\r\n%b" % (status, headers, body),
+        st.sampled_from([b"200 OK", b"401 No", b"400 Bad", b"99999", b"100 Go", b"x", b"301 "]),
+        st.lists(
+            st.sampled_from(
+                [
+                    b"Content-Length: 5\r\n",
+                    b"Content-Length: -5\r\n",
+                    b"Content-Length: 5\r\nContent-Length: 6\r\n",
+                    b"Transfer-Encoding: chunked\r\n",
+                    b"Content-Encoding: gzip\r\n",
+                    b"Content-Type: text/xml; charset=\xff\xfe\r\n",
+                    b'WWW-Authenticate: Digest realm="\xff\xe9", nonce="\xe9"\r\n',
+                    b'WWW-Authenticate: Digest nonce="1", algorithm=MD5-sess, qop="auth"\r\n',
+                    b"WWW-Authenticate: Digest\r\n",
+                    b"Location: http://127.0.0.1:1/\r\n",
+                    b"Retry-After: \xb2\r\n",
+                    b"X: " + b"x" * 10_000 + b"\r\n",
+                    b"no colon\r\n",
+                    b"\r\n",
+                ]
+            ),
+            max_size=4,
+        ).map(b"".join),
+        st.sampled_from([b"", b"hello", b"5\r\nhello\r\n0\r\n\r\n", IDENTITY.encode()]),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def runner():
+    with asyncio.Runner() as one:
+        yield one
+
+
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(raw=_HTTP)
+def test_no_bytes_on_the_wire_raise_anything_but_a_typed_error(runner, raw):
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"</s:Envelope>")
+        writer.write(raw)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+        writer.close()
+
+    async def ask() -> None:
+        listening = await asyncio.start_server(handle, "127.0.0.1", 0)
+        async with listening:
+            address = Address("127.0.0.1", listening.sockets[0].getsockname()[1])
+            with contextlib.suppress(DeviceError):
+                await driver("onvif", address, 2).check(LOGIN)
+
+    runner.run(ask())

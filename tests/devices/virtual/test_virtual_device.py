@@ -1,0 +1,160 @@
+"""What a virtual device enforces. The requests are written by hand, not by the driver."""
+
+import base64
+import hashlib
+import secrets
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+import pytest
+
+from devices.virtual import Auth, PasswordPolicy
+from devices.virtual.device import Device, Fault
+from devices.virtual.onvif_service import OnvifService
+from tests.devices.drivers.made_up import camera, envelope, password
+
+NOW = datetime(2010, 9, 16, 7, 50, 45, tzinfo=UTC).timestamp()
+CREATED = "2010-09-16T07:50:45Z"
+# The worked example of the ONVIF Application Programmer's Guide.
+GUIDE_NONCE, GUIDE_DIGEST = "LKqI6G/AikKCQrN0zqZFlg==", "tuOSpGlFlIXsozq4HFNeeGeFLEI="
+
+
+def asking(operation: str, header: str = "") -> bytes:
+    return envelope(f"<tds:{operation}/>").replace("<e:Body>", f"{header}<e:Body>").encode()
+
+
+def token(username: str, digest: str, nonce: str, created: str = CREATED) -> str:
+    return (
+        "<e:Header><Security><UsernameToken>"
+        f"<Username>{username}</Username><Password>{digest}</Password><Nonce>{nonce}</Nonce>"
+        f"<Created>{created}</Created></UsernameToken></Security></e:Header>"
+    )
+
+
+def signed(username: str, word: str, nonce: bytes, created: str = CREATED) -> str:
+    digest = hashlib.sha1(nonce + created.encode() + word.encode()).digest()
+    return token(
+        username, base64.b64encode(digest).decode(), base64.b64encode(nonce).decode(), created
+    )
+
+
+def subcodes(body: bytes) -> list[str]:
+    values = ElementTree.fromstring(body).iter("{http://www.w3.org/2003/05/soap-envelope}Value")
+    return [(value.text or "").rpartition(":")[2] for value in values]
+
+
+def test_the_worked_example_of_the_onvif_guide_logs_in():
+    service = OnvifService(Device(camera(password="userpassword")))
+    header = token("admin", GUIDE_DIGEST, GUIDE_NONCE)
+    assert service.answer(asking("GetUsers", header), None, "a", NOW).status == 200
+
+
+def test_a_token_works_once():
+    service = OnvifService(Device(camera(password="userpassword")))
+    request = asking("GetUsers", token("admin", GUIDE_DIGEST, GUIDE_NONCE))
+    service.answer(request, None, "a", NOW)
+    again = service.answer(request, None, "a", NOW)
+    assert (again.status, subcodes(again.body)) == (400, ["Sender", "NotAuthorized"])
+
+
+@pytest.mark.parametrize(("skew", "status"), [(299, 200), (-299, 200), (301, 400), (-301, 400)])
+def test_a_token_from_another_time_is_refused(skew, status):
+    spec = camera(clock_skew=skew)
+    service = OnvifService(Device(spec))
+    request = asking("GetUsers", signed("admin", spec.password, b"n" * 16))
+    reply = service.answer(request, None, "a", NOW)
+    assert reply.status == status
+    if status == 400:
+        assert "MessageExpired" in subcodes(reply.body)
+
+
+@pytest.mark.parametrize("auth", list(Auth))
+@pytest.mark.parametrize(
+    "operation", ["GetDeviceInformation", "GetUsers", "SetUser", "DeleteUsers", "Reboot"]
+)
+def test_nothing_is_done_without_a_login(auth, operation):
+    service = OnvifService(Device(camera(auth=auth)))
+    reply = service.answer(asking(operation), None, "a", NOW)
+    assert reply.status == (400 if auth is Auth.WS else 401)
+    assert subcodes(reply.body) == ["Sender", "NotAuthorized"]
+    assert reply.headers.get("WWW-Authenticate", "").startswith("Digest ") == (auth != Auth.WS)
+
+
+@pytest.mark.parametrize("auth", [Auth.DIGEST_MD5, Auth.DIGEST_SHA256])
+def test_a_token_does_not_open_a_device_that_does_http_digest(auth):
+    spec = camera(auth=auth)
+    service = OnvifService(Device(spec))
+    request = asking("GetUsers", signed("admin", spec.password, b"n" * 16))
+    assert service.answer(request, None, "a", NOW).status == 401
+
+
+@pytest.mark.parametrize("operation", ["GetSystemDateAndTime", "GetServiceCapabilities"])
+def test_time_and_capabilities_are_for_anybody(operation):
+    assert OnvifService(Device(camera())).answer(asking(operation), None, "a", NOW).status == 200
+
+
+def test_a_lock_is_for_one_client_and_ends():
+    spec = camera(lockout_tries=3, lockout_seconds=60)
+    service = OnvifService(Device(spec))
+
+    def login(word: str, client: str, now: float) -> list[str]:
+        request = asking("GetUsers", signed("admin", word, secrets.token_bytes(16)))
+        return subcodes(service.answer(request, None, client, now).body)
+
+    for _ in range(3):
+        assert login("nonsense", "a", NOW) == ["Sender", "NotAuthorized"]
+    assert login(spec.password, "a", NOW + 59) == ["Sender", "NotAuthorized", "AccountLocked"]
+    assert login(spec.password, "b", NOW) == []
+    assert login(spec.password, "a", NOW + 60) == []
+
+
+def test_an_operator_may_look_and_not_touch():
+    device = Device(camera())
+    word = password()
+    device.create_user("guard", word, "Operator")
+    service = OnvifService(device)
+    for number, (operation, status) in enumerate(
+        {"GetDeviceInformation": 200, "GetUsers": 403, "SetUser": 403}.items()
+    ):
+        request = asking(operation, signed("guard", word, b"n%d" % number))
+        assert service.answer(request, None, "a", NOW).status == status
+
+
+@pytest.mark.parametrize("body", [b"", b"<", b"<a/>", b"<!DOCTYPE a><a/>", b"\xff\xfe", b"{}"])
+def test_what_is_no_request_gets_a_fault(body):
+    reply = OnvifService(Device(camera())).answer(body, None, "a", NOW)
+    assert (reply.status, subcodes(reply.body)) == (400, ["Sender", "WellFormed"])
+
+
+@pytest.mark.parametrize(
+    ("word", "refusal"),
+    [
+        ("Ab1", "PasswordTooWeak"),
+        ("abcdefgh", "PasswordTooWeak"),
+        ("Ab1" * 5, "PasswordTooLong"),
+        (None, "PasswordTooWeak"),
+        ("abcdefg1", None),
+        ("Ab1" * 4, None),
+    ],
+)
+def test_a_password_has_to_follow_the_rules(word, refusal):
+    device = Device(camera(policy=PasswordPolicy(min_length=8, max_length=12, classes=2)))
+    if refusal is None:
+        device.set_user("admin", word, "Administrator")
+        assert device.opens("admin", word)
+    else:
+        with pytest.raises(Fault) as caught:
+            device.set_user("admin", word, "Administrator")
+        assert caught.value.subcodes == ("OperationProhibited", refusal)
+        assert device.opens("admin", device.spec.password)
+
+
+def test_the_built_in_account_stays_an_administrator():
+    device = Device(camera())
+    for change in (
+        lambda: device.set_user("admin", password(), "User"),
+        lambda: device.delete_user("admin"),
+    ):
+        with pytest.raises(Fault) as caught:
+            change()
+        assert caught.value.subcodes == ("InvalidArgVal", "FixedUser")
