@@ -9,9 +9,9 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import quote
 
 import aiohttp
-from yarl import URL
 
 from devices.drivers.base import Address
 from devices.drivers.errors import BadAnswer, Unreachable
@@ -50,7 +50,7 @@ async def post(
     session = await _session()
     try:
         async with session.post(
-            url_of(address),
+            _url(address),
             data=body,
             headers=headers,
             allow_redirects=False,  # a login must not travel to where the answer points
@@ -75,13 +75,14 @@ async def post(
         raise BadAnswer("The answer is not proper HTTP.", maybe_done=changes) from error
 
 
-def url_of(address: Address) -> URL:
-    return URL.build(
-        scheme="https" if address.tls else "http",
-        host=address.host,
-        port=address.port,
-        path=address.path,
-    )
+def path_of(address: Address) -> str:
+    """The path as it travels: HTTP digest signs it."""
+    return quote(address.path, safe="/?=&%:@+,;~")
+
+
+def _url(address: Address) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"http{'s' * address.tls}://{host}:{address.port}{path_of(address)}"
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:

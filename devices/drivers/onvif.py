@@ -34,7 +34,7 @@ from devices.drivers.errors import (
     Unreachable,
     UsernameRefused,
 )
-from devices.drivers.http import DEFAULT_TIMEOUT, Answer, post, url_of
+from devices.drivers.http import DEFAULT_TIMEOUT, Answer, path_of, post
 
 _ACTION = "http://www.onvif.org/ver10/device/wsdl/"
 
@@ -185,7 +185,7 @@ class Onvif:
             raise BadAnswer("The device asks for a login in a way that is not supported.")
         self._answered += 1
         authorization = self._challenge.answer(
-            login, "POST", url_of(self._address).raw_path_qs, self._answered
+            login, "POST", path_of(self._address), self._answered
         )
         return await self._post(
             operation, soap.envelope(request), {"Authorization": authorization}, changes=changes

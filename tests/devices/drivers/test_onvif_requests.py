@@ -2,6 +2,8 @@
 
 import asyncio
 import importlib.util
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from devices.drivers.soap import envelope, username_token
 from devices.virtual import Auth
 from devices.virtual.device import Device
 from devices.virtual.onvif_service import OnvifService
-from tests.devices.drivers.made_up import Time, camera, password, server
+from tests.devices.drivers.made_up import IDENTITY, Time, camera, password, server
 
 every_auth = pytest.mark.parametrize("auth", list(Auth))
 
@@ -101,9 +103,24 @@ def conversation(auth: Auth) -> tuple[list[str], list[str], list[dict[str, str]]
     return bodies, answers, headers
 
 
-def test_a_token_is_never_the_same_twice():
-    from datetime import UTC, datetime
+@pytest.mark.parametrize("path", ["/onvif/device_service", "/a b/ü", "/cgi?name=1&x=%20"])
+def test_the_path_that_is_signed_is_the_path_that_is_asked(path):
+    def answer(request: web.BaseRequest, body: str) -> web.Response:
+        if "Authorization" in request.headers:
+            signed = request.headers["Authorization"]
+            assert f'uri="{request.raw_path}"' in signed
+            return web.Response(text=IDENTITY)
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Digest nonce="1"'})
 
+    async def ask() -> bool:
+        async with server(answer) as seen:
+            address = replace(seen.address, path=path)
+            return await driver("onvif", address).check(Login("admin", password()))
+
+    assert asyncio.run(ask())
+
+
+def test_a_token_is_never_the_same_twice():
     now = datetime(2026, 1, 1, tzinfo=UTC)
     login = Login("admin", password())
     assert username_token(login, now) != username_token(login, now)
