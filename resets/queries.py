@@ -74,7 +74,7 @@ def device_facts(command: RequestReset, state: ResetState, by: By) -> DeviceFact
 
 @supplies(CodeRules)
 def code_rules(command: RequestReset, state: ResetState, by: By) -> CodeRules:
-    return CodeRules()
+    return CodeRules().checked()
 
 
 @supplies(CodeKey)

@@ -74,9 +74,15 @@ class CodeRules:
     sends: int = 3
     open_for: int = 3600
 
-    def __post_init__(self) -> None:
+    def checked(self) -> CodeRules:
+        """These rules, when they are to be used from now on. Raises ValueError out of bounds.
+
+        Not in `__post_init__`: rules that were allowed once stand in events, and those have to be
+        readable for ever.
+        """
         if not (6 <= self.digits <= 8 and 60 <= self.valid <= 600 and 1 <= self.tries <= 10):
             raise ValueError("rules for codes outside of what the standards allow")
+        return self
 
 
 @dataclass(frozen=True)

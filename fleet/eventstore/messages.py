@@ -134,11 +134,16 @@ def encode(happened: Event[Any]) -> bytes:
 
 
 def decode(name: str, schema: int, data: bytes | str) -> Event[Any]:
-    """The event that was stored; older schemas are brought up to today's."""
+    """The event that was stored; older schemas are brought up to today's.
+
+    Raises ValueError for a newer one than this code knows: it was written by a newer version.
+    """
     cls = EVENTS[name]
     if schema == cls.schema:
         decoded: Event[Any] = cls.decoder.decode(data)
         return decoded
+    if schema > cls.schema:
+        raise ValueError(f"{name} has schema {schema}; this version knows {cls.schema}")
     fields = msgspec.json.decode(data)
     for older in range(schema, cls.schema):
         fields = cls.upcast[older](fields)
@@ -315,8 +320,9 @@ T = TypeVar("T")
 
 
 def _registered(registry: dict[str, Any], name: str, cls: type[T]) -> type[T]:
-    if name in registry and registry[name].__qualname__ != cls.__qualname__:
-        raise TypeError(f"{name} is registered twice: {registry[name]} and {cls}")
+    known = registry.get(name, cls)
+    if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise TypeError(f"{name} is registered twice: {known} and {cls}")
     registry[name] = cls
     return cls
 
