@@ -109,14 +109,14 @@ class Sink:
                 connection.transport.abort()
 
     async def handle_RCPT(
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[Any]
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[Any]
     ) -> str:
         if self.faults.find(address, "refuse"):
             return "550 5.1.1 There is no such mailbox here"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         for recipient in envelope.rcpt_tos:
             fault = self.faults.find(recipient, "defer", "slow")
             if fault and fault.kind == "slow":

@@ -27,7 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--smtp-port", type=int, default=ports.SMTP.number)
         parser.add_argument("--inbox-port", type=int, default=ports.INBOX.number)
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_: Any, **options: Any) -> None:
         for noisy in ("aiohttp.access", "mail.log"):  # the latter is aiosmtpd's
             logging.getLogger(noisy).setLevel(logging.WARNING)
         with contextlib.suppress(KeyboardInterrupt):

@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404
 import sys
 import threading
 from argparse import ArgumentParser
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--no-demo", action="store_true", help="start with what is there")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_: Any, **options: Any) -> None:
         if options["workers"] < 1:
             raise CommandError("--workers needs at least 1; without one, no job is ever done.")
         wanted = _processes(options["workers"], not options["no_virtual_fleet"])
@@ -81,7 +81,7 @@ class Command(BaseCommand):
         if "demo" not in get_commands():
             self._say("demo: left out, there is no demo command")
             return
-        running = subprocess.Popen(
+        running = subprocess.Popen(  # nosec B603 the command is ours
             [sys.executable, "manage.py", "demo"],
             cwd=settings.BASE_DIR, env=environment, stdin=subprocess.DEVNULL,
             preexec_fn=partial(die_with_parent, os.getpid()),
