@@ -156,7 +156,7 @@ def test_the_transport_may_name_the_encoding():
 def test_a_document_type_is_refused_unread(declaration, encoding):
     body = f"{declaration}<x>&i;&f;</x>".encode(encoding)
     started = time.monotonic()
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadAnswer, match="document type"):
         parse(body)
     assert time.monotonic() - started < 1
 

@@ -1,5 +1,6 @@
 """HTTP digest answers against the vectors of RFC 7616, and the choice among challenges."""
 
+import hashlib
 import secrets
 
 import pytest
@@ -44,11 +45,20 @@ def test_a_challenge_without_quality_of_protection_is_answered_the_old_way():
     assert "nc=" not in answer
 
 
-def test_a_session_algorithm_binds_the_nonces():
-    plain = Challenge("r", "n", "MD5", "auth")
-    session = Challenge("r", "n", "MD5-sess", "auth")
-    assert "algorithm=MD5-sess" in session.answer(MUFASA, "POST", "/", 1)
-    assert plain.answer(MUFASA, "POST", "/", 1) != session.answer(MUFASA, "POST", "/", 1)
+def test_a_session_algorithm_binds_the_nonces(monkeypatch):
+    monkeypatch.setattr(secrets, "token_hex", lambda _: CNONCE)
+
+    def md5(text: str) -> str:
+        return hashlib.md5(text.encode()).hexdigest()
+
+    a1 = md5(f"{md5('Mufasa:r:Circle of Life')}:n:{CNONCE}")  # RFC 7616, 3.4.2
+    response = md5(f"{a1}:n:00000003:{CNONCE}:auth:{md5('POST:/')}")
+    answer = Challenge("r", "n", "MD5-sess", "auth").answer(MUFASA, "POST", "/", 3)
+    assert f'response="{response}", algorithm=MD5-sess' in answer
+
+
+def test_bytes_that_are_no_text_do_not_stop_the_answer():
+    assert challenge(['Digest nonce="\udce9", realm="\udcff"']).answer(MUFASA, "POST", "/", 1)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,16 @@
 """The ONVIF driver against virtual cameras over real sockets."""
 
+import asyncio
+import secrets
+
 import pytest
+from aiohttp import web
 
 from devices.drivers import Account, Address, Login, PasswordRules, driver, http
 from devices.drivers.errors import (
     AccountLimit,
     ActionFailed,
+    ClockRefused,
     FixedAccount,
     LockedOut,
     NotAuthorised,
@@ -16,7 +21,7 @@ from devices.drivers.errors import (
     UsernameRefused,
 )
 from devices.virtual import Auth, Character
-from tests.devices.drivers.made_up import Lab, password, with_camera
+from tests.devices.drivers.made_up import IDENTITY, Lab, Time, password, server, with_camera
 
 every_auth = pytest.mark.parametrize("auth", list(Auth))
 
@@ -206,6 +211,54 @@ def test_an_old_challenge_is_answered_anew_and_costs_no_try():
         assert lab.calls()["failed_logins"] == 1
 
     with_camera(story, auth=Auth.DIGEST_SHA256)
+
+
+def test_a_wrong_login_is_not_repeated_after_a_lock():
+    async def story(lab: Lab):
+        onvif, wrong = lab.driver(), Login("admin", password())
+        for _ in range(7):
+            assert not await onvif.check(wrong)
+        with pytest.raises(LockedOut):
+            await onvif.check(wrong)
+        lab.time.seconds += 11
+        assert not await onvif.check(wrong)
+        assert lab.calls()["failed_logins"] == 8
+
+    with_camera(story, auth=Auth.DIGEST_MD5, lockout_seconds=10)
+
+
+def test_challenges_that_are_good_for_one_answer_cost_no_tries():
+    fresh, answered = [], []
+
+    def answer(request: web.BaseRequest, body: str) -> web.Response:
+        given = request.headers.get("Authorization", "")
+        used = next((nonce for nonce in fresh if f'nonce="{nonce}"' in given), None)
+        if used:
+            fresh.remove(used)
+            answered.append(given)
+            if 'username="wrong"' not in given:
+                return web.Response(text=IDENTITY)
+        fresh.append(secrets.token_hex(8))  # and it does not say that the other one was stale
+        return web.Response(
+            status=401, headers={"WWW-Authenticate": f'Digest realm="r", nonce="{fresh[-1]}"'}
+        )
+
+    async def story():
+        async with server(answer) as seen:
+            onvif = driver("onvif", seen.address)
+            for username in ("one", "one", "two", "wrong", "two", "one", "wrong", "wrong"):
+                assert await onvif.check(Login(username, password())) == (username != "wrong")
+        assert len(answered) == 8
+
+    asyncio.run(story())
+
+
+def test_a_clock_beyond_reason_is_the_devices_problem():
+    async def story(lab: Lab):
+        with pytest.raises(ClockRefused):
+            await lab.driver().check(lab.admin)
+
+    with_camera(story, auth=Auth.WS, clock_skew=253_402_300_799 - Time().seconds)
 
 
 @pytest.mark.parametrize("skew", [-86_400 * 400, -3600, 3600])

@@ -1,14 +1,17 @@
 """What a virtual device enforces. The requests are written by hand, not by the driver."""
 
+import asyncio
 import base64
 import hashlib
+import re
 import secrets
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
+import aiohttp
 import pytest
 
-from devices.virtual import Auth, PasswordPolicy
+from devices.virtual import Auth, PasswordPolicy, running_fleet
 from devices.virtual.device import Device, Fault
 from devices.virtual.onvif_service import OnvifService
 from tests.devices.drivers.made_up import camera, envelope, password
@@ -158,3 +161,52 @@ def test_the_built_in_account_stays_an_administrator():
         with pytest.raises(Fault) as caught:
             change()
         assert caught.value.subcodes == ("InvalidArgVal", "FixedUser")
+
+
+@pytest.mark.parametrize("auth", [Auth.DIGEST_MD5, Auth.DIGEST_SHA256])
+def test_another_clients_http_digest_opens_the_device(auth):
+    spec = camera(auth=auth)
+
+    async def ask(word: str) -> int:
+        async with running_fleet([spec]) as fleet:
+            url = "http://{}:{}/onvif/device_service".format(*fleet.address(spec.serial))
+            digest = aiohttp.DigestAuthMiddleware("admin", word)
+            async with (
+                aiohttp.ClientSession(middlewares=(digest,)) as session,
+                session.post(url, data=asking("GetUsers")) as answer,
+            ):
+                return answer.status
+
+    assert asyncio.run(ask(spec.password)) == 200
+    assert asyncio.run(ask(password())) == 401
+
+
+def authorization(spec, challenge: str, uri: str) -> str:
+    """An answer to an MD5 challenge of a virtual camera, by hand."""
+
+    def md5(*parts: str) -> str:
+        return hashlib.md5(":".join(parts).encode()).hexdigest()
+
+    given = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+    a1 = md5("admin", given["realm"], spec.password)
+    response = md5(a1, given["nonce"], "00000001", "c", "auth", md5("POST", uri))
+    return (
+        f'Digest username="admin", realm="{given["realm"]}", nonce="{given["nonce"]}", uri="{uri}",'
+        f' response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"'
+    )
+
+
+def test_an_answer_to_a_challenge_works_once_and_for_one_path():
+    spec = camera(auth=Auth.DIGEST_MD5)
+    service = OnvifService(Device(spec))
+
+    def ask(header: str | None, now: float = NOW):
+        return service.answer(asking("GetUsers"), header, "a", now)
+
+    challenge = ask(None).headers["WWW-Authenticate"]
+    right = authorization(spec, challenge, "/onvif/device_service")
+    assert ask(authorization(spec, ask(None).headers["WWW-Authenticate"], "/")).status == 401
+    assert ask(right).status == 200
+    assert "stale=true" in ask(right).headers["WWW-Authenticate"]
+    late = authorization(spec, ask(None).headers["WWW-Authenticate"], "/onvif/device_service")
+    assert "stale=true" in ask(late, NOW + 61).headers["WWW-Authenticate"]
