@@ -52,7 +52,7 @@ class Child:
         self.ready, self.restart_at, self._started = False, None, time.monotonic()
         command = [sys.executable, *self.process.command[1:]]
         with _log(self.log) as log:
-            self._running = subprocess.Popen(  # noqa: S603  # nosec B603 the commands are ours
+            self._running = subprocess.Popen(  # noqa: S603  # nosec B603
                 command,
                 cwd=self._folder,
                 env=self._environment,

@@ -81,7 +81,7 @@ class Command(BaseCommand):
         if "demo" not in get_commands():
             self._say("demo: left out, there is no demo command")
             return
-        running = subprocess.Popen(  # nosec B603 the command is ours
+        running = subprocess.Popen(  # nosec B603
             [sys.executable, "manage.py", "demo"],
             cwd=settings.BASE_DIR, env=environment, stdin=subprocess.DEVNULL,
             preexec_fn=partial(die_with_parent, os.getpid()),
