@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Case, Count, Q, QuerySet, Value, When
 
 from devices import vault
 from devices.models import Credential, Device, Site
-from devices.state import DeviceState, Purpose
-from devices.steps.add_device import AddDevice, Placed
+from devices.state import DeviceState, Kind, Purpose
+from devices.status import Status
+from devices.steps.add_device import AddDevice, DeviceAdded, Placed
+from devices.steps.check_device import CheckRequested
 from fleet.errors import NotFound, Refused
 from fleet.eventstore.handling import supplies
 from fleet.eventstore.messages import Actor, By
+from fleet.eventstore.models import Checkpoint, EventRow, Job
+from fleet.eventstore.subscriptions import CHECKPOINT
+
+_IS = {
+    Status.CERTIFIED: Q(certified=True, trouble=""),
+    Status.NOT_CERTIFIED: Q(certified=False, trouble=""),
+    Status.NOT_CHECKED: Q(certified=None, trouble=""),
+    Status.TROUBLE: ~Q(trouble=""),
+}
+_FIND = ("name", "host", "model", "serial", "place__name", "nvr__name")
+# What needs somebody comes first.
+_URGENCY = Case(
+    When(_IS[Status.NOT_CERTIFIED], then=Value(0)),
+    When(_IS[Status.TROUBLE], then=Value(1)),
+    When(_IS[Status.NOT_CHECKED], then=Value(2)),
+    default=Value(3),
+)
+ORDERS: dict[str, Sequence[Any]] = {
+    "name": ("name", "id"),
+    "status": (_URGENCY, "name", "id"),
+    "kind": ("kind", "name", "id"),
+    "site": ("place__name", "name", "id"),
+    "nvr": ("nvr__name", "channel", "name", "id"),
+    "address": ("host", "port", "id"),
+    "model": ("model", "name", "id"),
+}
 
 
 def sites(actor: Actor) -> QuerySet[Site]:
-    """Sites with the number of their devices, and of those that are not certified."""
+    """Sites with the number of their devices, and of those that need somebody."""
     return (
         Site.objects.visible_to(actor)
         .annotate(
             device_count=Count("devices"),
-            not_certified=Count("devices", filter=Q(devices__certified=False)),
+            not_certified=Count("devices", filter=Q(devices__certified=False, devices__trouble="")),
+            in_trouble=Count("devices", filter=Q(devices__trouble__gt="")),
         )
         .order_by("name", "id")
     )
+
+
+def site_names(actor: Actor) -> QuerySet[Site]:
+    """Sites without counting anything, for choices."""
+    rows: QuerySet[Site] = Site.objects.visible_to(actor)
+    return rows.order_by("name", "id")
 
 
 def site(actor: Actor, site_id: UUID) -> Site:
@@ -40,6 +80,91 @@ def devices(actor: Actor) -> QuerySet[Device]:
 
 def device(actor: Actor, device_id: UUID) -> Device:
     return _one(devices(actor), device_id, "device")
+
+
+def narrowed(
+    rows: QuerySet[Device],
+    *,
+    text: str | None = None,
+    site: UUID | None = None,
+    nvr: UUID | None = None,
+    kind: Kind | None = None,
+    certified: str | None = None,
+    status: Status | None = None,
+) -> QuerySet[Device]:
+    """Those that are wanted. What is None does not narrow it down.
+
+    Each word of the text has to stand somewhere; `certified` is yes, no or unknown, trouble or not.
+    """
+    for word in (text or "").split():
+        rows = rows.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in _FIND)))
+    exact = {"site": site, "nvr": nvr, "kind": kind}
+    rows = rows.filter(**{name: value for name, value in exact.items() if value})
+    if certified:
+        rows = rows.filter(certified={"yes": True, "no": False, "unknown": None}[certified])
+    return rows.filter(_IS[status]) if status else rows
+
+
+def in_order(rows: QuerySet[Device], sort: str) -> QuerySet[Device]:
+    """In one of ORDERS, by name when there is no such one; with "-" before it from the end."""
+    rows = rows.order_by(*ORDERS.get(sort.removeprefix("-"), ORDERS["name"]))
+    return rows.reverse() if sort.startswith("-") else rows
+
+
+def needing_somebody(actor: Actor) -> QuerySet[Device]:
+    """Devices that are not certified or in trouble."""
+    rows = devices(actor).filter(_IS[Status.NOT_CERTIFIED] | _IS[Status.TROUBLE])
+    return rows.order_by(*ORDERS["status"])
+
+
+def counted(actor: Actor) -> dict[str, int]:
+    """How many devices there are in all, of each kind, and of each status."""
+    kinds = {kind.value: Count("pk", filter=Q(kind=kind)) for kind in Kind}
+    statuses = {status.value: Count("pk", filter=is_so) for status, is_so in _IS.items()}
+    counts: dict[str, int] = Device.objects.visible_to(actor).aggregate(
+        all=Count("pk"), **kinds, **statuses
+    )
+    return counts
+
+
+@dataclass(frozen=True)
+class Look:
+    """The newest wish that Rekey looks at a device: since when, and what has become of it.
+
+    `owed`: no answer yet. `why` and `again`: what the last try came to, and when the next one is.
+    `parked`: given up.
+    """
+
+    since: datetime
+    asker: str
+    owed: bool
+    why: str = ""
+    again: datetime | None = None
+    parked: bool = False
+
+    @property
+    def key(self) -> str:
+        """Another text whenever it has to be shown anew."""
+        return f"{self.since.timestamp()}-{self.owed}-{self.why}-{self.parked}"
+
+
+def newest_look(actor: Actor, device_id: UUID) -> Look | None:
+    """Whether a worker still owes an answer about the device. None: it was never asked."""
+    asked: EventRow | None = (
+        EventRow.objects.visible_to(actor)
+        .filter(subject=device_id, type__in=[DeviceAdded.tag, CheckRequested.tag])
+        .order_by("-position")
+        .first()
+    )
+    if asked is None:
+        return None
+    # In this order: a job that is made in between counts as owed.
+    read = Checkpoint.objects.filter(name=CHECKPOINT, position__gte=asked.position).exists()
+    job = Job.objects.filter(position=asked.position).first()
+    if job is None:
+        return Look(asked.at, asked.actor_name, owed=not read)
+    parked = job.status == Job.Status.PARKED
+    return Look(asked.at, asked.actor_name, not parked, job.error, job.due_at, parked)
 
 
 def credentials(actor: Actor, device_id: UUID) -> QuerySet[Credential]:

@@ -1,0 +1,69 @@
+"""The one word for how a device stands, and how it is said to people."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from devices.drivers import errors
+from devices.drivers.errors import DeviceError
+
+
+class Status(StrEnum):
+    """Exactly one of these is true of a device: trouble hides what was known before."""
+
+    CERTIFIED = "certified"
+    NOT_CERTIFIED = "not_certified"
+    NOT_CHECKED = "not_checked"
+    TROUBLE = "trouble"
+
+    @classmethod
+    def of(cls, certified: bool | None, trouble: str) -> Status:
+        if trouble:
+            return cls.TROUBLE
+        if certified is None:
+            return cls.NOT_CHECKED
+        return cls.CERTIFIED if certified else cls.NOT_CERTIFIED
+
+    @property
+    def words(self) -> str:
+        return _WORDS[self]
+
+    @property
+    def tone(self) -> str:
+        """How the console colours it."""
+        return _TONES[self]
+
+
+_WORDS = {
+    Status.CERTIFIED: "Certified",
+    Status.NOT_CERTIFIED: "Not certified",
+    Status.NOT_CHECKED: "Not checked yet",
+    Status.TROUBLE: "In trouble",
+}
+_TONES = {
+    Status.CERTIFIED: "ok",
+    Status.NOT_CERTIFIED: "warn",
+    Status.NOT_CHECKED: "quiet",
+    Status.TROUBLE: "bad",
+}
+_TROUBLES = {
+    "unreachable": "Does not answer",
+    "locked_out": "Locked against logins",
+    "opens_to_anything": "Lets any password in",
+}
+_ERRORS = {
+    one.code: one
+    for one in vars(errors).values()
+    if isinstance(one, type) and issubclass(one, DeviceError)
+}
+
+
+def trouble_words(trouble: str) -> str:
+    """A trouble in two or three words: "Does not answer"."""
+    return _TROUBLES.get(trouble, trouble.replace("_", " ").capitalize())
+
+
+def trouble_advice(trouble: str) -> str:
+    """What is wrong, and what to do next, as sentences."""
+    error = _ERRORS.get(trouble, DeviceError)
+    return f"{error.happened} {error.sentence}"
