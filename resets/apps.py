@@ -6,3 +6,6 @@ class ResetsConfig(AppConfig):
 
     def ready(self) -> None:
         from resets import projections, queries, reactions, steps  # noqa: F401 - they register
+        from resets.panels import register
+
+        register()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -15,11 +18,11 @@ from fleet.accounts.access import may
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.handling import supplies
-from fleet.eventstore.messages import COMMANDS, Actor, By, Command
-from fleet.eventstore.store import state_of
+from fleet.eventstore.messages import COMMANDS, Actor, By, Command, Recorded
+from fleet.eventstore.store import read_stream, state_of
 from resets.codes import CodeKey
 from resets.models import Reset
-from resets.state import CodeRules, ResetState
+from resets.state import CodeRules, Delivery, Phase, ResetState
 from resets.steps.choose_password import ChoosePassword, Kept
 from resets.steps.request_reset import DeviceFacts, RequestReset
 
@@ -52,14 +55,64 @@ def steps(category: str = "reset") -> dict[str, type[Command[ResetState]]]:
 
 def offered(actor: Actor, reset_id: UUID) -> list[type[Command[ResetState]]]:
     """The steps that are open to this actor now, in the order of the contents page."""
-    state = state_of(ResetState, reset_id)
-    now = timezone.now()
+    return _offered(actor, state_of(ResetState, reset_id), timezone.now())
+
+
+def _offered(actor: Actor, state: ResetState, now: datetime) -> list[type[Command[ResetState]]]:
     return [
         command
         for command in steps().values()
         if command.offered(state, now)
         and may(actor, Role(command.by), state.organisation, state.site)
     ]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """All that a page about one reset shows, at one moment. `story` is its events, oldest first."""
+
+    row: Reset
+    state: ResetState
+    story: list[Recorded]
+    offered: list[type[Command[ResetState]]]
+    now: datetime
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return devices.zone_of(self.row.device)
+
+    @property
+    def password_rules(self) -> PasswordRules:
+        return PasswordRules.of_device(self.row.device.max_password)
+
+
+def standing(actor: Actor, reset_id: UUID) -> Standing:
+    """How a reset stands. Raises NotFound."""
+    row = reset(actor, reset_id)
+    story, state, now = read_stream(row.id), ResetState(row.id), timezone.now()
+    for recorded in story:
+        state = recorded.event.evolve(state)
+    return Standing(row, state, story, _offered(actor, state, now), now)
+
+
+def under_way(actor: Actor) -> QuerySet[Reset]:
+    return resets(actor).filter(open=True)
+
+
+def waiting_for(actor: Actor) -> QuerySet[Reset]:
+    """Resets that wait for a person, where this one may go on with them."""
+    able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
+    waiting = [phase for phase in Phase if phase.with_people]
+    return under_way(replace(actor, grants=able)).filter(phase__in=waiting)
+
+
+def undelivered(actor: Actor) -> QuerySet[Reset]:
+    """Resets under way whose newest mail no mail server has taken."""
+    return under_way(actor).filter(delivery__in=[Delivery.DEFERRED, Delivery.REFUSED])
+
+
+def ended(actor: Actor) -> QuerySet[Reset]:
+    return resets(actor).filter(open=False)
 
 
 @supplies(DeviceFacts)

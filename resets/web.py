@@ -1,0 +1,165 @@
+"""The console's pages of resets: the list, Forget Password, and the wizard.
+
+Each view makes one call of the domain; what may be done and what is refused is decided there.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_http_methods, require_safe
+
+from devices import queries as devices
+from fleet.accounts.access import may
+from fleet.accounts.state import Role
+from fleet.errors import Conflict, Forbidden, NotFound, Refused, RekeyError
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import By, Command
+from fleet.web.forms import show_refusal
+from fleet.web.live import live_part
+from resets import queries
+from resets.filters import ResetFilters
+from resets.forms import form_of, ordered
+from resets.state import ResetState
+from resets.steps.request_reset import RequestReset
+from resets.wizard import Question, Walk, ahead
+
+PER_PAGE = 50
+
+
+@login_required
+@require_safe
+def resets(request: HttpRequest) -> HttpResponse:
+    """Every reset that may be seen, newest first."""
+    actor = _by(request).actor
+    form = ResetFilters(actor, request.GET)
+    page = Paginator(form.found(), PER_PAGE).get_page(request.GET.get("page"))
+    facts = {"title": "Resets", "filter_form": form, "page": page}
+    return render(request, "resets/resets.html", facts)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
+    """Forget Password: asks why, and begins. A reset that is open already is led to."""
+    by = _by(request)
+    row = devices.device(by.actor, device)
+    if open_one := queries.open_reset_of(by.actor, device):
+        return redirect("reset", open_one.pk)
+    if not may(by.actor, Role(RequestReset.by), row.organisation, row.site):
+        raise Forbidden(
+            "role_too_low",
+            "You may look at this device, and not reset it. Ask a technician of its site.",
+        )
+    form, status = form_of(RequestReset), HTTPStatus.OK
+    if request.method == "POST":
+        form, begun = form_of(RequestReset, request.POST), new_id()
+        status = _carry_out(RequestReset, form, begun, by, device=row.pk)
+        if status is HTTPStatus.CREATED:
+            return redirect("reset", begun)
+        if open_one := queries.open_reset_of(by.actor, device):  # somebody was quicker
+            return redirect("reset", open_one.pk)
+    title = f"Reset the password of {row.name}"
+    facts = {"title": title, "device": row, "form": form, "steps": ahead()}
+    return render(request, "resets/request.html", facts, status=status)
+
+
+@login_required
+@require_safe
+def reset(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The wizard: where the reset stands, and what is asked now."""
+    actor = _by(request).actor
+    return _wizard(request, Walk(queries.standing(actor, pk), actor))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def reset_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+    """Any step of a reset: POST takes it, GET asks about one that is not the wizard's question."""
+    by, command = _by(request), queries.steps().get(step)
+    if command is None:
+        raise NotFound("step")
+    if request.method != "POST":
+        return _step_page(request, Walk(queries.standing(by.actor, pk), by.actor), command)
+    form = form_of(command, request.POST)
+    status = _carry_out(command, form, pk, by)
+    if status is HTTPStatus.CREATED:
+        return redirect("reset", pk)
+    walk = Walk(queries.standing(by.actor, pk), by.actor, refused=Question(command, form))
+    return _wizard(request, walk, status)
+
+
+@login_required
+@require_safe
+def reset_live(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What moves by itself. When another question is asked by now, all of the wizard comes."""
+    actor = _by(request).actor
+    walk = Walk(queries.standing(actor, pk), actor)
+    if request.GET.get("on") != walk.key:
+        response = render(request, "resets/live_wizard.html", {"walk": walk})
+        response["HX-Retarget"], response["HX-Reswap"] = "#wizard", "outerHTML"
+        response["Cache-Control"] = "no-store"
+        return response
+    news = request.GET.get("seen", "").split(".")[0] != str(walk.events)
+    context = {"walk": walk, "news": news}
+    return live_part(request, "resets/live.html", walk.version, lambda: context)
+
+
+def _wizard(request: HttpRequest, walk: Walk, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
+    facts: dict[str, Any] = {"title": f"Reset of {walk.reset.device_name}", "walk": walk}
+    if walk.refused:
+        facts["form"] = walk.problem
+    return render(request, "resets/reset.html", facts, status=status)
+
+
+def _step_page(request: HttpRequest, walk: Walk, step: type[Command[ResetState]]) -> HttpResponse:
+    if step not in walk.standing.offered or (walk.question and walk.question.step is step):
+        return redirect("reset", walk.reset.id)
+    facts = {
+        "title": f"Reset of {walk.reset.device_name}",
+        "walk": walk,
+        "question": walk.ask(step),
+    }
+    return render(request, "resets/step.html", facts)
+
+
+def _carry_out(
+    step: type[Command[Any]], form: Any, stream: UUID, by: By, **given: Any
+) -> HTTPStatus:
+    """Send the form's command; what is refused stands in the form, and in the status."""
+    if not form.is_valid():
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        handle(ordered(step, form, **given), stream, by)
+    except (Refused, Conflict) as error:
+        show_refusal(form, error)
+        return _STATUS[type(error)]
+    return HTTPStatus.CREATED
+
+
+_STATUS: dict[type[RekeyError], HTTPStatus] = {
+    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Conflict: HTTPStatus.CONFLICT,
+}
+
+
+def _by(request: HttpRequest) -> By:
+    by: By = request.by  # type: ignore[attr-defined]
+    return by
+
+
+urlpatterns = [
+    path("resets/", resets, name="resets"),
+    path("devices/<uuid:device>/reset/", request_reset, name="request-reset"),
+    path("resets/<uuid:pk>/", reset, name="reset"),
+    path("resets/<uuid:pk>/live/", reset_live, name="reset-live"),
+    path("resets/<uuid:pk>/<slug:step>/", reset_step, name="reset-step"),
+]

@@ -1,0 +1,319 @@
+"""A reset as the wizard shows it: where it stands, and the one question that is asked now.
+
+Everything here is worked out from one `Standing`; nothing is decided.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import parseaddr
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.conf import settings
+
+from fleet.accounts.access import may
+from fleet.accounts.state import Role
+from fleet.eventstore.messages import Actor, Command
+from resets import words
+from resets.forms import form_of
+from resets.queries import Standing
+from resets.state import Delivery, Phase, ResetState, masked
+from resets.steps.apply_password import DeviceWaitedFor
+from resets.steps.cancel_reset import CancelReset
+from resets.steps.request_reset import RequestReset
+
+LOGINS = ("new", "old", "wrong")  # the columns of the doors' table, as its component has them
+_ANSWERS = {
+    ("new", True): words.Look("ok", "Opens"),
+    ("new", False): words.Look("bad", "Refused"),
+    ("old", True): words.Look("bad", "Opens"),
+    ("old", False): words.Look("ok", "Refused"),
+    ("wrong", True): words.Look("bad", "Opens"),
+    ("wrong", False): words.Look("ok", "Refused"),
+}
+
+
+def ahead() -> list[dict[str, str]]:
+    """The steps of a reset that is about to begin."""
+    states = ["current", *["todo"] * (len(words.STEPS) - 1)]
+    return [{"label": label, "state": s} for label, s in zip(words.STEPS, states, strict=True)]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A step that is open to whoever looks, and its form."""
+
+    step: type[Command[ResetState]]
+    form: forms.Form
+
+    @property
+    def slug(self) -> str:
+        return self.step.slug
+
+    @property
+    def templates(self) -> list[str]:
+        """The step's own, where it has one; any step can be asked without."""
+        return [f"resets/steps/{self.slug}.html", "resets/steps/any.html"]
+
+    @property
+    def name(self) -> str:
+        return self.slug.replace("-", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One reset on its way, for one reader. `refused` is a form that was sent and turned down."""
+
+    standing: Standing
+    actor: Actor
+    refused: Question | None = field(default=None)
+
+    @property
+    def reset(self) -> ResetState:
+        return self.standing.state
+
+    @property
+    def device(self) -> Any:
+        return self.standing.row.device
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.standing.zone
+
+    @property
+    def began(self) -> datetime:
+        return self.standing.story[0].at
+
+    @property
+    def look(self) -> words.Look:
+        return words.PHASES[self.reset.phase]
+
+    @property
+    def sender(self) -> str:
+        """The address that people are asked to allow."""
+        return parseaddr(settings.DEFAULT_FROM_EMAIL)[1]
+
+    # --- what is asked ----------------------------------------------------------------------------
+
+    @cached_property
+    def question(self) -> Question | None:
+        """The furthest step that is open; None when there is nothing to do but wait or leave."""
+        asking = [step for step in self.standing.offered if step is not CancelReset]
+        return self.ask(asking[-1]) if asking else None
+
+    def ask(self, step: type[Command[ResetState]]) -> Question:
+        if self.refused and self.refused.step is step:
+            return self.refused
+        return Question(step, form_of(step))
+
+    @property
+    def problem(self) -> forms.BaseForm | None:
+        """What was turned down: the question's own form, or only its errors when it is gone."""
+        if self.refused is None:
+            return None
+        if self.question and self.question.step is self.refused.step:
+            return self.refused.form
+        gone = forms.Form({})
+        for sentences in self.refused.form.errors.values():
+            gone.add_error(None, list(sentences))
+        return gone
+
+    @cached_property
+    def others(self) -> list[Question]:
+        """Further steps that are open, each on a page of its own."""
+        asked = self.question and self.question.step
+        return [self.ask(step) for step in self.standing.offered if step is not asked]
+
+    def offers(self, slug: str) -> bool:
+        return any(step.slug == slug for step in self.standing.offered)
+
+    @property
+    def may_cancel(self) -> bool:
+        return CancelReset in self.standing.offered
+
+    @property
+    def may_begin_another(self) -> bool:
+        return not self.reset.phase.open and self._may(Role(RequestReset.by))
+
+    @property
+    def may_see_password(self) -> bool:
+        return self.reset.phase is Phase.DONE and self._may(Role.ADMINISTRATOR)
+
+    @property
+    def only_looks(self) -> bool:
+        return self.reset.phase.with_people and not self.standing.offered
+
+    def _may(self, role: Role) -> bool:
+        return may(self.actor, role, self.reset.organisation, self.reset.site)
+
+    # --- the mail and its code --------------------------------------------------------------------
+
+    @property
+    def delivery(self) -> words.Look:
+        return words.DELIVERIES[self.reset.delivery]
+
+    @property
+    def mailbox(self) -> str:
+        return masked(self.reset.reset_email)
+
+    @property
+    def is_sent(self) -> bool:
+        return self.reset.delivery is not Delivery.NONE
+
+    @property
+    def code_counts(self) -> bool:
+        return self.reset.code_is_live and self.code_seconds > 0
+
+    @cached_property
+    def code_seconds(self) -> int:
+        """How long the code is still valid."""
+        return self._seconds_until(self.reset.code_expires_at)
+
+    @property
+    def code_left(self) -> str:
+        """The same for people: in minutes, and at last in seconds."""
+        left = self._shown_seconds
+        return f"{left} s" if left < 60 else f"{left // 60} min"
+
+    @property
+    def _shown_seconds(self) -> int:
+        left = self.code_seconds
+        return left if left < 60 else math.ceil(left / 60) * 60
+
+    @property
+    def code_hint(self) -> str:
+        return f"{self.reset.rules.digits} digits. Spaces between them do not matter."
+
+    @property
+    def password_hint(self) -> str:
+        rules = self.standing.password_rules
+        return (
+            f"{rules.shortest} to {rules.longest} characters: at least {rules.kinds} of small "
+            f"letters, capitals, digits and signs; no spaces; not the name "
+            f"“{self.reset.username}”."
+        )
+
+    @cached_property
+    def again_seconds(self) -> int:
+        """How long until a code may be sent again."""
+        return self._seconds_until(self.reset.may_send_from)
+
+    @property
+    def sends_left(self) -> int:
+        return self.reset.rules.sends - self.reset.sends
+
+    def _seconds_until(self, at: datetime | None) -> int:
+        return max(0, math.ceil((at - self.standing.now).total_seconds())) if at else 0
+
+    # --- the device -------------------------------------------------------------------------------
+
+    @property
+    def waits_for(self) -> str:
+        return words.trouble(self.reset.waiting_for) if self.reset.waiting_for else ""
+
+    @property
+    def waits_until(self) -> datetime | None:
+        events = (recorded.event for recorded in reversed(self.standing.story))
+        return next((event.until for event in events if isinstance(event, DeviceWaitedFor)), None)
+
+    @property
+    def doors(self) -> list[dict[str, Any]]:
+        """Each door with its answers to the new, the old and a wrong password."""
+        answers: dict[str, dict[str, words.Look]] = {}
+        for tried in self.reset.doors:
+            look = _ANSWERS.get((tried.login, bool(tried.opened)), words.Look("quiet", tried.login))
+            if tried.opened is None:
+                look = words.Look("warn", "No answer")
+            answers.setdefault(tried.door, {})[tried.login] = look
+        missing = words.Look("quiet", "Not tried")
+        if not answers and self.reset.phase in (Phase.APPLYING, Phase.PROVING):
+            proving = self.reset.phase is Phase.PROVING
+            missing = words.Look("busy", "Trying") if proving else words.Look("quiet", "Not yet")
+            answers[self.device.driver] = {}
+        return [
+            {"name": door.upper(), "answers": [by_login.get(one, missing) for one in LOGINS]}
+            for door, by_login in answers.items()
+        ]
+
+    # --- how far ----------------------------------------------------------------------------------
+
+    @property
+    def ending(self) -> str:
+        """The sentence with which it ended."""
+        return self.standing.story[-1].sentence
+
+    @property
+    def advice(self) -> str:
+        return words.UNPROVEN_ADVICE.get(self.reset.outcome, "")
+
+    @property
+    def tracker(self) -> list[dict[str, str]]:
+        at = self._at()
+        ended = {Phase.UNPROVEN, Phase.FAILED, Phase.EXPIRED, Phase.CANCELLED}
+        current = "failed" if self.reset.phase in ended else "current"
+        steps = [
+            {"label": label, "state": "done" if n < at else current if n == at else "todo"}
+            for n, label in enumerate(words.STEPS)
+        ]
+        if at < len(steps) and (self.reset.phase in ended or not self.reset.phase.with_people):
+            steps[at]["note"] = self.look.text
+        return steps
+
+    def _at(self) -> int:
+        """The index of the step that it is at; one past the last when it is done."""
+        happened = {recorded.type for recorded in self.standing.story}
+        if self.reset.phase is Phase.DONE:
+            return 5
+        if happened & {"resets.password_generated", "resets.password_typed"}:
+            return 4
+        if "resets.code_verified" in happened:
+            return 3
+        return 2 if "resets.code_issued" in happened else 1
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The story for the timeline, newest first. The reason is said once, by the first."""
+        entries = []
+        for recorded in reversed(self.standing.story):
+            tone, icon = words.EVENTS.get(recorded.type, ("quiet", "dot"))
+            entries.append(
+                {
+                    "sentence": recorded.sentence,
+                    "at": recorded.at,
+                    "actor": recorded.actor.name,
+                    "source": recorded.source,
+                    "tone": tone,
+                    "icon": icon,
+                }
+            )
+        return entries
+
+    # --- live -------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """Which page this is. When it changes, all of the wizard is shown anew."""
+        asked = self.question.slug if self.question else "nothing"
+        counts = "" if self.code_counts or self.reset.phase is not Phase.CODE_SENT else "-over"
+        return f"{self.reset.phase}-{asked}{counts}"
+
+    @property
+    def events(self) -> int:
+        """The version of the stream."""
+        return self.standing.story[-1].version
+
+    @property
+    def version(self) -> str:
+        """Changes when the live part would look different: minutes count, and the last seconds."""
+        if self.reset.phase is not Phase.CODE_SENT:
+            return str(self.events)
+        return f"{self.events}.{self.again_seconds}.{self._shown_seconds}"
+
+    @property
+    def ended(self) -> bool:
+        return not self.reset.phase.open

@@ -1,0 +1,90 @@
+"""What pages call things: the words, tones and icons of a reset. Tones are `fleet.web`'s."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from devices.drivers import errors
+from devices.drivers.errors import DeviceError
+from resets.state import Delivery, Phase
+
+
+class Look(NamedTuple):
+    """How a status is shown. Without an icon it has its tone's own."""
+
+    tone: str
+    text: str
+    icon: str = ""
+
+
+PHASES = {
+    Phase.REQUESTED: Look("warn", "Code not sent yet", "mail"),
+    Phase.CODE_SENT: Look("warn", "Waits for the code", "mail-search"),
+    Phase.VERIFIED: Look("warn", "Waits for a password", "key-round"),
+    Phase.APPLYING: Look("busy", "Applying"),
+    Phase.PROVING: Look("busy", "Proving"),
+    Phase.DONE: Look("ok", "Done", "shield-check"),
+    Phase.UNPROVEN: Look("bad", "Unproven", "shield-alert"),
+    Phase.FAILED: Look("bad", "Failed"),
+    Phase.EXPIRED: Look("quiet", "Expired", "timer-off"),
+    Phase.CANCELLED: Look("quiet", "Cancelled", "ban"),
+}
+
+DELIVERIES = {
+    Delivery.NONE: Look("quiet", "No mail yet", "mail"),
+    Delivery.QUEUED: Look("busy", "Queued"),
+    Delivery.HANDED_OVER: Look("ok", "Handed to the mail server", "mail-check"),
+    Delivery.DEFERRED: Look("warn", "The mail server will be tried again", "mail-warning"),
+    Delivery.REFUSED: Look("bad", "Refused", "mail-x"),
+}
+
+# By an event's name. One that is not here is told without a colour.
+EVENTS = {
+    "resets.reset_requested": ("busy", "key-round"),
+    "resets.code_issued": ("busy", "send"),
+    "resets.code_handed_over": ("ok", "mail-check"),
+    "resets.code_deferred": ("warn", "mail-warning"),
+    "resets.code_undeliverable": ("bad", "mail-x"),
+    "resets.code_verified": ("ok", "circle-check"),
+    "resets.code_rejected": ("warn", "triangle-alert"),
+    "resets.password_generated": ("busy", "sparkles"),
+    "resets.password_typed": ("busy", "keyboard"),
+    "resets.device_waited_for": ("warn", "hourglass"),
+    "resets.password_applied": ("busy", "hard-drive-download"),
+    "resets.reset_proven": ("ok", "shield-check"),
+    "resets.reset_unproven": ("bad", "shield-alert"),
+    "resets.reset_failed": ("bad", "octagon-x"),
+    "resets.reset_cancelled": ("quiet", "ban"),
+    "resets.reset_expired": ("quiet", "timer-off"),
+}
+
+# The seed's own steps.
+STEPS = ("Forget Password", "Send Code", "Enter code", "New password", "Applied and proven")
+
+# What to do when the proof did not come out, by its outcome.
+UNPROVEN_ADVICE = {
+    "new_refused": (
+        "Nothing is lost: the device still has the password it had, and Rekey did not keep the "
+        "new one as current. Restart the device and begin another reset. If it ends like this "
+        "again, restore the device to its factory settings."
+    ),
+    "old_still_opens": (
+        "Both passwords open the device, and Rekey keeps the new one. Look on the device for a "
+        "second account or an outdated firmware, then begin another reset."
+    ),
+    "opens_to_anything": (
+        "Nobody needs a password there at all. Turn on authentication on the device, then begin "
+        "another reset."
+    ),
+}
+
+_TROUBLES = {
+    one.code: one.happened
+    for one in vars(errors).values()
+    if isinstance(one, type) and issubclass(one, DeviceError)
+}
+
+
+def trouble(code: str) -> str:
+    """What is wrong with a device, as a sentence."""
+    return _TROUBLES.get(code, "The device cannot be used.")
