@@ -30,7 +30,7 @@ _ENCODINGS = re.compile(
 
 
 class _NoDoctype(TreeBuilder):
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
+    def doctype(self, *declared: object) -> None:
         # Neither SOAP nor ONVIF ever has one; entities can only be declared here.
         raise BadAnswer("The device's answer holds a document type, which is refused.")
 

@@ -145,7 +145,8 @@ class Access:
             given.get("realm") == REALM
             and given.get("uri") == uri
             and given.get("qop") == "auth"
-            and given.get("algorithm", "MD5") == self._algorithm
+            and "cnonce" in given
+            and given.get("algorithm") == self._algorithm
         )
 
         def h(*parts: str) -> str:

@@ -197,15 +197,19 @@ def authorization(spec, challenge: str, uri: str) -> str:
 
 
 def test_an_answer_to_a_challenge_works_once_and_for_one_path():
-    spec = camera(auth=Auth.DIGEST_MD5)
+    spec = camera(auth=Auth.DIGEST_MD5, lockout_tries=99)
     service = OnvifService(Device(spec))
 
     def ask(header: str | None, now: float = NOW):
         return service.answer(asking("GetUsers"), header, "a", now)
 
     challenge = ask(None).headers["WWW-Authenticate"]
-    right = authorization(spec, challenge, "/onvif/device_service")
     assert ask(authorization(spec, ask(None).headers["WWW-Authenticate"], "/")).status == 401
+    for field in (" realm=", " uri=", " qop=", " algorithm=", " cnonce=", " username="):
+        incomplete = authorization(spec, challenge, "/onvif/device_service").replace(field, " x=")
+        assert ask(incomplete).status == 401
+        challenge = ask(None).headers["WWW-Authenticate"]
+    right = authorization(spec, challenge, "/onvif/device_service")
     assert ask(right).status == 200
     assert "stale=true" in ask(right).headers["WWW-Authenticate"]
     late = authorization(spec, ask(None).headers["WWW-Authenticate"], "/onvif/device_service")
