@@ -2,10 +2,10 @@
 altered, taken out or put in without all that follow giving it away.
 
 An event's hash is SHA-256 over the JSON array (UTF-8, no white space) of: the predecessor's hash in
-hex, id, stream, version, type, schema, time (RFC 3339, UTC, microseconds), the actor's kind, id and
-name, source, reason, correlation, causation, organisation, site, subject, and the event's own
-fields as the text that is stored. The first event's predecessor is 32 zero bytes. The position is
-not in it: it is given by the database, after the hash is made.
+hex, id, stream, version, category, type, schema, time (RFC 3339, UTC, microseconds), the actor's
+kind, id and name, source, reason, correlation, causation, organisation, site, subject, and the
+event's own fields as the text that is stored. The first event's predecessor is 32 zero bytes. The
+position is not in it: it is given by the database, after the hash is made.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def link(previous: bytes, row: Mapping[str, Any]) -> bytes:
                 row["id"],
                 row["stream"],
                 row["version"],
+                row["category"],
                 row["type"],
                 row["schema"],
                 at,
@@ -70,6 +71,6 @@ def first_break(stream: Iterable[Recorded]) -> int | None:
 
 
 _PLAIN = (
-    "id", "stream", "version", "type", "schema", "at", "source", "reason", "correlation",
-    "causation", "organisation", "site", "subject", "data",
+    "id", "stream", "version", "category", "type", "schema", "at", "source", "reason",
+    "correlation", "causation", "organisation", "site", "subject", "data",
 )  # fmt: skip
