@@ -1,14 +1,16 @@
-"""Every address. An app's pages are the `urlpatterns` of its `web`, its calls those of its `api`."""
+"""Every address. An app's pages are the `urlpatterns` of its `web`, its calls of its `api`."""
 
 from importlib import import_module
 
 from django.apps import apps
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.utils.module_loading import module_has_submodule
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+
+from fleet.api.problems import unknown_address
 
 
-def of_apps(submodule: str) -> list[object]:
+def of_apps(submodule: str) -> list[URLPattern | URLResolver]:
     """The `urlpatterns` of this submodule of every app that has one."""
     return [
         pattern
@@ -28,10 +30,11 @@ urlpatterns = [
         "api/v1/",
         include(
             [
-                path("schema/", SpectacularAPIView.as_view(), name="schema"),
+                path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
                 path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
                 *of_apps("api"),
             ]
         ),
     ),
+    re_path("^api/", unknown_address),
 ]

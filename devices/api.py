@@ -1,0 +1,230 @@
+"""Calls for sites and devices."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, TypedDict
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.urls import path
+from msgspec import Meta
+from rest_framework.response import Response
+
+from devices import queries, vault
+from devices.state import Kind, Purpose
+from devices.status import Status
+from devices.steps.add_device import AddDevice
+from devices.steps.check_device import CheckDevice
+from devices.steps.open_site import OpenSite
+from devices.steps.reveal_password import RevealPassword
+from fleet.accounts.queries import organisation_of
+from fleet.accounts.sign_in import signed_in_just_now
+from fleet.api.calls import ApiView, Values, call, created, only
+from fleet.api.fields import Fields, Time, text
+from fleet.api.pages import Pages
+from fleet.errors import Forbidden
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+
+# --- sites ----------------------------------------------------------------------------------------
+
+
+class Site(TypedDict):
+    """A place with its own network, time zone and limits."""
+
+    id: UUID
+    organisation: UUID
+    name: str
+    timezone: Annotated[str, Meta(description="As in Europe/Stockholm.")]
+    device_count: int
+    not_certified: Annotated[int, Meta(description="Devices that do not open to what is stored.")]
+    in_trouble: Annotated[int, Meta(description="Devices that cannot be asked.")]
+    changed_at: Time
+
+
+SITE_COLUMNS = tuple(Site.__annotations__)
+
+
+class SitesView(ApiView):
+    @call(answer=Site, many=True, query=Pages)
+    def get(self, asked: Values) -> Response:
+        """List the sites, by name."""
+        seen = queries.sites(self.actor)
+        return self.page(asked, seen.values(*SITE_COLUMNS), ["name", "id"], seen)
+
+    @call(answer=Site, status=201, body=Fields.asked_by(OpenSite, organisation=UUID | None))
+    def post(self, asked: Values) -> Response:
+        """Open a site."""
+        organisation = organisation_of(self.actor, asked["organisation"])
+        site = new_id()
+        handle(OpenSite(organisation, asked["name"], asked["timezone"]), site, self.by)
+        return created(_site(self, site), "api-site", site_id=site)
+
+
+class SiteView(ApiView):
+    @call(answer=Site)
+    def get(self, asked: Values, site_id: UUID) -> Response:
+        """Show a site."""
+        return Response(_site(self, site_id))
+
+
+def _site(view: ApiView, site_id: UUID) -> Any:
+    return only(queries.sites(view.actor).values(*SITE_COLUMNS), site_id, "site")
+
+
+# --- devices --------------------------------------------------------------------------------------
+
+
+class Device(TypedDict):
+    """An NVR or a camera. `certified` is whether the stored password opens it; null: never tried.
+    `managed` is whether Rekey has an administrator account of its own on it.
+    """
+
+    id: UUID
+    organisation: UUID
+    site: UUID
+    site_name: str
+    kind: Kind
+    name: str
+    host: str
+    port: int
+    driver: str
+    username: str
+    reset_email: str
+    nvr: UUID | None
+    nvr_name: str | None
+    channel: int | None
+    manufacturer: str
+    model: str
+    firmware: str
+    serial: str
+    certified: bool | None
+    managed: bool
+    trouble: Annotated[str, Meta(description="Why it could not be asked; empty if it could.")]
+    changed_at: Time
+
+
+class Account(TypedDict):
+    """An account on a device whose password the vault keeps."""
+
+    username: str
+    purpose: Purpose
+    changed_at: Time
+
+
+class DeviceFacts(Device):
+    """All that is known of a device."""
+
+    max_password: Annotated[int | None, Meta(description="Characters that it takes at most.")]
+    accounts: list[Account]
+
+
+RENAMED = {"site_name": F("place__name"), "nvr_name": F("nvr__name")}
+DEVICE_COLUMNS = tuple(name for name in Device.__annotations__ if name not in RENAMED)
+ACCOUNT_COLUMNS = tuple(Account.__annotations__)
+
+
+class DeviceFilters(Pages, total=False):
+    site: UUID
+    kind: Kind
+    certified: Annotated[
+        Literal["yes", "no", "unknown"],
+        Meta(description="Whatever trouble there is now. Unknown: it was never tried."),
+    ]
+    status: Annotated[Status, Meta(description="As the console shows it.")]
+    nvr: Annotated[UUID, Meta(description="Cameras on the channels of this NVR.")]
+    q: text("A part of the name, address, serial number or model.")  # type: ignore[valid-type]
+    sort: Annotated[
+        Literal[
+            "name", "-name", "kind", "-kind", "site", "-site", "address", "-address", "model",
+            "-model",
+        ],
+        Meta(description="By name, if not given; from the end with a - before it."),
+    ]  # fmt: skip
+
+
+class DevicesView(ApiView):
+    @call(answer=Device, many=True, query=DeviceFilters)
+    def get(self, asked: Values) -> Response:
+        """List devices."""
+        seen = queries.devices(self.actor)
+        rows = queries.narrowed(
+            seen,
+            **{name: asked[name] for name in ("site", "kind", "certified", "status", "nvr")},
+            text=asked["q"],
+        )
+        sort = asked["sort"] or "name"
+        back = "-" if sort.startswith("-") else ""
+        order = [back + column for column in queries.ORDERS[sort.removeprefix("-")]]
+        return self.page(asked, _columns(rows), order, seen)
+
+    @call(answer=DeviceFacts, status=201, body=Fields.asked_by(AddDevice))
+    def post(self, asked: Values) -> Response:
+        """Add a device whose address and password are known.
+
+        Whether the password opens it is found out afterwards: look at `certified`.
+        """
+        device = new_id()
+        handle(AddDevice(**asked), device, self.by)
+        return created(_device(self, device), "api-device", device_id=device)
+
+
+class DeviceView(ApiView):
+    @call(answer=DeviceFacts)
+    def get(self, asked: Values, device_id: UUID) -> Response:
+        """Show a device."""
+        return Response(_device(self, device_id))
+
+
+class CheckView(ApiView):
+    @call(answer=DeviceFacts, status=202)
+    def post(self, asked: Values, device_id: UUID) -> Response:
+        """Ask the device whether the stored password opens it. The answer comes to `certified`."""
+        handle(CheckDevice(), device_id, self.by)
+        return Response(_device(self, device_id), HTTPStatus.ACCEPTED)
+
+
+class Revealed(TypedDict):
+    """A stored password."""
+
+    username: str
+    password: str
+
+
+class RevealView(ApiView):
+    @call(answer=Revealed, body=Fields.asked_by(RevealPassword, username=text("") | None))
+    def post(self, asked: Values, device_id: UUID) -> Response:
+        """Show a stored password. It stands in the history, with the reason.
+
+        `username` is the account; if not given, the one that people sign in with.
+        """
+        device = queries.device(self.actor, device_id)
+        if self.actor.kind == "person" and not signed_in_just_now(self.request._request):
+            raise Forbidden(
+                "sign_in_again",
+                "Your sign-in is too long ago to be shown a password. Sign in again, then retry.",
+            )
+        username = asked["username"] or device.username
+        password = vault.reveal(device.pk, username, asked["reason"], self.by)
+        return Response({"username": username, "password": password})
+
+
+def _device(view: ApiView, device_id: UUID) -> dict[str, Any]:
+    row = only(_columns(queries.devices(view.actor), "max_password"), device_id, "device")
+    accounts = queries.credentials(view.actor, device_id).values(*ACCOUNT_COLUMNS)
+    return {**row, "accounts": list(accounts)}
+
+
+def _columns(rows: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
+    return rows.values(*DEVICE_COLUMNS, *more, **RENAMED)
+
+
+urlpatterns = [
+    path("sites/", SitesView.as_view(), name="api-sites"),
+    path("sites/<uuid:site_id>/", SiteView.as_view(), name="api-site"),
+    path("devices/", DevicesView.as_view(), name="api-devices"),
+    path("devices/<uuid:device_id>/", DeviceView.as_view(), name="api-device"),
+    path("devices/<uuid:device_id>/check/", CheckView.as_view(), name="api-device-check"),
+    path("devices/<uuid:device_id>/reveal/", RevealView.as_view(), name="api-device-reveal"),
+]

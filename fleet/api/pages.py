@@ -1,0 +1,61 @@
+"""Long lists, page by page.
+
+A cursor is the id of the last row that was seen. What the list is sorted by is looked up again, so
+an address says nothing about it: the order of the log, for one, would tell an outsider how much
+goes on elsewhere. It costs one query on a unique index, wherever the page lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypedDict
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from msgspec import Meta
+
+from fleet.errors import RekeyError
+
+USUAL, MOST = 100, 500
+
+
+class Pages(TypedDict, total=False):
+    """What every list takes."""
+
+    cursor: Annotated[UUID, Meta(description="Where the page before ended; `next` holds it.")]
+    limit: Annotated[int, Meta(ge=1, le=MOST, description=f"How many at most; else {USUAL}.")]
+
+
+def piece(
+    rows: QuerySet[Any], order: Sequence[str], seen: QuerySet[Any], cursor: UUID | None, size: int
+) -> tuple[list[Any], UUID | None]:
+    """The rows behind the cursor, and the cursor behind them if there are more.
+
+    `order` names columns without NULL, all up or all down, the last one unique. `rows` are
+    dictionaries with an `id`; `seen` are the rows that a cursor may name: they may have changed
+    since and be filtered out by now.
+
+    Raises RekeyError for a cursor that names no row that may be seen.
+    """
+    if cursor is not None:
+        names = [name.lstrip("-") for name in order]
+        at = seen.filter(id=cursor).values_list(*names).first()
+        if at is None:
+            raise RekeyError(
+                "no_such_cursor",
+                "This cursor leads nowhere. Begin at the first page.",
+                field="cursor",
+            )
+        rows = rows.filter(_behind(names, at, "lt" if order[0].startswith("-") else "gt"))
+    found = list(rows.order_by(*order)[: size + 1])
+    more = len(found) > size
+    return found[:size], found[size - 1]["id"] if more else None
+
+
+def _behind(names: Sequence[str], at: Sequence[Any], side: str) -> Q:
+    first, value = names[0], at[0]
+    strictly = Q(**{f"{first}__{side}": value})
+    if len(names) == 1:
+        return strictly
+    # The first half is implied by the second; it is there for the index.
+    return Q(**{f"{first}__{side}e": value}) & (strictly | _behind(names[1:], at[1:], side))

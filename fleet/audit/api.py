@@ -1,0 +1,105 @@
+"""Calls for everything that happened."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypedDict
+from uuid import UUID
+
+import orjson
+from django.urls import path
+from msgspec import Meta
+from rest_framework.response import Response
+
+from fleet.api.calls import ApiView, Values, call
+from fleet.api.fields import Time, text
+from fleet.api.pages import USUAL, Pages
+from fleet.audit import queries
+from fleet.eventstore.messages import Recorded
+
+
+class Who(TypedDict):
+    """Who did it: a person, a token that a person made, or a job of Rekey's own."""
+
+    kind: Literal["person", "token", "job"]
+    id: str
+    name: str
+
+
+class Happened(TypedDict):
+    """A fact, in the past tense, never changed. `hash` is over it and over `previous`, the hash of
+    the event before it in its stream (hex).
+    """
+
+    id: UUID
+    stream: UUID
+    version: int
+    type: str
+    schema: int
+    at: Time
+    actor: Who
+    source: str
+    reason: str
+    correlation: UUID
+    causation: UUID | None
+    organisation: UUID | None
+    site: UUID | None
+    subject: UUID | None
+    sentence: Annotated[str, Meta(description="What happened, for people.")]
+    data: dict[str, Any]
+    previous: str
+    hash: str
+
+
+class EventFilters(Pages, total=False):
+    device: Annotated[UUID, Meta(description="What is about this device.")]
+    stream: Annotated[
+        UUID, Meta(description="One history alone: that of a reset, device, site or token.")
+    ]
+    correlation: Annotated[
+        UUID, Meta(description="All that came of one request. A reset's is its own id.")
+    ]
+    site: UUID
+    type: text("Such as `resets.code_rejected`.", 80)  # type: ignore[valid-type]
+    since: Annotated[Time, Meta(description="From then on.")]
+    until: Annotated[Time, Meta(description="Before then.")]
+
+
+class EventsView(ApiView):
+    @call(answer=Happened, many=True, query=EventFilters)
+    def get(self, asked: Values) -> Response:
+        """List what happened, the newest first."""
+        found, behind = queries.history(
+            self.actor,
+            subject=asked["device"],
+            **{n: asked[n] for n in ("stream", "correlation", "site", "type", "since", "until")},
+            cursor=asked["cursor"],
+            size=asked["limit"] or USUAL,
+        )
+        return self.listed([_told(recorded) for recorded in found], behind)
+
+
+def _told(recorded: Recorded) -> dict[str, Any]:
+    actor = recorded.actor
+    return {
+        "id": recorded.id,
+        "stream": recorded.stream,
+        "version": recorded.version,
+        "type": recorded.type,
+        "schema": recorded.schema,
+        "at": recorded.at,
+        "actor": {"kind": actor.kind, "id": actor.id, "name": actor.name},
+        "source": recorded.source,
+        "reason": recorded.reason,
+        "correlation": recorded.correlation,
+        "causation": recorded.causation,
+        "organisation": recorded.organisation,
+        "site": recorded.site,
+        "subject": recorded.subject,
+        "sentence": recorded.sentence,
+        "data": orjson.Fragment(recorded.data),  # as it was hashed, to the letter
+        "previous": recorded.previous.hex(),
+        "hash": recorded.hash.hex(),
+    }
+
+
+urlpatterns = [path("events/", EventsView.as_view(), name="api-events")]

@@ -1,0 +1,192 @@
+"""Calls for resets. Their steps come from the contents page: a new one has its call by itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypedDict
+from uuid import UUID
+
+from django.db.models import F, QuerySet
+from django.urls import URLPattern, path, reverse
+from msgspec import Meta
+from rest_framework.response import Response
+
+from fleet.api.calls import ApiView, Values, call, created, only
+from fleet.api.fields import Fields, Time
+from fleet.api.pages import Pages
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import Command, asked_fields
+from resets import queries
+from resets.state import Delivery, Method, Phase
+from resets.steps.request_reset import RequestReset
+
+
+class Reset(TypedDict):
+    """One walk from Forget Password to a proven new password, for one device."""
+
+    id: UUID
+    device: UUID
+    device_name: str
+    organisation: UUID
+    site: UUID
+    site_name: str
+    username: str
+    method: Method
+    reason: str
+    asker: str
+    phase: Phase
+    open: Annotated[bool, Meta(description="Whether anything is still to come.")]
+    expires_at: Time
+    mailbox: Annotated[str, Meta(description="The Reset Password Email, most of it hidden.")]
+    sends: Annotated[int, Meta(description="Codes sent so far.")]
+    sent_at: Time | None
+    code_expires_at: Time | None
+    tries_left: int
+    delivery: Delivery
+    delivery_detail: Annotated[str, Meta(description="What the mail server said.")]
+    generated: bool
+    waiting_for: Annotated[str, Meta(description="What keeps the device from answering.")]
+    outcome: str
+    changed_at: Time
+
+
+class Tried(TypedDict):
+    """A login that was tried at a door of the device. `opened` null: the door gave no answer."""
+
+    door: str
+    login: str
+    opened: bool | None
+    detail: str
+
+
+class StepField(TypedDict):
+    """What a step asks for; its types stand in this document."""
+
+    name: str
+    label: str
+    help: str
+    required: bool
+    secret: bool
+
+
+class Step(TypedDict):
+    """A step that may be taken now."""
+
+    name: str
+    about: str
+    method: str
+    href: str
+    fields: list[StepField]
+
+
+class ResetFacts(Reset):
+    """All that is known of a reset, and what may be done with it now."""
+
+    may_send_from: Annotated[
+        Time | None,
+        Meta(description="When a code may be sent again; null: at once, or not any more."),
+    ]
+    doors: list[Tried]
+    steps: list[Step]
+
+
+RENAMED = {"site_name": F("device__place__name")}
+COLUMNS = tuple(name for name in Reset.__annotations__ if name not in RENAMED)
+
+
+class ResetFilters(Pages, total=False):
+    site: UUID
+    device: UUID
+    phase: Phase
+    open: bool
+
+
+class ResetsView(ApiView):
+    @call(answer=Reset, many=True, query=ResetFilters)
+    def get(self, asked: Values) -> Response:
+        """List resets, the newest first."""
+        seen = queries.resets(self.actor)
+        wanted = {name: asked[name] for name in ("site", "device", "phase", "open")}
+        rows = seen.filter(**{name: v for name, v in wanted.items() if v is not None})
+        return self.page(asked, _columns(rows), ["-id"], seen)
+
+
+class ResetView(ApiView):
+    @call(answer=ResetFacts)
+    def get(self, asked: Values, reset_id: UUID) -> Response:
+        """Show a reset, and what may be done with it now."""
+        return Response(_reset(self, reset_id))
+
+
+class RequestResetView(ApiView):
+    @call(answer=ResetFacts, status=201, body=Fields.asked_by(RequestReset))
+    def post(self, asked: Values, device_id: UUID) -> Response:
+        """Forget Password: begin a reset of the device's password."""
+        reset = new_id()
+        handle(RequestReset(device=device_id, **asked), reset, self.by)
+        return created(_reset(self, reset), "api-reset", reset_id=reset)
+
+
+def step_view(command: type[Command[Any]]) -> type[ApiView]:
+    """The call that takes a step."""
+
+    def post(self: ApiView, asked: Values, reset_id: UUID) -> Response:
+        handle(command(**asked), reset_id, self.by)
+        return Response(_reset(self, reset_id))
+
+    post.__doc__ = command.about
+    declared = call(answer=ResetFacts, body=Fields.asked_by(command))(post)
+    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
+
+
+def step_patterns(steps: dict[str, type[Command[Any]]]) -> list[URLPattern]:
+    return [
+        path(
+            f"resets/<uuid:reset_id>/{slug}/",
+            step_view(command).as_view(),
+            name=f"api-reset-{slug}",
+        )
+        for slug, command in steps.items()
+    ]
+
+
+def _reset(view: ApiView, reset_id: UUID) -> dict[str, Any]:
+    row = only(_columns(queries.resets(view.actor), "doors"), reset_id, "reset")
+    standing = queries.standing(view.actor, reset_id)
+    return {
+        **row,
+        "may_send_from": standing.state.may_send_from if standing.state.sends else None,
+        "steps": [_step(command, reset_id) for command in standing.offered],
+    }
+
+
+def _columns(rows: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
+    return rows.values(*COLUMNS, *more, **RENAMED)
+
+
+def _step(command: type[Command[Any]], reset_id: UUID) -> dict[str, Any]:
+    return {
+        "name": command.slug,
+        "about": command.about,
+        "method": "POST",
+        "href": reverse(f"api-reset-{command.slug}", kwargs={"reset_id": reset_id}),
+        "fields": [
+            {
+                "name": name,
+                "label": told.label,
+                "help": told.help,
+                "required": name not in defaults,
+                "secret": told.secret,
+            }
+            for defaults in [Fields.asked_by(command).defaults]
+            for name, (told, _) in asked_fields(command).items()
+        ],
+    }
+
+
+urlpatterns = [
+    path("resets/", ResetsView.as_view(), name="api-resets"),
+    path("resets/<uuid:reset_id>/", ResetView.as_view(), name="api-reset"),
+    path("devices/<uuid:device_id>/resets/", RequestResetView.as_view(), name="api-device-resets"),
+    *step_patterns(queries.steps()),
+]
