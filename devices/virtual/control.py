@@ -87,7 +87,7 @@ async def serve(
                 raise PortTaken(control_port) from error
             ports = sorted(host.address[1] for host in fleet.hosts.values())
             ready(
-                f"Virtual fleet ready: {len(ports)} devices on {HOST}, "
+                f"Virtual fleet ready: {len(ports)} {'device' if len(ports) == 1 else 'devices'} on {HOST}, "
                 f"ports {ports[0]} to {ports[-1]}; control on port {control_port}."
             )
             await stop.wait()
