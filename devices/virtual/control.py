@@ -86,8 +86,9 @@ async def serve(
             except OSError as error:
                 raise PortTaken(control_port) from error
             ports = sorted(host.address[1] for host in fleet.hosts.values())
+            many = "1 device" if len(ports) == 1 else f"{len(ports)} devices"
             ready(
-                f"Virtual fleet ready: {len(ports)} {'device' if len(ports) == 1 else 'devices'} on {HOST}, "
+                f"Virtual fleet ready: {many} on {HOST}, "
                 f"ports {ports[0]} to {ports[-1]}; control on port {control_port}."
             )
             await stop.wait()
