@@ -15,6 +15,7 @@ import contextlib
 import importlib.util
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -51,7 +52,7 @@ class Service:
     def __init__(self, package: str, binaries: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"rekey-{self.name}-"))
         self.user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        self.binaries = self._reachable(_package_folder(package) / binaries)
+        self.binaries = self._reachable(_package_folder(package)) / binaries
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.log = self.folder / "log"
@@ -149,12 +150,16 @@ class Service:
             "extra_groups": [],
         }
 
-    def _reachable(self, binaries: Path) -> Path:
-        """`binaries`, or a copy where `nobody` may go: a checkout under /root is closed to it."""
-        everyone_may_enter = all(p.stat().st_mode & 0o001 for p in binaries.resolve().parents)
+    def _reachable(self, package: Path) -> Path:
+        """`package`, or a copy where `nobody` may go: a checkout under /root is closed to it."""
+        everyone_may_enter = all(p.stat().st_mode & 0o001 for p in package.resolve().parents)
         if self.user is None or everyone_may_enter:
-            return binaries
-        return shutil.copytree(binaries, self.folder / "binaries", symlinks=True)
+            return package
+        # Its libraries lie beside it, and the binaries look for them there.
+        for part in package.parent.glob(f"{package.name}*"):
+            if not part.name.endswith(".dist-info"):
+                shutil.copytree(part, self.folder / part.name, symlinks=True)
+        return self.folder / package.name
 
 
 class Postgres(Service):
@@ -246,10 +251,16 @@ def _running(service):
 
 
 def free_port() -> int:
-    """A loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A loopback port that was free a moment ago.
+
+    Below the range that the kernel takes for outgoing connections (32768 and up), or another
+    process's connection may sit on it by the time it is listened on.
+    """
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _package_folder(package: str) -> Path:
