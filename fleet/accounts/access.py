@@ -56,15 +56,24 @@ class RolesGuard:
     def check(self, actor: Actor, role: str, state: State) -> None:
         if actor.kind == "job":
             return
-        held = role_at(actor, state.organisation, state.site)
-        if held is None:
-            raise NotFound(state.category)
-        if held.rank < Role(role).rank:
-            raise Forbidden(
-                "role_too_low",
-                f"Your role here is {held}; this needs {role}. Ask an administrator of the site.",
-                needed=role,
-            )
+        require(actor, Role(role), state.organisation, state.site, state.category)
+
+
+def require(
+    actor: Actor, role: Role, organisation: UUID | None, site: UUID | None, what: str = "thing"
+) -> None:
+    """Raise NotFound when the actor may not see what lies there, Forbidden when the role is too
+    low. For pages that only ask; a command is checked when it is sent.
+    """
+    held = role_at(actor, organisation, site)
+    if held is None:
+        raise NotFound(what)
+    if held.rank < role.rank:
+        raise Forbidden(
+            "role_too_low",
+            f"Your role here is {held}; this needs {role}. Ask an administrator of the site.",
+            needed=role,
+        )
 
 
 def role_at(actor: Actor, organisation: UUID | None, site: UUID | None) -> Role | None:
