@@ -33,9 +33,8 @@ class Grant:
     role: Role
 
     def covers(self, organisation: UUID | None, site: UUID | None) -> bool:
-        if self.site is None:
-            return organisation == self.organisation
-        return site == self.site
+        # A site's id alone opens nothing: whoever grants roles may name one that is not theirs.
+        return organisation == self.organisation and self.site in (None, site)
 
 
 class RolesGuard:
@@ -44,13 +43,15 @@ class RolesGuard:
     def visible(self, actor: Actor) -> Q:
         if actor.kind == "job":
             return Q()
-        organisations = {g.organisation for g in actor.grants if g.site is None}
-        sites = {g.site for g in actor.grants if g.site is not None}
+        sites: dict[UUID, set[UUID | None]] = {}
+        for grant in actor.grants:
+            sites.setdefault(grant.organisation, set()).add(grant.site)
         seen = NOBODY
-        if organisations:
-            seen = seen | Q(organisation__in=organisations)
-        if sites:
-            seen = seen | Q(site__in=sites)
+        for organisation, some in sites.items():
+            if None in some:
+                seen |= Q(organisation=organisation)
+            else:
+                seen |= Q(organisation=organisation, site__in=some)
         return seen
 
     def check(self, actor: Actor, role: str, state: State) -> None:
@@ -96,7 +97,8 @@ def actor_of_token(text: str) -> tuple[Actor, Person] | None:
     """The actor behind an API token, or None: unknown, expired, revoked or of a closed account.
 
     A token is `rk_`, its id, `_` and its secret: one row is looked up, and compared in constant
-    time. It may do what its person may, within its organisation and no more than its own role.
+    time. It may do what its person may, at its organisation or its one site, and no more than its
+    own role.
     """
     try:
         prefix, identity, secret = text.split("_", 2)
@@ -113,10 +115,11 @@ def actor_of_token(text: str) -> tuple[Actor, Person] | None:
     if person is None:
         return None
     most = Role(token.role)
+    at = (token.organisation, token.site)
     grants = tuple(
-        Grant(g.organisation, g.site, min(g.role, most, key=lambda role: role.rank))
+        Grant(g.organisation, token.site or g.site, min(g.role, most, key=lambda role: role.rank))
         for g in _grants(person.id)
-        if g.organisation == token.organisation
+        if g.organisation == token.organisation and (not token.site or g.covers(*at))
     )
     return Actor("token", str(token.id), f"{person.name} ({token.name})", grants), person
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
 from django.urls import path
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from msgspec import Meta
 from rest_framework.response import Response
 
 from fleet.accounts import queries
@@ -51,6 +52,7 @@ class Token(TypedDict):
 
     id: UUID
     organisation: UUID
+    site: Annotated[UUID | None, Meta(description="Null: all sites of the organisation.")]
     name: str
     role: Role
     expires_at: Time
@@ -91,15 +93,16 @@ class TokensView(ApiView):
     @call(
         answer=NewToken,
         status=201,
-        body=Fields.asked_by(IssueToken, organisation=UUID | None),
+        body=Fields.asked_by(IssueToken, organisation=UUID | None, site=UUID | None),
     )
     def post(self, asked: Values) -> Response:
         """Make an API token for yourself.
 
-        Only a signed-in person makes one. It is no mightier than they are, and it expires.
+        Only a signed-in person makes one. It is no mightier than they are, and it expires. Where
+        you have a role at one place alone, it is for that place if you name none.
         """
-        organisation = queries.organisation_of(self.actor, asked["organisation"])
-        text = minting.issue(organisation, asked["name"], asked["role"], asked["days"], self.by)
+        where, site = queries.scope_of(self.actor, asked["organisation"], asked["site"])
+        text = minting.issue(where, asked["name"], asked["role"], asked["days"], self.by, site)
         token = UUID(text.split("_")[1])
         return created(_token(self, token) | {"token": text}, "api-token", token_id=token)
 

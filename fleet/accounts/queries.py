@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from fleet.accounts.models import Organisation, Token
+from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Actor
 
@@ -46,3 +47,25 @@ def organisation_of(actor: Actor, asked: UUID | None) -> UUID:
         raise Refused("which_organisation", "Say which organisation.", field="organisation")
     [only] = theirs
     return only
+
+
+def scope_of(
+    actor: Actor, organisation: UUID | None, site: UUID | None
+) -> tuple[UUID, UUID | None]:
+    """Where a token is for: as asked, or all that the actor has a role at, if that is one place.
+
+    Raises Refused where there are several to choose from.
+    """
+    held = {g.site for g in actor.grants if organisation in (None, g.organisation)}
+    if site is None and held and None not in held:
+        if len(held) > 1:
+            raise Refused("which_site", "Say which site.", field="site")
+        [site] = held
+    return organisation_of(actor, organisation), site
+
+
+def organisations(actor: Actor, least: Role) -> list[tuple[UUID, str]]:
+    """The organisations, by name, at all of which the actor has at least this role."""
+    held = {g.organisation for g in actor.grants if g.site is None and g.role.rank >= least.rank}
+    rows = Organisation.objects.visible_to(actor).filter(pk__in=held).order_by("name", "id")
+    return list(rows.values_list("id", "name"))

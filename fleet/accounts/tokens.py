@@ -15,12 +15,16 @@ from fleet.eventstore.messages import By
 SECRET_BYTES = 32
 
 
-def issue(organisation: UUID, name: str, role: Role, days: int, by: By) -> str:
+def issue(
+    organisation: UUID, name: str, role: Role, days: int, by: By, site: UUID | None = None
+) -> str:
     """Make a token for whoever asks. Show what comes back once: nobody can get at it again.
 
-    Raises Refused and Forbidden.
+    It is for all sites of the organisation, or for one of them.
+
+    Raises Refused, NotFound and Forbidden.
     """
     # The underscore parts the token's id from its secret, so the secret has none.
     token, secret = new_id(), secrets.token_hex(SECRET_BYTES)
-    handle(IssueToken(organisation, digest_of(secret), name, role, days), token, by)
+    handle(IssueToken(organisation, digest_of(secret), name, role, days, site), token, by)
     return f"rk_{token.hex}_{secret}"

@@ -17,7 +17,7 @@ from fleet.eventstore.messages import Actor, Command, Event, asked, command, eve
 MOST_DAYS = 366
 
 
-@event("accounts.token_issued")
+@event("accounts.token_issued", schema=2, upcast={1: lambda fields: fields | {"site": None}})
 class TokenIssued(Event[TokenState]):
     """{actor} made the API token {name}, which {role.may} until {expires_at:%d %b %Y}."""
 
@@ -27,10 +27,12 @@ class TokenIssued(Event[TokenState]):
     digest: str
     expires_at: datetime
     organisation: UUID
+    site: UUID | None
 
     def evolve(self, state: TokenState) -> TokenState:
         return state.but(
             organisation=self.organisation,
+            site=self.site,
             person=self.person,
             name=self.name,
             role=self.role,
@@ -41,13 +43,14 @@ class TokenIssued(Event[TokenState]):
 
 @command(by=Role.VIEWER, creates=True)
 class IssueToken(Command[TokenState]):
-    """Make an API token."""
+    """Make an API token, for an organisation with all its sites or for one site of it."""
 
     organisation: UUID
     digest: str
     name: str = asked("Name", help="What will use it, such as “ticketing”.")
     role: Role = asked("It may act as", default=Role.VIEWER)
     days: int = asked("Days until it expires", default=90)
+    site: UUID | None = None
     asker: Actor = supplied()
 
     def decide(self, state: TokenState, now: datetime) -> Iterable[Event[TokenState]]:
@@ -66,4 +69,5 @@ class IssueToken(Command[TokenState]):
             self.digest,
             now + timedelta(days=self.days),
             self.organisation,
+            self.site,
         )
