@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
@@ -102,4 +103,42 @@ def _told(recorded: Recorded) -> dict[str, Any]:
     }
 
 
-urlpatterns = [path("events/", EventsView.as_view(), name="api-events")]
+class ParkedJob(TypedDict):
+    """What Rekey has to do because of an event, and gave up after too many attempts."""
+
+    id: UUID
+    reaction: str
+    error: Annotated[str, Meta(description="The kind of error of the last attempt.")]
+    attempts: int
+    event: Happened
+
+
+class JobsView(ApiView):
+    @call(answer=ParkedJob, many=True)
+    def get(self, asked: Values) -> Response:
+        """List parked jobs, the newest first, where you are an administrator; 500 at most."""
+        return self.listed([_parked(one) for one in queries.parked(self.actor)], None)
+
+
+class RetryJobView(ApiView):
+    @call(answer=ParkedJob, status=202)
+    def post(self, asked: Values, job_id: UUID) -> Response:
+        """Take a parked job up again, from its first attempt."""
+        return Response(_parked(queries.retry(self.actor, job_id)), HTTPStatus.ACCEPTED)
+
+
+def _parked(one: queries.Parked) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "reaction": one.reaction,
+        "error": one.error,
+        "attempts": one.attempts,
+        "event": _told(one.event),
+    }
+
+
+urlpatterns = [
+    path("events/", EventsView.as_view(), name="api-events"),
+    path("jobs/", JobsView.as_view(), name="api-jobs"),
+    path("jobs/<uuid:job_id>/retry/", RetryJobView.as_view(), name="api-job-retry"),
+]

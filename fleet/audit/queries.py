@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
-from fleet.api.pages import piece
+from fleet.accounts.state import Role
+from fleet.api.pages import MOST, piece
+from fleet.errors import NotFound
+from fleet.eventstore import gate, subscriptions
 from fleet.eventstore.messages import Actor, Recorded
-from fleet.eventstore.models import EventRow
+from fleet.eventstore.models import EventRow, Job
 
 _ACTOR = ("actor_kind", "actor_id", "actor_name")
 _COLUMNS = (
@@ -62,3 +66,47 @@ def _recorded(row: dict[str, object]) -> Recorded:
     for name in ("previous", "hash"):
         row[name] = bytes(row[name])  # type: ignore[call-overload]
     return Recorded(actor=Actor(*(str(row.pop(name)) for name in _ACTOR)), **row)  # type: ignore[arg-type]
+
+
+# --- reactions that failed too often --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Parked:
+    """A reaction that is not tried any more until somebody says so, and the event it is about.
+
+    The id follows from the two: a job's own number would tell how many there are elsewhere.
+    """
+
+    job: int
+    reaction: str
+    error: str
+    attempts: int
+    event: Recorded
+
+    @property
+    def id(self) -> UUID:
+        return uuid5(self.event.id, self.reaction)
+
+
+def parked(actor: Actor) -> list[Parked]:
+    """The newest parked reactions of all places where the actor is an administrator."""
+    able = [g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank]
+    theirs = gate.visible(replace(actor, grants=tuple(able)))
+    jobs = Job.objects.filter(theirs, status=Job.Status.PARKED).order_by("-id")[:MOST]
+    found = list(jobs.values_list("id", "position", "reaction", "error", "attempts"))
+    events = EventRow.objects.visible_to(actor).filter(position__in=[job[1] for job in found])
+    about = {row["position"]: _recorded(row) for row in events.values(*_COLUMNS)}
+    return [
+        Parked(job, reaction, error, attempts, about[position])
+        for job, position, reaction, error, attempts in found
+    ]
+
+
+def retry(actor: Actor, parked_id: UUID) -> Parked:
+    """Take a parked reaction up again, from its first attempt. Raises NotFound."""
+    for one in parked(actor):
+        if one.id == parked_id:
+            subscriptions.retry(one.job)
+            return one
+    raise NotFound("parked job")
