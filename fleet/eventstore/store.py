@@ -16,6 +16,8 @@ from typing import Any
 from django.db import IntegrityError, connection
 from django.utils.dateparse import parse_datetime
 
+from fleet.errors import NotFound
+from fleet.eventstore import database
 from fleet.eventstore.chain import GENESIS, link
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By, Event, Recorded, S, State, decode, encode
@@ -41,20 +43,25 @@ class Loaded:
 
 
 def load(streams: dict[UUID, type[State]]) -> dict[UUID, Loaded]:
-    """Fold the streams, all of them with one query. One that is not there is at version 0."""
+    """Fold the streams, all of them with one query. One that is not there is at version 0.
+
+    Raises NotFound for the id of something else, such as a device's where a reset is meant.
+    """
     loaded = {stream: Loaded(kind(stream)) for stream, kind in streams.items()}
     for some in batches(list(streams), 10_000):
         which = _one_of(some)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT stream, version, type, schema, data, hash FROM event"
-                f" WHERE stream {which.sql} ORDER BY stream, version",
-                which.parameters,
-            )
-            for stream, version, name, schema, data, digest in cursor:
-                at = loaded[stream if isinstance(stream, UUID) else UUID(stream)]
-                at.state = decode(name, schema, data).evolve(at.state)
-                at.version, at.hash = version, digest
+        found = database.rows(
+            "SELECT stream, version, type, schema, data, hash FROM event"
+            f" WHERE stream {which.sql} ORDER BY stream, version",
+            which.parameters,
+        )
+        for stream, version, name, schema, data, digest in found:
+            at = loaded[_uuid(stream)]
+            happened = decode(name, schema, data)
+            if happened.of is not type(at.state):
+                raise NotFound(at.state.category)
+            at.state = happened.evolve(at.state)
+            at.version, at.hash = version, digest
     return loaded
 
 
@@ -146,13 +153,16 @@ def last_position() -> int:
         return int(cursor.fetchone()[0])
 
 
-def folded(category: str, kind: type[State]) -> Iterator[tuple[State, int, datetime]]:
-    """Every stream of a category, folded: its state, version and last change, one at a time."""
+def folded(
+    category: str, kind: type[State], only: Sequence[UUID] | None = None
+) -> Iterator[tuple[State, int, datetime]]:
+    """Every stream of a category, or some: its state, version and last change, one at a time."""
+    which = _Which("IS NOT NULL", []) if only is None else _one_of(only)
     with connection.chunked_cursor() as cursor:
         cursor.execute(
             "SELECT stream, version, type, schema, data, at FROM event"
-            " WHERE category = %s ORDER BY stream, version",
-            [category],
+            f" WHERE category = %s AND stream {which.sql} ORDER BY stream, version",
+            [category, *which.parameters],
         )
         state: State | None = None
         version, at = 0, None

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.db import connection, models
 
+from fleet.eventstore import database
+
 # SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 MOST_PARAMETERS = 30_000
 COPY_FROM = 32  # rows; below it one INSERT is quicker
@@ -41,10 +43,12 @@ class Table:
         ]
 
     @cached_property
-    def _into(self) -> str:
-        quote = connection.ops.quote_name
-        columns = ", ".join(quote(f.column) for f in self.fields)
-        return f"{quote(self.model._meta.db_table)} ({columns})"
+    def _columns(self) -> str:
+        return ", ".join(connection.ops.quote_name(f.column) for f in self.fields)
+
+    @cached_property
+    def _name(self) -> str:
+        return connection.ops.quote_name(self.model._meta.db_table)
 
     @cached_property
     def _on_conflict(self) -> str:
@@ -66,22 +70,30 @@ class Table:
         ]
 
     def insert(self, rows: Sequence[list[Any]]) -> None:
-        if connection.vendor == "postgresql" and len(rows) >= COPY_FROM:
-            with connection.cursor() as cursor, cursor.copy(f"COPY {self._into} FROM STDIN") as out:
-                for row in rows:
-                    out.write_row(row)
+        if database.on_postgresql() and len(rows) >= COPY_FROM:
+            database.copy(f"{self._name} ({self._columns})", rows)
         else:
             self._insert(rows, "")
 
     def upsert(self, rows: Sequence[list[Any]]) -> None:
-        self._insert(rows, self._on_conflict)
+        if not database.on_postgresql() or len(rows) < COPY_FROM:
+            self._insert(rows, self._on_conflict)
+            return
+        # COPY knows no conflicts: it fills a table of this transaction's own first.
+        database.run(f"CREATE TEMPORARY TABLE drawn (LIKE {self._name}) ON COMMIT DROP")
+        database.copy(f"drawn ({self._columns})", rows)
+        database.run(
+            f"INSERT INTO {self._name} ({self._columns}) SELECT {self._columns} FROM drawn"
+            f"{self._on_conflict}"
+        )
+        database.run("DROP TABLE drawn")
 
     def _insert(self, rows: Sequence[list[Any]], ending: str) -> None:
         one = f"({', '.join(['%s'] * len(self.fields))})"
-        with connection.cursor() as cursor:
-            for batch in batches(rows, MOST_PARAMETERS // len(self.fields)):
-                sql = f"INSERT INTO {self._into} VALUES {', '.join([one] * len(batch))}{ending}"
-                cursor.execute(sql, [value for row in batch for value in row])
+        for batch in batches(rows, MOST_PARAMETERS // len(self.fields)):
+            values = ", ".join([one] * len(batch))
+            sql = f"INSERT INTO {self._name} ({self._columns}) VALUES {values}{ending}"
+            database.run(sql, [value for row in batch for value in row])
 
 
 def batches(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
