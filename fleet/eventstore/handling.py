@@ -116,7 +116,7 @@ def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
             gate.check(by.actor, order.command.by, stream.state)
         outcomes.append(Outcome(stream.state, stream.version, events))
     if rows:
-        changed = {row["stream"] for row in rows}
+        changed = sorted({row["stream"] for row in rows})
         projections.project([(loaded[s].state, loaded[s].version, now) for s in changed])
         store.write(rows)
         subscriptions.nudge_on_commit({row["type"] for row in rows})

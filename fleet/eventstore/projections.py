@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 
 from fleet.eventstore import store
 from fleet.eventstore.messages import CATEGORIES, State
-from fleet.eventstore.models import ReadModel
-from fleet.eventstore.tables import Table
+from fleet.eventstore.models import EventRow, ReadModel
+from fleet.eventstore.tables import Table, batches
 
 S = TypeVar("S", bound=State)
 Picture = Callable[[Any], Mapping[str, Any]]
@@ -66,12 +67,16 @@ def projects(
 
 
 def project(changed: Iterable[tuple[State, int, datetime]]) -> None:
-    """Draw the rows of these states: one statement for each table."""
+    """Draw the rows of these states: one statement for each table.
+
+    Tables are taken in one order by everybody, and rows in the order they come in (handling sorts
+    them): two who change the same rows then wait for one another, and never in a circle.
+    """
     rows: dict[str, list[list[Any]]] = {}
     for state, version, at in changed:
         if drawn := PROJECTIONS.get(state.category):
             rows.setdefault(state.category, []).append(drawn.row(state, version, at))
-    for category, some in rows.items():
+    for category, some in sorted(rows.items()):
         PROJECTIONS[category].table.upsert(some)
 
 
@@ -83,8 +88,11 @@ def rebuild() -> int:
     drawn = 0
     with transaction.atomic(durable=True):
         if connection.vendor == "postgresql":
+            # The tables, not the log: a writer draws its rows first and appends last, so whoever
+            # held the log here and then wanted the rows would meet it in a circle.
+            tables = [PROJECTIONS[c].model._meta.db_table for c in sorted(PROJECTIONS)]
             with connection.cursor() as cursor:
-                cursor.execute("SELECT event_order()")
+                cursor.execute(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE")
         for projection in PROJECTIONS.values():
             with connection.cursor() as cursor:
                 cursor.execute(f"DELETE FROM {projection.model._meta.db_table}")
@@ -105,30 +113,41 @@ class Difference:
 
 
 def differences() -> Iterator[Difference]:
-    """Every row that is missing, too much, or other than the log says. Changes nothing."""
+    """Every row that is missing, too much, or other than the log says. Changes nothing.
+
+    People may go on working: what looks different is looked at again while nothing is appended.
+    """
     for projection in PROJECTIONS.values():
-        name = projection.model._meta.db_table
-        seen = 0
-        for some in _batched(store.folded(projection.category, CATEGORIES[projection.category])):
-            seen += len(some)
-            actual = _rows(projection, [state.id for state, _, _ in some])
-            for state, version, at in some:
-                expected = _comparable(projection.row(state, version, at))
-                found = actual.get(state.id)
-                if found is None:
-                    yield Difference(name, state.id, "is missing")
-                elif found != expected:
-                    columns = [
-                        column
-                        for column, a, b in zip(
-                            projection.table.names, found, expected, strict=True
-                        )
-                        if a != b
-                    ]
-                    yield Difference(name, state.id, f"differs in {', '.join(columns)}")
-        too_many = projection.model.everything.count() - seen
-        if too_many > 0:
-            yield Difference(name, UUID(int=0), f"has {too_many} rows that no stream accounts for")
+        suspects = sorted({difference.id for difference in _compared(projection)})
+        for some in batches(suspects, BATCH):
+            with transaction.atomic():  # on SQLite, alone by itself
+                if connection.vendor == "postgresql":
+                    with connection.cursor() as cursor:
+                        cursor.execute("SELECT event_order()")
+                found = list(_compared(projection, some))
+            yield from found
+
+
+def _compared(projection: Projection, only: Sequence[UUID] | None = None) -> Iterator[Difference]:
+    name = projection.model._meta.db_table
+    kind = CATEGORIES[projection.category]
+    for some in _batched(store.folded(projection.category, kind, only)):
+        actual = _rows(projection, [state.id for state, _, _ in some])
+        for state, version, at in some:
+            expected = _comparable(projection.row(state, version, at))
+            found = actual.get(state.id)
+            if found is None:
+                yield Difference(name, state.id, "is missing")
+            elif found != expected:
+                pairs = zip(projection.table.names, found, expected, strict=True)
+                columns = [column for column, a, b in pairs if a != b]
+                yield Difference(name, state.id, f"differs in {', '.join(columns)}")
+    stream = EventRow.everything.filter(stream=OuterRef("pk"), category=projection.category)
+    too_many = projection.model.everything.filter(~Exists(stream))
+    if only is not None:
+        too_many = too_many.filter(pk__in=only)
+    for row in too_many.values_list("pk", flat=True).iterator():
+        yield Difference(name, row, "is too much: no stream accounts for it")
 
 
 def _rows(projection: Projection, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
