@@ -6,3 +6,6 @@ class DevicesConfig(AppConfig):
 
     def ready(self) -> None:
         from devices import projections, queries, reactions, steps  # noqa: F401 - they register
+        from devices.panels import register
+
+        register()

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, Q, QuerySet, Value, When
+from django.db.models import Case, Count, Model, Q, QuerySet, Value, When
 
 from devices import vault
 from devices.models import Credential, Device, Site
@@ -24,6 +24,8 @@ from fleet.eventstore.handling import supplies
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import Checkpoint, EventRow, Job
 from fleet.eventstore.subscriptions import CHECKPOINT
+
+M = TypeVar("M", bound=Model)
 
 _IS = {
     Status.CERTIFIED: Q(certified=True, trouble=""),
@@ -52,7 +54,7 @@ ORDERS: dict[str, Sequence[Any]] = {
 
 def sites(actor: Actor) -> QuerySet[Site]:
     """Sites with the number of their devices, and of those that need somebody."""
-    return (
+    rows: QuerySet[Site] = (
         Site.objects.visible_to(actor)
         .annotate(
             device_count=Count("devices"),
@@ -61,6 +63,7 @@ def sites(actor: Actor) -> QuerySet[Site]:
         )
         .order_by("name", "id")
     )
+    return rows
 
 
 def site_names(actor: Actor) -> QuerySet[Site]:
@@ -118,13 +121,16 @@ def needing_somebody(actor: Actor) -> QuerySet[Device]:
 
 
 def counted(actor: Actor) -> dict[str, int]:
-    """How many devices there are in all, of each kind, and of each status."""
-    kinds = {kind.value: Count("pk", filter=Q(kind=kind)) for kind in Kind}
-    statuses = {status.value: Count("pk", filter=is_so) for status, is_so in _IS.items()}
-    counts: dict[str, int] = Device.objects.visible_to(actor).aggregate(
-        all=Count("pk"), **kinds, **statuses
+    """How many devices there are in `all`, of each kind, and of each status."""
+    wanted = {
+        "all": Q(),
+        **{k.value: Q(kind=k) for k in Kind},
+        **{s.value: q for s, q in _IS.items()},
+    }
+    counts = Device.objects.visible_to(actor).aggregate(
+        **{f"count_{name}": Count("pk", filter=is_so) for name, is_so in wanted.items()}
     )
-    return counts
+    return {name: counts[f"count_{name}"] for name in wanted}
 
 
 @dataclass(frozen=True)
@@ -173,9 +179,16 @@ def credentials(actor: Actor, device_id: UUID) -> QuerySet[Credential]:
     return rows.filter(device=device_id).order_by("purpose", "username")
 
 
+def credential(actor: Actor, device_id: UUID, username: str) -> Credential:
+    row = credentials(actor, device_id).filter(username=username).first()
+    if row is None:
+        raise NotFound("account")
+    return row
+
+
 def zone_of(device: Device) -> ZoneInfo:
     """The time zone of the device's site."""
-    return ZoneInfo(device.place.timezone if device.place else "UTC")
+    return ZoneInfo(getattr(device.place, "timezone", "UTC"))
 
 
 def device_for_jobs(device_id: UUID) -> Device:
@@ -190,7 +203,7 @@ def credential_for_jobs(device_id: UUID, purpose: Purpose) -> Credential | None:
     return row
 
 
-def _one(rows: QuerySet[Any], pk: UUID, what: str) -> Any:
+def _one(rows: QuerySet[M], pk: UUID, what: str) -> M:
     if (row := rows.filter(pk=pk).first()) is None:
         raise NotFound(what)
     return row
@@ -204,4 +217,5 @@ def placed(command: AddDevice, state: DeviceState, by: By) -> Placed:
         nvr = device(by.actor, command.nvr)
         if nvr.site != at.id or nvr.kind != "nvr":
             raise Refused("nvr_wrong", "Choose an NVR of the same site.", field="nvr")
+    assert at.organisation
     return Placed(at.organisation, vault.put(state.id, command.password))

@@ -14,8 +14,6 @@ from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 
-MOST_CHANNELS = 1024
-
 _HOST = re.compile(r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?)+")
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 MOST_CHANNELS = 256  # the largest NVRs on the market have 128
@@ -106,10 +104,6 @@ class AddDevice(Command[DeviceState]):
         if self.channel is not None and not 1 <= self.channel <= MOST_CHANNELS:
             raise Refused(
                 "channel_wrong", f"Channels go from 1 to {MOST_CHANNELS}.", field="channel"
-            )
-        if self.channel is not None and not 1 <= self.channel <= MOST_CHANNELS:
-            raise Refused(
-                "channel_wrong", f"A channel is a number from 1 to {MOST_CHANNELS}.", field="channel"
             )
         if self.nvr is not None and self.kind is Kind.NVR:
             raise Refused("nvr_on_nvr", "An NVR has no channel on another one.", field="nvr")

@@ -1,0 +1,254 @@
+"""The console's pages of sites and devices.
+
+Each view makes one call of the domain; what may be done and what is refused is decided there.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from allauth.core.exceptions import ReauthenticationRequired
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from devices import queries, vault
+from devices.device_page import DevicePage
+from devices.filters import SIZES, DeviceFilters
+from devices.forms import add_device_form, open_site_form, organisation_chosen
+from devices.page_parts import columns
+from devices.steps.add_device import AddDevice
+from devices.steps.check_device import CheckDevice
+from devices.steps.open_site import OpenSite
+from devices.steps.reveal_password import RevealPassword
+from fleet.accounts.access import may, require
+from fleet.accounts.sign_in import signed_in_just_now
+from fleet.accounts.state import Role
+from fleet.errors import Conflict, Forbidden, Refused, RekeyError
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import Actor, By
+from fleet.web.command_forms import form_of, ordered
+from fleet.web.forms import show_refusal
+from fleet.web.live import live_part
+
+READ_AND_POST = ["GET", "HEAD", "POST"]
+
+# --- sites ----------------------------------------------------------------------------------------
+
+
+@login_required
+@require_safe
+def sites(request: HttpRequest) -> HttpResponse:
+    """Every site that may be seen, with how its devices stand."""
+    actor = _by(request).actor
+    facts = {
+        "title": "Sites",
+        "sites": queries.sites(actor),
+        "may_open": _opens_sites(actor),
+        "may_add": _adds_devices(actor),
+    }
+    return render(request, "devices/sites.html", facts)
+
+
+@login_required
+@require_safe
+def site(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One site and its devices."""
+    actor = _by(request).actor
+    row = queries.site(actor, pk)
+    rows = queries.in_order(
+        queries.narrowed(queries.devices(actor), site=pk), request.GET.get("sort", "name")
+    )
+    page = Paginator(rows, SIZES[1]).get_page(request.GET.get("page"))
+    facts = {
+        "title": row.name,
+        "site": row,
+        "key": str(pk),
+        "now": timezone.now(),
+        "page": page,
+        "extra": _extra(actor, page),
+        "may_add": may(actor, Role(AddDevice.by), row.organisation, row.pk),
+    }
+    return render(request, "devices/site.html", facts)
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def open_site(request: HttpRequest) -> HttpResponse:
+    """Ask for a site's name and zone, and open it."""
+    by = _by(request)
+    if not _opens_sites(by.actor):
+        raise Forbidden(
+            "role_too_low", "Only an administrator of an organisation opens sites. Ask one of them."
+        )
+    form, status = open_site_form(by.actor), HTTPStatus.OK
+    if request.method == "POST":
+        form, opened = open_site_form(by.actor, request.POST), new_id()
+        organisation = organisation_chosen(by.actor, form) if form.is_valid() else None
+        status = _carry_out(OpenSite, form, opened, by, organisation=organisation)
+        if status is HTTPStatus.CREATED:
+            messages.success(request, "The site is open. Add its devices next.")
+            return redirect("site", opened)
+    facts = {"title": "Open a site", "form": form}
+    return render(request, "devices/open_site.html", facts, status=status)
+
+
+# --- devices --------------------------------------------------------------------------------------
+
+
+@login_required
+@require_safe
+def devices(request: HttpRequest) -> HttpResponse:
+    """Every device that may be seen, narrowed down and sorted as asked."""
+    actor = _by(request).actor
+    form = DeviceFilters(actor, request.GET)
+    page = Paginator(form.found(), form.size).get_page(request.GET.get("page"))
+    facts = {
+        "title": "Devices",
+        "filter_form": form,
+        "page": page,
+        "extra": _extra(actor, page),
+        "sizes": SIZES,
+        "may_add": _adds_devices(actor),
+    }
+    return render(request, "devices/devices.html", facts)
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def add_device(request: HttpRequest) -> HttpResponse:
+    """Ask where a device is and what opens it, and add it."""
+    by = _by(request)
+    if not _adds_devices(by.actor):
+        raise Forbidden(
+            "role_too_low", "Your role does not add devices. Ask an operator of the site."
+        )
+    form, status = add_device_form(by.actor, site=request.GET.get("site", "")), HTTPStatus.OK
+    if request.method == "POST":
+        form, added = add_device_form(by.actor, request.POST), new_id()
+        status = _carry_out(AddDevice, form, added, by)
+        if status is HTTPStatus.CREATED:
+            messages.success(request, "Added. Rekey is trying its password now.")
+            return redirect("device", added)
+    facts = {"title": "Add a device", "form": form}
+    return render(request, "devices/add_device.html", facts, status=status)
+
+
+@login_required
+@require_safe
+def device(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """All that is known of one device, and what can be done with it."""
+    page = DevicePage.of(_by(request).actor, pk, cursor=request.GET.get("cursor", ""))
+    facts = {"title": page.device.name, "page": page, "device": page.device}
+    return render(request, "devices/device.html", facts)
+
+
+@login_required
+@require_safe
+def device_live(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """How the device stands, while a look at it is owed; the badge and the history with it."""
+    page = DevicePage.of(_by(request).actor, pk)
+    facts = {"page": page, "device": page.device, "anew": True}
+    return live_part(request, "devices/device_live.html", page.version, lambda: facts)
+
+
+@login_required
+@require_POST
+def check_device(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask for a look at the device; the answer appears on its page."""
+    handle(CheckDevice(), pk, _by(request))
+    return redirect("device", pk)
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
+    """Show a stored password once: to whoever may, just signed in, with a reason."""
+    by = _by(request)
+    row = queries.device(by.actor, pk)
+    require(by.actor, Role(RevealPassword.by), row.organisation, row.site, "device")
+    account = queries.credential(by.actor, pk, username)
+    if not signed_in_just_now(request):
+        if request.method == "POST":
+            return redirect(request.path)  # signs in first, and is asked again
+        raise ReauthenticationRequired
+    form, status, password = form_of(RevealPassword), HTTPStatus.OK, ""
+    if request.method == "POST":
+        form = form_of(RevealPassword, request.POST)
+        try:
+            if form.is_valid():
+                password = vault.reveal(pk, username, form.cleaned_data["reason"], by)
+        except (Refused, Conflict) as error:
+            show_refusal(form, error)
+        status = HTTPStatus.OK if password else HTTPStatus.UNPROCESSABLE_ENTITY
+    facts = {
+        "title": f"Password of {username}",
+        "device": row,
+        "account": account,
+        "form": form,
+        "password": password,
+    }
+    response = render(request, "devices/reveal.html", facts, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+# --- what the views share -------------------------------------------------------------------------
+
+
+def _carry_out(step: type[Any], form: Any, stream: UUID, by: By, **given: Any) -> HTTPStatus:
+    """Send the form's command; what is refused stands in the form, and in the status."""
+    if not form.is_valid():
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        handle(ordered(step, form, **given), stream, by)
+    except (Refused, Conflict) as error:
+        show_refusal(form, error)
+        return _STATUS[type(error)]
+    return HTTPStatus.CREATED
+
+
+_STATUS: dict[type[RekeyError], HTTPStatus] = {
+    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Conflict: HTTPStatus.CONFLICT,
+}
+
+
+def _extra(actor: Actor, page: Any) -> list[dict[str, Any]]:
+    """The columns that other apps add to the list, filled for the rows of this page."""
+    ids = [row.pk for row in page]
+    return [{"label": c.label, "marks": c.provider(actor, ids)} for c in columns()]
+
+
+def _opens_sites(actor: Actor) -> bool:
+    return any(g.site is None and g.role.rank >= Role(OpenSite.by).rank for g in actor.grants)
+
+
+def _adds_devices(actor: Actor) -> bool:
+    return any(g.role.rank >= Role(AddDevice.by).rank for g in actor.grants)
+
+
+def _by(request: HttpRequest) -> By:
+    by: By = request.by  # type: ignore[attr-defined]
+    return by
+
+
+urlpatterns = [
+    path("sites/", sites, name="sites"),
+    path("sites/open/", open_site, name="open-site"),
+    path("sites/<uuid:pk>/", site, name="site"),
+    path("devices/", devices, name="devices"),
+    path("devices/add/", add_device, name="add-device"),
+    path("devices/<uuid:pk>/", device, name="device"),
+    path("devices/<uuid:pk>/live/", device_live, name="device-live"),
+    path("devices/<uuid:pk>/check/", check_device, name="check-device"),
+    path("devices/<uuid:pk>/reveal/<str:username>/", reveal, name="reveal"),
+]
