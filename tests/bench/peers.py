@@ -12,7 +12,7 @@ from uuid import UUID
 
 import psycopg
 
-# The same columns and indexes as the log's, without its triggers: what such an event costs at least.
+# The log's columns and indexes without its triggers: what such an event costs at least.
 BARE_TABLE = "CREATE TABLE IF NOT EXISTS bare (LIKE event INCLUDING ALL)"
 BARE_COLUMNS = (
     "(id, stream, version, category, type, schema, at, actor_kind, actor_id, actor_name, source,"
