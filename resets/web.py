@@ -23,11 +23,11 @@ from fleet.errors import Conflict, Forbidden, NotFound, Refused, RekeyError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By, Command
+from fleet.web.command_forms import form_of, ordered
 from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
 from resets import queries
 from resets.filters import ResetFilters
-from resets.forms import form_of, ordered
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.wizard import Question, Walk, ahead

@@ -19,8 +19,8 @@ from django.conf import settings
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor, Command
+from fleet.web.command_forms import form_of
 from resets import words
-from resets.forms import form_of
 from resets.queries import Standing
 from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
@@ -129,13 +129,6 @@ class Walk:
         asked = self.question and self.question.step
         return [self.ask(step) for step in self.standing.offered if step is not asked]
 
-    def offers(self, slug: str) -> bool:
-        return any(step.slug == slug for step in self.standing.offered)
-
-    @property
-    def may_cancel(self) -> bool:
-        return CancelReset in self.standing.offered
-
     @property
     def may_begin_another(self) -> bool:
         return not self.reset.phase.open and self._may(Role(RequestReset.by))
@@ -160,6 +153,11 @@ class Walk:
     @property
     def mailbox(self) -> str:
         return masked(self.reset.reset_email)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether the page has a place for sending the code again."""
+        return self.reset.phase is Phase.CODE_SENT and self.question is not None
 
     @property
     def is_sent(self) -> bool:
@@ -299,8 +297,7 @@ class Walk:
     def key(self) -> str:
         """Which page this is. When it changes, all of the wizard is shown anew."""
         asked = self.question.slug if self.question else "nothing"
-        counts = "" if self.code_counts or self.reset.phase is not Phase.CODE_SENT else "-over"
-        return f"{self.reset.phase}-{asked}{counts}"
+        return f"{self.reset.phase}-{asked}"
 
     @property
     def events(self) -> int:
@@ -313,6 +310,11 @@ class Walk:
         if self.reset.phase is not Phase.CODE_SENT:
             return str(self.events)
         return f"{self.events}.{self.again_seconds}.{self._shown_seconds}"
+
+    @property
+    def shows_where(self) -> bool:
+        """Whether the live part has anything to say; if not, it waits at the foot of the page."""
+        return self.reset.phase not in (Phase.REQUESTED, Phase.VERIFIED)
 
     @property
     def ended(self) -> bool:

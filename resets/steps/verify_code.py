@@ -54,7 +54,8 @@ class VerifyCode(Command[ResetState]):
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return reset.code_is_live
+        until = reset.code_expires_at
+        return reset.code_is_live and until is not None and now < until
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         if reset.phase is Phase.REQUESTED:

@@ -132,7 +132,7 @@ def test_a_code_that_was_tried_too_often_leads_to_a_new_one(
     assert last.status_code == 422
     assert "tried too often" in text(last)
     assert 'name="code"' not in last.content.decode()
-    assert "Send Code in" in text(last)
+    assert "Send the code again in" in text(last)
 
 
 def test_a_second_code_has_to_wait(pages: Client, who: Cast, camera: UUID) -> None:
