@@ -49,7 +49,8 @@ class Scoped(models.Model):
     site = models.UUIDField(null=True, editable=False)
 
     objects = Guarded()
-    everything = models.Manager()  # for Django's own needs: foreign keys, checks, flush
+    # For Django's own needs: foreign keys and the rows behind them, checks. It only reads, too.
+    everything = models.Manager.from_queryset(ReadOnlyQuerySet)()
 
     class Meta:
         abstract = True
