@@ -1,0 +1,138 @@
+"""A small world with something of everything in it, and everybody who may come to its doors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import time_machine
+
+from devices import vault
+from devices.state import Kind, Purpose, credential_id
+from devices.steps.add_device import AddDevice
+from devices.steps.credential import BeginCredential, PromoteCandidate
+from devices.steps.open_site import OpenSite
+from devices.steps.take_in_device import RecordManagementAccount
+from fleet.accounts import tokens
+from fleet.accounts.models import Person
+from fleet.accounts.state import Role
+from fleet.accounts.steps.revoke_token import RevokeToken
+from fleet.audit.queries import parked
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import Actor
+from fleet.eventstore.models import EventRow, Job
+from resets.steps.request_reset import RequestReset
+from tests.api.client import Api
+from tests.cast import SETUP, Cast, cast, person
+
+PASSWORD = "correct-horse-1-battery"
+
+
+@dataclass
+class Place:
+    """A site of ours and what is at it. `device` has a reset under way, `other` has none."""
+
+    site: UUID
+    device: UUID
+    other: UUID
+    reset: UUID
+    parked: UUID
+
+
+@dataclass
+class World:
+    who: Cast
+    here: Place
+    there: Place
+    people: dict[str, Person]
+    token: UUID
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def api(self, name: str) -> Api:
+        return Api(self.tokens[name])
+
+
+def world() -> World:
+    """Two sites of our organisation: Bob, Tess and Olga have roles at the one that is `here`."""
+    who = cast()
+    olga = person("Olga", who.organisation, Role.OPERATOR, who.site)
+    vera = person("Vera", who.organisation, Role.VIEWER)
+    people = {
+        "bob": who.bob,
+        "tess": who.tess,
+        "olga": olga,
+        "vera": vera,
+        "alice": who.alice,
+        "charlie": who.charlie,
+    }
+    elsewhere = new_id()
+    handle(OpenSite(who.organisation, "Museum", "Europe/London"), elsewhere, SETUP)
+    made = World(who, _place(who, who.site), _place(who, elsewhere), people, UUID(int=0))
+    for name in ("bob", "tess", "olga"):
+        made.tokens[name] = _token(made, name, site=who.site)
+    for name in ("vera", "alice", "charlie"):
+        made.tokens[name] = _token(made, name)
+    made.tokens["alice as a viewer"] = _token(made, "alice", role=Role.VIEWER)
+    made.tokens["alice at the other site"] = _token(made, "alice", site=elsewhere)
+    made.tokens["revoked"] = _token(made, "alice")
+    handle(RevokeToken(), _id(made.tokens["revoked"]), who.by(who.alice))
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=31), tick=True):
+        made.tokens["expired"] = _token(made, "alice")
+    made.tokens["forged"] = made.tokens["alice"][:-1] + "x"
+    made.tokens["nobody"] = ""
+    made.token = _id(made.tokens["alice"])
+    return made
+
+
+def _place(who: Cast, site: UUID) -> Place:
+    device, other = _device(who, site, 1), _device(who, site, 2)
+    reset = new_id()
+    handle(RequestReset(device, "The installer left"), reset, who.by(who.alice))
+    position = EventRow.everything.get(stream=reset, version=1).position
+    Job.objects.create(
+        reaction="resets.expire_reset",
+        position=position,
+        organisation=who.organisation,
+        site=site,
+        status=Job.Status.PARKED,
+        due_at=datetime.now(UTC),
+        attempts=12,
+        error="TimeoutError",
+    )
+    [job] = [one for one in parked(Actor.job("tests")) if one.event.site == site]
+    return Place(site, device, other, reset, job.id)
+
+
+def _device(who: Cast, site: UUID, number: int) -> UUID:
+    """A device that was taken in, as if a worker had talked to it."""
+    device = uuid4()
+    added = AddDevice(
+        site=site,
+        kind=Kind.CAMERA,
+        name=f"Secret gate {number}",
+        host=f"192.0.2.{number}",
+        port=80,
+        username="admin",
+        password=PASSWORD,
+        reset_email="owner@example.com",
+    )
+    handle(added, device, who.by(who.alice))
+    handle(RecordManagementAccount("rekey"), device, SETUP)
+    secret, account = vault.put(device, PASSWORD), credential_id(device, "admin")
+    begin = BeginCredential(who.organisation, site, device, "admin", Purpose.DEVICE, secret)
+    handle(begin, account, SETUP)
+    handle(PromoteCandidate(secret), account, SETUP)
+    return device
+
+
+def _token(
+    made: World, name: str, role: Role = Role.ADMINISTRATOR, site: UUID | None = None
+) -> str:
+    by = made.who.by(made.people[name])
+    return tokens.issue(by.actor.grants[0].organisation, "tests", role, 30, by, site)
+
+
+def _id(token: str) -> UUID:
+    return UUID(token.split("_")[1])
