@@ -44,6 +44,7 @@ CSRF_TRUSTED_ORIGINS = [REKEY_URL]
 # --- apps -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "fleet.web",  # first: its sign-in pages go before allauth's own
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -60,7 +61,6 @@ INSTALLED_APPS = [
     "lucide",
     "rest_framework",
     "fleet.eventstore",
-    "fleet.web",
     "fleet.api",
     "fleet.accounts",
     "fleet.audit",
