@@ -3,8 +3,11 @@
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet.settings")
+
+TRANSPORT_ALIASES["files"] = "fleet.broker:Transport"
 
 app = Celery("fleet")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -122,7 +122,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- broker: only a wake-up -----------------------------------------------------------------------
 
 _redis = env("REDIS_URL", default="")
-CELERY_BROKER_URL = _redis or "filesystem://"
+CELERY_BROKER_URL = _redis or "files://"  # see fleet.broker
 if _redis:
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "visibility_timeout": 120,

@@ -1,0 +1,48 @@
+"""Kombu's file-system transport, with files that appear whole.
+
+Kombu 5.7 opens the file of a message, or of an exchange's table, under its final name and then
+writes it; a worker that looks in between reads half of it, and ends. Here both are written aside
+and put into place when they are complete.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any
+from uuid import uuid4
+
+from kombu.exceptions import ChannelError
+from kombu.transport import filesystem
+from kombu.utils.json import dumps
+
+
+class Channel(filesystem.Channel):
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+        folder, name = Path(self.data_folder_out), f"{monotonic_ns()}_{uuid4()}"
+        try:
+            os.replace(_draft(folder, dumps(payload)), folder / f"{name}.{queue}.msg")
+        except OSError as error:
+            raise ChannelError(f"cannot add a message to {folder}") from error
+
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
+        table = self._exchange_file(exchange)
+        if not table.exists():
+            draft = _draft(table.parent, "[]")
+            with suppress(FileExistsError):  # another process made it meanwhile
+                os.link(draft, table)
+            draft.unlink()
+        super()._queue_bind(exchange, routing_key, pattern, queue)
+
+
+class Transport(filesystem.Transport):
+    Channel = Channel
+
+
+def _draft(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{uuid4()}"
+    draft.write_text(text)
+    return draft
