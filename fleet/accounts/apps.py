@@ -6,10 +6,11 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        from fleet.accounts import access, projections, steps  # noqa: F401 - they register
+        from fleet.accounts import access, menu, projections, steps  # noqa: F401 - they register
         from fleet.eventstore.gate import set_guard
         from fleet.eventstore.handling import supplies
         from fleet.eventstore.messages import Actor
 
+        menu.register()
         set_guard(access.RolesGuard())
         supplies(Actor)(lambda command, state, by: by.actor)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from fleet.accounts.models import Organisation, Token
+from fleet.accounts.access import may
+from fleet.accounts.models import Organisation, Person, RoleRow, Token
 from fleet.accounts.state import Role
-from fleet.errors import Refused
+from fleet.errors import NotFound, Refused
 from fleet.eventstore.messages import Actor
 
 
@@ -18,6 +20,14 @@ def tokens(actor: Actor) -> QuerySet[Token]:
     rows: QuerySet[Token] = Token.objects.visible_to(actor)
     mine = {"person": actor.id} if actor.kind == "person" else {"id": actor.id}
     return rows.filter(**mine).order_by("-id")
+
+
+def token(actor: Actor, token_id: UUID) -> Token:
+    """Raises NotFound."""
+    row = tokens(actor).filter(pk=token_id).first()
+    if row is None:
+        raise NotFound("token")
+    return row
 
 
 def roles(actor: Actor) -> list[dict[str, Any]]:
@@ -69,3 +79,54 @@ def organisations(actor: Actor, least: Role) -> list[tuple[UUID, str]]:
     held = {g.organisation for g in actor.grants if g.site is None and g.role.rank >= least.rank}
     rows = Organisation.objects.visible_to(actor).filter(pk__in=held).order_by("name", "id")
     return list(rows.values_list("id", "name"))
+
+
+@dataclass(frozen=True)
+class Held:
+    """A role that somebody has. `site` None: at all sites of the organisation."""
+
+    id: UUID
+    person: UUID
+    name: str
+    email: str
+    role: Role
+    organisation: UUID
+    organisation_name: str
+    site: UUID | None
+
+
+def held_roles(actor: Actor) -> list[Held]:
+    """Who has which role, wherever the actor is an administrator; by name."""
+    rows = [
+        row for row in RoleRow.objects.visible_to(actor).filter(active=True) if _runs(actor, row)
+    ]
+    people = Person.objects.in_bulk({row.person for row in rows})
+    ids = {row.organisation for row in rows}
+    names = dict(Organisation.objects.for_jobs().filter(pk__in=ids).values_list("id", "name"))
+    held = [
+        Held(
+            row.id,
+            row.person,
+            people[row.person].name,
+            people[row.person].email,
+            Role(row.role),
+            row.organisation,
+            names.get(row.organisation, ""),
+            row.site,
+        )
+        for row in rows
+        if row.person in people
+    ]
+    return sorted(held, key=lambda one: (one.name, one.email, one.organisation_name))
+
+
+def held_role(actor: Actor, role_id: UUID) -> Held:
+    """Raises NotFound."""
+    found = next((one for one in held_roles(actor) if one.id == role_id), None)
+    if found is None:
+        raise NotFound("role")
+    return found
+
+
+def _runs(actor: Actor, row: RoleRow) -> bool:
+    return may(actor, Role.ADMINISTRATOR, row.organisation, row.site)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
+
+from django.db.models import Count, Min, Q
+from django.utils import timezone
 
 from fleet.accounts.state import Role
 from fleet.api.pages import MOST, piece
@@ -13,6 +16,8 @@ from fleet.errors import NotFound
 from fleet.eventstore import gate, subscriptions
 from fleet.eventstore.messages import Actor, Recorded
 from fleet.eventstore.models import EventRow, Job
+
+LATE = timedelta(seconds=30)  # a job that is due for longer has nobody who takes it
 
 _ACTOR = ("actor_kind", "actor_id", "actor_name")
 _COLUMNS = (
@@ -68,7 +73,45 @@ def _recorded(row: dict[str, object]) -> Recorded:
     return Recorded(actor=Actor(*(str(row.pop(name)) for name in _ACTOR)), **row)  # type: ignore[arg-type]
 
 
-# --- reactions that failed too often --------------------------------------------------------------
+def trace(actor: Actor, correlation: UUID) -> list[Recorded]:
+    """All that came of one request, in its order. Raises NotFound when none of it may be seen."""
+    found, _ = history(actor, correlation=correlation, size=MOST)
+    if not found:
+        raise NotFound("trace")
+    return found[::-1]
+
+
+# --- reactions that are owed, and those that failed too often -------------------------------------
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The reactions that are owed: how many, how many of them should have begun, and since when."""
+
+    count: int
+    late: int
+    since: datetime | None
+
+
+def waiting(actor: Actor) -> Waiting:
+    """Of all places where the actor is an administrator."""
+    now = timezone.now()
+    late = Q(due_at__lt=now - LATE, lease_until=None) | Q(lease_until__lt=now - LATE)
+    found = Job.objects.filter(_administered(actor), status=Job.Status.WAITING).aggregate(
+        count=Count("pk"), late=Count("pk", filter=late), since=Min("due_at", filter=late)
+    )
+    return Waiting(**found)
+
+
+def newest(actor: Actor) -> Recorded | None:
+    """The newest event that the actor may see."""
+    found, _ = history(actor, size=1)
+    return found[0] if found else None
+
+
+def _administered(actor: Actor) -> Q:
+    able = (g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
+    return gate.visible(replace(actor, grants=tuple(able)))
 
 
 @dataclass(frozen=True)
@@ -91,9 +134,8 @@ class Parked:
 
 def parked(actor: Actor) -> list[Parked]:
     """The newest parked reactions of all places where the actor is an administrator."""
-    able = [g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank]
-    theirs = gate.visible(replace(actor, grants=tuple(able)))
-    jobs = Job.objects.filter(theirs, status=Job.Status.PARKED).order_by("-id")[:MOST]
+    jobs = Job.objects.filter(_administered(actor), status=Job.Status.PARKED)
+    jobs = jobs.order_by("-id")[:MOST]
     found = list(jobs.values_list("id", "position", "reaction", "error", "attempts"))
     events = EventRow.objects.visible_to(actor).filter(position__in=[job[1] for job in found])
     about = {row["position"]: _recorded(row) for row in events.values(*_COLUMNS)}

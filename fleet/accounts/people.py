@@ -1,0 +1,55 @@
+"""Somebody new, or somebody known, is given a role."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from fleet.accounts.access import require
+from fleet.accounts.models import Person
+from fleet.accounts.state import Role
+from fleet.accounts.steps.grant_role import GrantRole
+from fleet.errors import Refused
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import By
+
+PASSWORD_BYTES = 15  # 20 characters; they are asked to change it
+
+
+def give_role(
+    email: str, name: str, role: Role, organisation: UUID, site: UUID | None, by: By
+) -> tuple[Person, str]:
+    """Give a role to whoever has this address; an account is made if there is none.
+
+    Answers with the new account's first password, to be handed over, or "" for a known one.
+    Raises Refused, NotFound, Forbidden and Conflict.
+    """
+    require(by.actor, Role(GrantRole.by), organisation, site, "organisation")
+    email = email.strip().lower()
+    person, password = Person.objects.filter(email__iexact=email).first(), ""
+    if person is None:
+        person, password = _made(email, name.strip())
+    try:
+        handle(GrantRole(person.id, person.name, role, organisation, site), new_id(), by)
+    except Exception:
+        if password:  # an account without a role is nobody's
+            person.delete()
+        raise
+    return person, password
+
+
+def _made(email: str, name: str) -> tuple[Person, str]:
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise Refused(
+            "email_wrong", "Use a form such as name@example.com.", field="email"
+        ) from None
+    if not name:
+        raise Refused("name_missing", "Nobody has this address yet. Give a name too.", field="name")
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    return Person.objects.create_user(email, password, name=name), password

@@ -1,0 +1,168 @@
+"""The console's pages of people, their roles and their API tokens."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from fleet.accounts import queries
+from fleet.accounts import tokens as minting
+from fleet.accounts.forms import RoleForm, scope_chosen, token_form
+from fleet.accounts.menu import administers
+from fleet.accounts.people import give_role
+from fleet.accounts.places import places
+from fleet.accounts.steps.revoke_role import RevokeRole
+from fleet.accounts.steps.revoke_token import RevokeToken
+from fleet.errors import Conflict, Forbidden, Refused
+from fleet.eventstore.handling import handle
+from fleet.eventstore.messages import By
+from fleet.web.command_forms import form_of, ordered
+from fleet.web.forms import show_refusal
+
+READ_AND_POST = ["GET", "HEAD", "POST"]
+
+# --- tokens ---------------------------------------------------------------------------------------
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def tokens(request: HttpRequest) -> HttpResponse:
+    """One's own tokens. POST makes one, which is shown in the answer and never again."""
+    by = _by(request)
+    able = bool(by.actor.grants)
+    form, made, status = token_form(by.actor) if able else None, "", HTTPStatus.OK
+    if request.method == "POST":
+        if not able:
+            raise Forbidden("no_role", "You have no role anywhere. Ask an administrator for one.")
+        form = token_form(by.actor, request.POST)
+        try:
+            if form.is_valid():
+                organisation, site = scope_chosen(by.actor, form)
+                made = minting.issue(organisation, **form.cleaned_data, site=site, by=by)
+                form = token_form(by.actor)
+        except (Refused, Conflict) as error:
+            show_refusal(form, error)
+        status = HTTPStatus.CREATED if made else HTTPStatus.UNPROCESSABLE_ENTITY
+    facts = {
+        "title": "API tokens",
+        "tokens": queries.tokens(by.actor),
+        "sites": {site.id: site for site in places().sites(by.actor)},
+        "form": form,
+        "made": made,
+        "now": timezone.now(),
+    }
+    response = render(request, "accounts/tokens.html", facts, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask once more, then revoke."""
+    by = _by(request)
+    token = queries.token(by.actor, pk)
+    if request.method == "POST":
+        handle(RevokeToken(), pk, by)
+        messages.success(request, f"The token {token.name} opens nothing any more.")
+        return redirect("tokens")
+    facts = {
+        "title": f"Revoke the token {token.name}?",
+        "consequences": ["Whatever uses it is refused from now on.", "It stays in this list."],
+        "action": "Revoke the token",
+        "cancel_url": reverse("tokens"),
+    }
+    return render(request, "confirm.html", facts)
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def people(request: HttpRequest) -> HttpResponse:
+    """Who has which role where. POST gives one; a new person's password is in the answer alone."""
+    by = _administrator(request)
+    form, given, status = RoleForm(by.actor), None, HTTPStatus.OK
+    if request.method == "POST":
+        form, status = RoleForm(by.actor, request.POST), HTTPStatus.UNPROCESSABLE_ENTITY
+        try:
+            if form.is_valid():
+                asked = form.cleaned_data
+                where = form.place
+                given = give_role(asked["email"], asked["name"], asked["role"], *where, by)
+        except (Refused, Conflict) as error:
+            show_refusal(form, error)
+    if given and not given[1]:
+        messages.success(request, f"{given[0].name} has the role from now on.")
+        return redirect("people")
+    if given:
+        form, status = RoleForm(by.actor), HTTPStatus.CREATED
+    facts = {
+        "title": "People",
+        "roles": queries.held_roles(by.actor),
+        "sites": {site.id: site for site in places().sites(by.actor)},
+        "me": UUID(by.actor.id),
+        "form": form,
+        "welcomed": given,
+    }
+    response = render(request, "accounts/people.html", facts, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def revoke_role(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask why, then take the role back."""
+    by = _administrator(request)
+    held = queries.held_role(by.actor, pk)
+    form, status = form_of(RevokeRole), HTTPStatus.OK
+    if request.method == "POST":
+        form, status = form_of(RevokeRole, request.POST), HTTPStatus.UNPROCESSABLE_ENTITY
+        try:
+            if form.is_valid():
+                handle(ordered(RevokeRole, form), pk, by)
+                messages.success(request, f"{held.name} does not have the role any more.")
+                return redirect("people")
+        except (Refused, Conflict) as error:
+            show_refusal(form, error)
+    facts = {
+        "title": f"Take back the role of {held.name}?",
+        "consequences": [
+            f"{held.name} may not act as {held.role} there from now on.",
+            "Their API tokens lose what came from it.",
+        ],
+        "action": "Take the role back",
+        "cancel_url": reverse("people"),
+        "form": form,
+        "irreversible": False,
+    }
+    return render(request, "confirm.html", facts, status=status)
+
+
+def _administrator(request: HttpRequest) -> By:
+    if not administers(request):
+        raise Forbidden("role_too_low", "Only administrators look after people. Ask one of them.")
+    return _by(request)
+
+
+def _by(request: HttpRequest) -> By:
+    by: By = request.by  # type: ignore[attr-defined]
+    return by
+
+
+urlpatterns = [
+    path("account/tokens/", tokens, name="tokens"),
+    path("account/tokens/<uuid:pk>/revoke/", revoke_token, name="revoke-token"),
+    path("people/", people, name="people"),
+    path("people/roles/<uuid:pk>/revoke/", revoke_role, name="revoke-role"),
+]
