@@ -98,7 +98,7 @@ class ResetFilters(Pages, total=False):
     site: UUID
     device: UUID
     phase: Phase
-    open: bool
+    open: Annotated[bool, Meta(description="Whether anything is still to come.")]
 
 
 class ResetsView(ApiView):

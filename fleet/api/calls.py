@@ -81,6 +81,7 @@ class ApiView(APIView):
     """Base of every call."""
 
     schema = CallSchema()
+    http_method_names = ("get", "post", "put", "patch", "delete", "head")
 
     @property
     def by(self) -> By:

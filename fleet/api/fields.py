@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
 from django.http import QueryDict
@@ -109,7 +109,9 @@ def text(about: str, max_length: int = 200) -> Any:
 def _converted(value: Any, kind: Any, strict: bool) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise ValueError("Leave out the NUL character.")
-    converted = msgspec.convert(value, kind, strict=strict)
+    # Only these are written otherwise in an address; lax, a number would pass for a time as well.
+    lax = not strict and get_args(kind)[:1] in ((int,), (bool,))
+    converted = msgspec.convert(value, kind, strict=not lax)
     if isinstance(converted, datetime):
         try:
             return converted.astimezone(UTC)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
-from uuid import UUID
 
-import orjson
 from django.http import HttpResponse
 from django.test import Client
 
@@ -32,7 +31,7 @@ class Api:
         return self.client.get(_whole(address), query or None)
 
     def post(self, address: str, body: Any = None, **headers: str) -> HttpResponse:
-        sent = b"" if body is None else orjson.dumps(body)
+        sent = b"" if body is None else json.dumps(body)
         return self.client.post(
             _whole(address), sent, content_type="application/json", headers=headers
         )
@@ -48,12 +47,12 @@ class Api:
         return rows
 
 
-def api_of(
-    person: Person, organisation: UUID | None = None, role: Role = Role.ADMINISTRATOR
-) -> Api:
+def api_of(person: Person, role: Role = Role.ADMINISTRATOR) -> Api:
+    """The API as somebody, by a token for where their first role is."""
     actor = actor_of(person)
-    where = organisation or actor.grants[0].organisation
-    return Api(tokens.issue(where, "tests", role, 30, By(actor, source="127.0.0.1")))
+    where = actor.grants[0]
+    by = By(actor, source="127.0.0.1")
+    return Api(tokens.issue(where.organisation, "tests", role, 30, by, where.site))
 
 
 def _whole(address: str) -> str:

@@ -1,37 +1,47 @@
-"""Clients of the API, over the cast and a real virtual fleet."""
+"""Clients of the API, over the cast and a real virtual fleet.
+
+Imports of Rekey stand inside: this file is read before Django is set up.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from devices.virtual import Character, ThreadedFleet, default_scenario, fleet_in_thread
-from tests.api.client import Api, api_of
-from tests.cast import Cast, cast
-
-SPECS = default_scenario(seed=7, port_base=0)
-HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
+if TYPE_CHECKING:
+    from devices.virtual import DeviceSpec, ThreadedFleet
+    from tests.api.client import Api
+    from tests.cast import Cast
 
 
 @pytest.fixture
 def who(db: None) -> Cast:
+    from tests.cast import cast
+
     return cast()
 
 
+@pytest.fixture(scope="session")
+def honest() -> DeviceSpec:
+    from devices.virtual import Character, default_scenario
+
+    specs = default_scenario(seed=7, port_base=0)
+    return next(s for s in specs if s.kind == "camera" and s.character is Character.HONEST)
+
+
 @pytest.fixture
-def fleet() -> Iterator[ThreadedFleet]:
-    with fleet_in_thread([HONEST]) as running:
+def fleet(honest: DeviceSpec) -> Iterator[ThreadedFleet]:
+    from devices.virtual import fleet_in_thread
+
+    with fleet_in_thread([honest]) as running:
         yield running
 
 
 @pytest.fixture
 def alice(who: Cast) -> Api:
     """The API with a token of Alice's, who administers the organisation."""
-    return api_of(who.alice, who.organisation)
+    from tests.api.client import api_of
 
-
-@pytest.fixture
-def charlie(who: Cast) -> Api:
-    """The API with a token of Charlie's, an outsider who administers another organisation."""
-    return api_of(who.charlie)
+    return api_of(who.alice)

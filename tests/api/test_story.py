@@ -6,9 +6,8 @@ import re
 
 import pytest
 
-from devices.virtual import ThreadedFleet
+from devices.virtual import DeviceSpec, ThreadedFleet
 from tests.api.client import Api
-from tests.api.conftest import HONEST
 from tests.cast import Cast, work
 
 pytestmark = pytest.mark.django_db
@@ -20,8 +19,8 @@ def code_in(mail: object) -> str:
     return found[1]
 
 
-def add(api: Api, who: Cast, fleet: ThreadedFleet, **changes: object) -> dict:
-    host, port = fleet.address(HONEST.serial)
+def add(api: Api, who: Cast, fleet: ThreadedFleet, spec: DeviceSpec) -> dict:
+    host, port = fleet.address(spec.serial)
     body = {
         "site": str(who.site),
         "kind": "camera",
@@ -29,26 +28,26 @@ def add(api: Api, who: Cast, fleet: ThreadedFleet, **changes: object) -> dict:
         "host": host,
         "port": port,
         "username": "admin",
-        "password": HONEST.password,
+        "password": spec.password,
         "reset_email": "owner@example.com",
     }
-    answer = api.post("devices/", body | changes)
+    answer = api.post("devices/", body)
     assert answer.status_code == 201, answer.content
     assert api.get(answer["Location"]).json() == answer.json()
     return answer.json()
 
 
 def test_a_lost_password_is_reset_by_the_api_alone(
-    who: Cast, alice: Api, fleet: ThreadedFleet, mail_sink
+    who: Cast, alice: Api, fleet: ThreadedFleet, honest: DeviceSpec, mail_sink
 ) -> None:
-    device = add(alice, who, fleet)
+    device = add(alice, who, fleet, honest)
     assert device["certified"] is None
     work()
     shown = alice.get(f"devices/{device['id']}/").json()
     assert shown["certified"] is True
     assert {a["purpose"] for a in shown["accounts"]} == {"device", "management"}
 
-    fleet.change_password(HONEST.serial, "admin", "Changed-elsewhere-1")
+    fleet.change_password(honest.serial, "admin", "Changed-elsewhere-1")
     assert alice.post(f"devices/{device['id']}/check/").status_code == 202
     work()
     [lost] = alice.all("devices/", certified="no")
@@ -92,12 +91,12 @@ def test_a_lost_password_is_reset_by_the_api_alone(
     revealed = alice.post(f"devices/{device['id']}/reveal/", {"reason": "For the new recorder"})
     assert revealed.status_code == 200
     assert revealed["Cache-Control"] == "no-store"
-    assert fleet.opens(HONEST.serial, "admin", revealed.json()["password"])
+    assert fleet.opens(honest.serial, "admin", revealed.json()["password"])
 
     told = alice.all("events/", device=device["id"], limit=7)
     assert told[0]["type"] == "devices.password_revealed"
     assert told[0]["reason"] == "For the new recorder"
     assert told[-1]["sentence"] == "Alice (tests) added Gate north to the fleet."
     log = str(told)
-    for secret in (revealed.json()["password"], code_in(mail), HONEST.password):
+    for secret in (revealed.json()["password"], code_in(mail), honest.password):
         assert secret not in log

@@ -1,0 +1,140 @@
+"""The OpenAPI document matches what the API does."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import make_dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, Phase, settings
+
+from fleet.accounts.state import Role
+from fleet.eventstore.messages import Command, asked
+from fleet.wsgi import application
+from resets.api import step_patterns
+from resets.queries import steps
+from tests.api.client import ROOT, Api
+from tests.security.addresses import addresses
+from tests.security.world import World, world
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def w(db: None) -> World:
+    return world()
+
+
+@pytest.fixture
+def bare_application() -> Iterator[None]:
+    """Keeps the test's transaction open when a response ends, as Django's own client does, and
+    does not tell of hundreds of calls one by one.
+    """
+    logging.disable(logging.CRITICAL)
+    request_started.disconnect(close_old_connections)
+    request_finished.disconnect(close_old_connections)
+    yield
+    request_started.connect(close_old_connections)
+    request_finished.connect(close_old_connections)
+    logging.disable(logging.NOTSET)
+
+
+def described() -> dict[str, Any]:
+    answer = Api().get("schema/")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+def test_every_call_is_in_the_document_and_nothing_else() -> None:
+    document = described()
+    assert document["openapi"].startswith("3.1")
+    in_it = {(path, m.upper()) for path, item in document["paths"].items() for m in item}
+    there = {
+        ("/" + a.route.replace("<uuid:", "{").replace(">", "}"), method)
+        for a in addresses("api/v1/")
+        if a.name not in ("schema", "docs")
+        for method in a.methods
+    }
+    assert in_it == there
+    names = [o["operationId"] for item in document["paths"].values() for o in item.values()]
+    assert len(names) == len(set(names))
+    assert all(o["summary"] for item in document["paths"].values() for o in item.values())
+
+
+def test_every_step_has_its_path_and_asks_for_what_the_command_asks_for() -> None:
+    document = described()
+    for slug, command in steps().items():
+        operation = document["paths"][f"/api/v1/resets/{{reset_id}}/{slug}/"]["post"]
+        assert operation["description"] == command.about
+    code = document["components"]["schemas"]["VerifyCode"]
+    assert code["required"] == ["code"]
+    assert code["properties"]["code"]["writeOnly"] is True
+    assert code["properties"]["code"]["title"] == "Code from the email"
+    assert code["additionalProperties"] is False
+
+
+def test_a_new_step_has_its_call_without_being_named_anywhere() -> None:
+    fields = [
+        ("days", int, asked("Days")),
+        ("until", datetime | None, asked("Until", default=None)),
+    ]
+    told = {"slug": "postpone-reset", "about": "Put the reset off.", "by": Role.TECHNICIAN}
+    PostponeReset = make_dataclass("PostponeReset", fields, bases=(Command,), namespace=told)
+
+    [pattern] = step_patterns({"postpone-reset": PostponeReset})
+    assert str(pattern.pattern) == "resets/<uuid:reset_id>/postpone-reset/"
+    call = pattern.callback.cls.post.call
+    assert call.about == "Put the reset off."
+    assert call.body.read({"days": 3}) == {"days": 3, "until": None}
+
+
+# What the document allows may still be refused by the rules of the domain, with a 422.
+ACCEPTED = ["2xx", "401", "403", "404", "409", "422", "429"]
+document = schemathesis.openapi.from_wsgi(
+    ROOT + "schema/",
+    application,
+    headers={"Host": "localhost"},
+    config=schemathesis.Config.from_dict(
+        {"checks": {"positive_data_acceptance": {"expected-statuses": ACCEPTED}}}
+    ),
+)
+
+
+@document.parametrize()
+@settings(
+    max_examples=12,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_api_keeps_to_the_document(
+    case: schemathesis.Case, w: World, bare_application: None
+) -> None:
+    """Both what the document allows and what it does not: no error of the server's, and no status,
+    type or field that is not documented.
+    """
+    if all(_is_uuid(value) for value in case.path_parameters.values()):
+        here = {"site_id": w.here.site, "device_id": w.here.device, "reset_id": w.here.reset}
+        case.path_parameters.update(
+            {n: str(v) for n, v in here.items() if n in case.path_parameters}
+        )
+    if _is_uuid((case.query or {}).get("cursor")):
+        del case.query["cursor"]  # only an answer's own cursor leads anywhere
+    case.call_and_validate(
+        headers={"Host": "localhost", "Authorization": f"Bearer {w.tokens['alice']}"}
+    )
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        return bool(UUID(str(value)))
+    except ValueError:
+        return False
