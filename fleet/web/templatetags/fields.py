@@ -1,0 +1,85 @@
+"""Form fields: label, hint, error and input tied together for those who do not see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms, template
+from django.forms.boundfield import BoundField
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.inclusion_tag("components/field.html")
+def field(
+    bound: BoundField, hint: str = "", label: str = "", optional: bool = True
+) -> dict[str, Any]:
+    """One field of a form. `hint` and `label` replace the form's own."""
+    widget = bound.field.widget
+    return {
+        "field": bound,
+        "label": label or bound.label,
+        "hint": hint or bound.help_text,
+        "kind": _kind(widget),
+        "control": _control(bound, bool(hint or bound.help_text)),
+        "says_optional": optional and not bound.field.required,
+    }
+
+
+@register.inclusion_tag("components/errors.html")
+def errors(form: forms.BaseForm, title: str = "There is a problem") -> dict[str, Any]:
+    """What is wrong with the form, above it, each with a link to its input."""
+    listed = [
+        {"href": f"#{_first_input(form[name])}", "text": f"{form[name].label}: {error}"}
+        for name, errors in form.errors.items()
+        if name in form.fields
+        for error in errors
+    ]
+    return {"title": title, "listed": listed, "general": form.non_field_errors()}
+
+
+@register.inclusion_tag("components/filters.html", takes_context=True)
+def filters(
+    context: template.Context, form: forms.BaseForm, target: str = "results", label: str = "Filter"
+) -> dict[str, Any]:
+    """A list's filter bar. `target` is the id of the part of the page that holds the list."""
+    shown = form.visible_fields()
+    chosen = sum(1 for bound in shown if context["request"].GET.get(bound.html_name))
+    search = [bound for bound in shown if bound.widget_type == "search"]
+    return {
+        "form": form,
+        "target": target,
+        "label": label,
+        "chosen": chosen,
+        "search": search,
+        "others": [bound for bound in shown if bound.widget_type != "search"],
+        "kept": [bound for bound in form.hidden_fields() if bound.value()],
+        "path": context["request"].path,
+    }
+
+
+def _kind(widget: forms.Widget) -> str:
+    if isinstance(widget, forms.CheckboxInput):
+        return "checkbox"
+    # RadioSelect is the parent of CheckboxSelectMultiple: both are a group of boxes.
+    if isinstance(widget, forms.RadioSelect):
+        return "choices"
+    if isinstance(widget, forms.PasswordInput):
+        return "password"
+    return "input"
+
+
+def _control(bound: BoundField, has_hint: bool) -> SafeString:
+    described = [f"{bound.auto_id}_helptext"] if has_hint else []
+    if bound.errors:
+        described.append(f"{bound.auto_id}_error")
+    # A group of boxes is described at its fieldset, which the template writes.
+    group = isinstance(bound.field.widget, forms.RadioSelect)
+    attrs = {"aria-describedby": " ".join(described)} if described and not group else {}
+    return bound.as_widget(attrs=attrs)
+
+
+def _first_input(bound: BoundField) -> str:
+    group = isinstance(bound.field.widget, forms.RadioSelect)
+    return f"{bound.auto_id}_0" if group else bound.auto_id
