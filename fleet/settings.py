@@ -7,7 +7,7 @@
 | REDIS_URL | redis://host/0, also Valkey | files in REKEY_VAR |
 | SMTP_URL | smtp://user:password@host:25, smtp+tls:// for STARTTLS | the local mail sink |
 | REKEY_URL | the address people type, for links in mails | http://127.0.0.1:8000 |
-| REKEY_SECRET_KEY, REKEY_CODE_KEY, REKEY_VAULT_KEY | keys, base64 of 32 bytes | made, in REKEY_VAR |
+| REKEY_SECRET_KEY, …_CODE_KEY, …_VAULT_KEY | base64 of 32 bytes each | made, in REKEY_VAR |
 | REKEY_ALLOWED_HOSTS | names this server answers to, with commas | this machine only |
 | REKEY_MAIL_FROM | the sender that people are asked to allow | rekey@localhost |
 """

@@ -21,19 +21,23 @@ def test_a_reader_never_sees_half_a_message(tmp_path: Path) -> None:
     padding = "x" * 200_000  # large enough that writing takes a while
 
     def write() -> None:
-        with Connection(transport=Transport, transport_options=options) as connection:
-            with connection.SimpleQueue("wake") as queue:
-                for number in range(100):
-                    queue.put({"number": number, "padding": padding})
+        with (
+            Connection(transport=Transport, transport_options=options) as connection,
+            connection.SimpleQueue("wake") as queue,
+        ):
+            for number in range(100):
+                queue.put({"number": number, "padding": padding})
 
     writer = threading.Thread(target=write)
-    writer.start()
     got = set()
-    with Connection(transport=Transport, transport_options=options) as connection:
-        with connection.SimpleQueue("wake") as queue:
-            while len(got) < 100:
-                message = queue.get(timeout=10)  # raises on half a message
-                got.add(message.payload["number"])
-                message.ack()
+    with (
+        Connection(transport=Transport, transport_options=options) as connection,
+        connection.SimpleQueue("wake") as queue,
+    ):
+        writer.start()
+        while len(got) < 100:
+            message = queue.get(timeout=10)  # raises on half a message
+            got.add(message.payload["number"])
+            message.ack()
     writer.join()
     assert got == set(range(100))
