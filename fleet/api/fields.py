@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from django.http import QueryDict
@@ -110,7 +110,8 @@ def _converted(value: Any, kind: Any, strict: bool) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise ValueError("Leave out the NUL character.")
     # Only these are written otherwise in an address; lax, a number would pass for a time as well.
-    lax = not strict and get_args(kind)[:1] in ((int,), (bool,))
+    plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    lax = not strict and plain in (int, bool)
     converted = msgspec.convert(value, kind, strict=not lax)
     if isinstance(converted, datetime):
         try:

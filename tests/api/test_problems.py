@@ -205,9 +205,9 @@ def test_a_browser_shows_passwords_only_right_after_signing_in(
 ) -> None:
     who.alice.set_password("correct-horse-1-battery")
     who.alice.save()
-    from tests.security.world import _device
+    from tests.security.world import a_device
 
-    device = _device(who, who.site, 1)
+    device = a_device(who, who.site, 1)
     client = Client(headers={"Host": "localhost"})
     client.force_login(who.alice)
     address, body = f"{ROOT}devices/{device}/reveal/", {"reason": "A test"}

@@ -87,7 +87,7 @@ def world() -> World:
 
 
 def _place(who: Cast, site: UUID) -> Place:
-    device, other = _device(who, site, 1), _device(who, site, 2)
+    device, other = a_device(who, site, 1), a_device(who, site, 2)
     reset = new_id()
     handle(RequestReset(device, "The installer left"), reset, who.by(who.alice))
     position = EventRow.everything.get(stream=reset, version=1).position
@@ -105,7 +105,7 @@ def _place(who: Cast, site: UUID) -> Place:
     return Place(site, device, other, reset, job.id)
 
 
-def _device(who: Cast, site: UUID, number: int) -> UUID:
+def a_device(who: Cast, site: UUID, number: int) -> UUID:
     """A device that was taken in, as if a worker had talked to it."""
     device = uuid4()
     added = AddDevice(
