@@ -1,43 +1,51 @@
-"""The file-system broker: whoever reads while others write gets whole messages."""
+"""The file-system broker: whoever looks while another writes sees whole files."""
 
 from __future__ import annotations
 
-import threading
+import json
+import os
 from pathlib import Path
+from typing import Any
 
+import pytest
 from kombu import Connection
 
 from fleet.broker import Transport
 
 
-def test_a_reader_never_sees_half_a_message(tmp_path: Path) -> None:
-    for folder in ("queue", "control"):
-        (tmp_path / folder).mkdir()
-    options = {
-        "data_folder_in": str(tmp_path / "queue"),
-        "data_folder_out": str(tmp_path / "queue"),
-        "control_folder": str(tmp_path / "control"),
+def options(folder: Path) -> dict[str, Any]:
+    queue = str(folder / "queue")
+    return {
+        "data_folder_in": queue,
+        "data_folder_out": queue,
+        "control_folder": str(folder / "control"),
+        "polling_interval": 0.01,
     }
-    padding = "x" * 200_000  # large enough that writing takes a while
 
-    def write() -> None:
-        with (
-            Connection(transport=Transport, transport_options=options) as connection,
-            connection.SimpleQueue("wake") as queue,
-        ):
-            for number in range(100):
-                queue.put({"number": number, "padding": padding})
 
-    writer = threading.Thread(target=write)
-    got = set()
+def test_files_have_their_names_only_when_they_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[str] = []
+
+    def watched(real: Any) -> Any:
+        def into_place(draft: Path, name: Path) -> None:
+            json.loads(Path(draft).read_text())  # raises on half a file
+            assert not Path(name).exists()
+            put.append(Path(name).suffix)
+            real(draft, name)
+
+        return into_place
+
+    monkeypatch.setattr("fleet.broker.os.replace", watched(os.replace))
+    monkeypatch.setattr("fleet.broker.os.link", watched(os.link))
     with (
-        Connection(transport=Transport, transport_options=options) as connection,
+        Connection(transport=Transport, transport_options=options(tmp_path)) as connection,
         connection.SimpleQueue("wake") as queue,
     ):
-        writer.start()
-        while len(got) < 100:
-            message = queue.get(timeout=10)  # raises on half a message
-            got.add(message.payload["number"])
-            message.ack()
-    writer.join()
-    assert got == set(range(100))
+        queue.put({"number": 7})
+        message = queue.get(timeout=10)
+        message.ack()
+    assert message.payload == {"number": 7}
+    assert put == [".exchange", ".msg"]
+    assert not list(tmp_path.glob("queue/*")), "nothing is left behind"
