@@ -26,6 +26,7 @@ def options(folder: Path) -> dict[str, Any]:
 def test_files_have_their_names_only_when_they_are_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "queue").mkdir()
     put: list[str] = []
 
     def watched(real: Any) -> Any:
