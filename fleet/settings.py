@@ -130,6 +130,7 @@ if _redis:
         "unacked_restore_throttle": 1,
         "socket_connect_timeout": 2,
         "socket_timeout": 10,
+        "max_retries": 0,  # of a connection to publish with: it was six seconds of a request
     }
 else:
     _broker = VAR / "broker"

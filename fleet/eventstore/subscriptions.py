@@ -164,16 +164,20 @@ def run(job_id: int) -> None:
     lease = uuid4()
     if (job := _claim(job_id, lease)) is None:
         return
+    if job.attempts > MOST_ATTEMPTS:  # its workers were killed, each before it could say why
+        _put_back(job, lease, 0, "worker_killed", attempts=job.attempts, park=True)
+        return
     try:
         with _renewed(job_id, lease):
             REACTIONS[job.reaction].run(store.read_one(job.position))
     except Later as later:
-        _put_back(job, lease, later.seconds, later.why, park=False)
+        # It works, only not yet: so this counts as no failure, and clears those before it.
+        _put_back(job, lease, later.seconds, later.why, attempts=0)
     except Exception as error:
         # Only the kind of error is kept: its text may hold what a device or a server said.
         log.exception("job_failed", job=job_id, reaction=job.reaction, attempt=job.attempts)
-        seconds = min(2.0**job.attempts, 300.0)
-        _put_back(job, lease, seconds, type(error).__name__, park=job.attempts >= MOST_ATTEMPTS)
+        seconds, park = min(2.0**job.attempts, 300.0), job.attempts >= MOST_ATTEMPTS
+        _put_back(job, lease, seconds, type(error).__name__, attempts=job.attempts, park=park)
     else:
         Job.objects.filter(id=job_id, lease=lease).delete()
 
@@ -197,11 +201,14 @@ def _claim(job_id: int, lease: UUID) -> Job | None:
     return Job.objects.get(id=job_id) if taken else None
 
 
-def _put_back(job: Job, lease: UUID, seconds: float, why: str, *, park: bool) -> None:
+def _put_back(
+    job: Job, lease: UUID, seconds: float, why: str, *, attempts: int, park: bool = False
+) -> None:
     Job.objects.filter(id=job.id, lease=lease).update(
         lease=None,
         lease_until=None,
         woken_at=None,
+        attempts=attempts,
         status=Job.Status.PARKED if park else Job.Status.WAITING,
         due_at=timezone.now() + timedelta(seconds=seconds),
         error=why,

@@ -12,12 +12,14 @@ from fleet.eventstore import subscriptions
 log = structlog.get_logger(__name__)
 
 
-def wake(task: Task[Any, Any], *arguments: Any) -> None:
+def wake(task: Task[Any, Any], *arguments: Any) -> bool:
     """Send a wake-up; a broker that is away is noted and made good by the next sweep."""
     try:
         task.apply_async(arguments)
     except Exception as error:
         log.warning("broker_away", task=task.name, error=type(error).__name__)
+        return False
+    return True
 
 
 @shared_task(name="fleet.eventstore.tasks.sweep")
@@ -25,7 +27,8 @@ def sweep() -> None:
     """Turn new events into jobs and wake somebody for every job that is due."""
     subscriptions.pump()
     for job_id in subscriptions.due_jobs():
-        wake(run, job_id)
+        if not wake(run, job_id):
+            break  # each further one would wait for the broker as well
 
 
 @shared_task(name="fleet.eventstore.tasks.run")
