@@ -1,15 +1,21 @@
-"""What the dashboard shows of resets."""
+"""What the menu, the dashboard and the pages of devices show of resets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
+from devices.page_parts import Mark, column, part
+from fleet.audit.entries import look_like
 from fleet.eventstore.messages import Actor
 from fleet.web.registry import dashboard_panel, menu
-from resets import queries
+from resets import queries, words
+from resets.state import Phase
 
 SHOWN = 5
 
@@ -20,6 +26,9 @@ def register() -> None:
     dashboard_panel("resets/panels/under_way.html", under_way, order=20)
     dashboard_panel("resets/panels/undelivered.html", undelivered, order=30)
     dashboard_panel("resets/panels/ended.html", ended, order=40)
+    part("resets/panels/of_device.html", of_device, order=10)
+    column("Last reset", last_resets)
+    look_like(words.EVENTS)
 
 
 def waiting(request: HttpRequest) -> dict[str, Any]:
@@ -36,6 +45,23 @@ def undelivered(request: HttpRequest) -> dict[str, Any]:
 
 def ended(request: HttpRequest) -> dict[str, Any]:
     return _few(queries.ended(_actor(request)))
+
+
+def of_device(actor: Actor, device: Any) -> dict[str, Any] | None:
+    """The device's own resets, the one under way first."""
+    few = _few(queries.resets(actor).filter(device=device.pk))
+    under_way = next((row for row in few["rows"] if row.open), None)
+    return {**few, "open": under_way, "id": str(device.pk)} if few["rows"] else None
+
+
+def last_resets(actor: Actor, devices: Iterable[UUID]) -> Mapping[UUID, Mark]:
+    """How the newest reset of each device stands."""
+    marks = {}
+    for row in queries.newest_of(actor, devices):
+        look = words.PHASES[Phase(row.phase)]
+        address = reverse("reset", args=[row.pk])
+        marks[row.device_id] = Mark(look.tone, look.text, row.changed_at, address)
+    return marks
 
 
 def _few(rows: QuerySet[Any]) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from devices import queries as devices
@@ -93,6 +94,13 @@ def standing(actor: Actor, reset_id: UUID) -> Standing:
     for recorded in story:
         state = recorded.event.evolve(state)
     return Standing(row, state, story, _offered(actor, state, now), now)
+
+
+def newest_of(actor: Actor, device_ids: Iterable[UUID]) -> QuerySet[Reset]:
+    """The newest reset of each of these devices."""
+    seen = resets(actor)
+    newest = seen.filter(device=OuterRef("device")).values("id")[:1]
+    return seen.filter(device__in=list(device_ids), id=Subquery(newest))
 
 
 def under_way(actor: Actor) -> QuerySet[Reset]:

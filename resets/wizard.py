@@ -11,6 +11,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
@@ -88,6 +89,11 @@ class Walk:
     @property
     def began(self) -> datetime:
         return self.standing.story[0].at
+
+    @property
+    def correlation(self) -> UUID:
+        """Holds together all that came of it, on the device and in the vault as well."""
+        return self.standing.story[0].correlation
 
     @property
     def look(self) -> words.Look:

@@ -21,14 +21,16 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fleet.local.family import die_with_parent
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "tests" / "output"
-UP_SECONDS = 180.0
+UP, UP_SECONDS = "Rekey runs at", 180.0
+PATIENCE = 15_000  # ms for a page to become what is expected of it
+expect.set_options(timeout=PATIENCE)
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
 
@@ -72,19 +74,24 @@ class Watched:
 
 
 @pytest.fixture
-def window(chromium: Browser) -> Iterator[Callable[..., Watched]]:
-    """Opens windows: `window(base_url=...)`, each with cookies of its own."""
+def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Watched]]:
+    """Opens windows: `window(base_url=...)`, each with cookies of its own.
+
+    The last thing seen in each is kept, for whoever wonders why a story broke off.
+    """
     opened: list[Watched] = []
 
     def open_one(**options: Any) -> Watched:
         options.setdefault("viewport", {"width": 1280, "height": 900})
         watched = Watched(chromium.new_context(**options))
-        watched.page.set_default_timeout(15_000)
+        watched.page.set_default_timeout(PATIENCE)
         opened.append(watched)
         return watched
 
     yield open_one
-    for watched in opened:
+    OUTPUT.mkdir(exist_ok=True)
+    for number, watched in enumerate(opened):
+        watched.page.screenshot(path=OUTPUT / f"last-{request.node.name}-{number}.png")
         watched.context.close()
     troubles = [trouble for watched in opened for trouble in watched.troubles]
     assert not troubles, troubles
@@ -130,8 +137,9 @@ def rekey(environment: dict[str, str]) -> Iterator[Rekey]:
     listener = threading.Thread(target=_listen, args=(running, said, up), daemon=True)
     listener.start()
     try:
-        assert up.wait(UP_SECONDS), "".join(said)
-        assert running.poll() is None, "".join(said)
+        up.wait(UP_SECONDS)
+        assert said, "nothing was said at all"
+        assert said[-1].startswith(UP), "".join(said)
         yield Rekey(
             f"http://127.0.0.1:{ports['REKEY_WEB_PORT']}",
             f"http://127.0.0.1:{ports['REKEY_INBOX_PORT']}",
@@ -151,7 +159,7 @@ def _listen(running: subprocess.Popen[str], said: list[str], up: threading.Event
     assert running.stdout is not None
     for line in running.stdout:
         said.append(line)
-        if line.startswith("Rekey runs at"):
+        if line.startswith(UP):
             up.set()
     up.set()  # it has ended
 
