@@ -7,7 +7,7 @@ from django.db import models
 from devices.state import Kind, Purpose
 from fleet.eventstore.models import ReadModel
 
-_LOOSE = {"db_constraint": False, "on_delete": models.DO_NOTHING}  # rows are redrawn in any order
+# Foreign keys without a constraint: rows are redrawn in any order.
 
 
 class Site(ReadModel):
@@ -24,7 +24,13 @@ class Site(ReadModel):
 class Device(ReadModel):
     """`place` is the row of its site, for the site's name and zone; `site` is the plain id."""
 
-    place = models.ForeignKey(Site, related_name="devices", null=True, **_LOOSE)
+    place = models.ForeignKey(
+        Site,
+        related_name="devices",
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+    )
     kind = models.CharField(max_length=10, choices=[(k.value, k.value) for k in Kind])
     name = models.CharField(max_length=200)
     host = models.CharField(max_length=255)
@@ -32,7 +38,13 @@ class Device(ReadModel):
     driver = models.CharField(max_length=20)
     username = models.CharField(max_length=64)
     reset_email = models.CharField(max_length=254)
-    nvr = models.ForeignKey("self", related_name="channels", null=True, **_LOOSE)
+    nvr = models.ForeignKey(
+        "self",
+        related_name="channels",
+        null=True,
+        db_constraint=False,
+        on_delete=models.DO_NOTHING,
+    )
     channel = models.PositiveSmallIntegerField(null=True)
     manufacturer = models.CharField(max_length=200)
     model = models.CharField(max_length=200)

@@ -119,7 +119,7 @@ async def _look(driver: Driver, logins: dict[UUID, Login], username: str) -> See
 def _make_management_account(device: Device, admin: Login, by: By) -> None:
     """Its password is in the vault before the device hears of it, as with every other."""
     known = credential_for_jobs(device.id, Purpose.MANAGEMENT)
-    secret = known and (known.candidate or known.current)
+    secret = (known.candidate or known.current) if known else None
     if secret is None:
         secret = vault.put(device.id, PasswordRules.of_device(device.max_password).generate())
         _begin(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, secret, by)

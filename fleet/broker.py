@@ -20,15 +20,15 @@ from kombu.utils.json import dumps
 
 
 class Channel(filesystem.Channel):
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         folder, name = Path(self.data_folder_out), f"{monotonic_ns()}_{uuid4()}"
         try:
             os.replace(_draft(folder, dumps(payload)), folder / f"{name}.{queue}.msg")
         except OSError as error:
             raise ChannelError(f"cannot add a message to {folder}") from error
 
-    def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        table = self._exchange_file(exchange)
+    def _queue_bind(self, exchange: str, routing_key: str, pattern: str | None, queue: str) -> None:
+        table: Path = self._exchange_file(exchange)  # type: ignore[attr-defined]  # in no stub
         if not table.exists():
             draft = _draft(table.parent, "[]")
             with suppress(FileExistsError):  # another process made it meanwhile

@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -124,7 +125,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 _redis = env("REDIS_URL", default="")
 CELERY_BROKER_URL = _redis or "files://"  # see fleet.broker
 if _redis:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {
         "visibility_timeout": 120,
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
@@ -259,7 +260,7 @@ SPECTACULAR_SETTINGS = {
 # --- logs: one JSON object a line, never a body, a form or a query string -------------------------
 
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
-_shared = [
+_shared: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -6,7 +6,6 @@ The code stands in the body alone: subjects and headers are logged by every serv
 from __future__ import annotations
 
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -14,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from devices.models import Device
+from devices.queries import zone_of
 from resets.codes import grouped
 from resets.state import ResetState
 from resets.steps.send_code import CodeIssued
@@ -23,7 +23,7 @@ def code_letter(
     reset: ResetState, issued: CodeIssued, code: str, device: Device
 ) -> EmailMultiAlternatives:
     """The letter for one send; the same send always makes the same letter."""
-    zone = ZoneInfo(device.place.timezone if device.place else "UTC")
+    zone = zone_of(device)
     told = {
         "reset": reset,
         "device": device,

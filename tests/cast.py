@@ -1,4 +1,4 @@
-"""The cast: Alice owns the site, Bob may look, Charlie is an outsider. And the hands of a worker."""
+"""The cast: Alice owns the site, Bob may look, Charlie is an outsider; and a worker's hands."""
 
 from __future__ import annotations
 

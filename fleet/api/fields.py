@@ -92,12 +92,12 @@ def _described(hint: Any, told: Asked) -> Any:
     extra: dict[str, Any] = {"writeOnly": True} if told.secret else {}
     if told.initial is not None:
         extra["examples"] = [told.initial]
-    longest = None
+    bounds: dict[str, Any] = {}
     if hint is str:
-        longest, extra = told.max_length, extra | _NO_NUL
-    about = Meta(
-        title=told.label, description=told.help, max_length=longest, extra_json_schema=extra
-    )
+        bounds, extra = {"max_length": told.max_length}, extra | _NO_NUL
+    elif int in (hint, *get_args(hint)):
+        bounds = {"ge": -(2**31), "le": 2**31 - 1}  # beyond it, JSON readers do not agree
+    about = Meta(title=told.label, description=told.help, extra_json_schema=extra, **bounds)
     return Annotated[hint, about]
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import random
 import time
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -116,8 +116,9 @@ def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
             gate.check(by.actor, order.command.by, stream.state)
         outcomes.append(Outcome(stream.state, stream.version, events))
     if rows:
-        changed = sorted({row["stream"] for row in rows})
-        projections.project([(loaded[s].state, loaded[s].version, now) for s in changed])
+        changed = [loaded[stream] for stream in sorted({row["stream"] for row in rows})]
+        pictures = [(stream.state, stream.version, now) for stream in changed]
+        projections.project(pictures)
         store.write(rows)
         subscriptions.nudge_on_commit({row["type"] for row in rows})
     return outcomes
@@ -134,7 +135,7 @@ def _decide(
         if not stream.version:
             raise NotFound(before.category)
         gate.check(by.actor, command.by, before)
-    for name, kind in _supplied_fields(type(command)):
+    for name, kind in _supplied_fields(type(command)):  # type: ignore[arg-type]
         command = dataclasses.replace(command, **{name: _suppliers[kind](command, before, by)})  # type: ignore[type-var]
     return tuple(command.decide(before, now))
 
@@ -144,8 +145,9 @@ def _scope(state: State) -> tuple[UUID | None, UUID | None]:
 
 
 @cache
-def _supplied_fields(command: type[Command[Any]]) -> list[tuple[str, type]]:
-    names = [f.name for f in dataclasses.fields(command) if "supplied" in f.metadata]  # type: ignore[arg-type]
+def _supplied_fields(command: Hashable) -> list[tuple[str, type]]:
+    assert isinstance(command, type)
+    names = [f.name for f in dataclasses.fields(command) if "supplied" in f.metadata]
     if not names:
         return []
     hints = typing.get_type_hints(command)

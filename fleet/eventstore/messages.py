@@ -147,7 +147,8 @@ def decode(name: str, schema: int, data: bytes | str) -> Event[Any]:
     fields = msgspec.json.decode(data)
     for older in range(schema, cls.schema):
         fields = cls.upcast[older](fields)
-    return msgspec.convert(fields, cls)
+    converted: Event[Any] = msgspec.convert(fields, cls)
+    return converted
 
 
 # --- commands -------------------------------------------------------------------------------------

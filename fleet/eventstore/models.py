@@ -16,9 +16,9 @@ class ReadOnlyQuerySet(models.QuerySet[Any]):
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
         raise TypeError(f"{self.model.__name__} is written through handle() alone")
 
-    create = bulk_create = bulk_update = update = delete = _refuse  # type: ignore[assignment]
-    get_or_create = update_or_create = _refuse  # type: ignore[assignment]
-    aupdate = adelete = acreate = _refuse  # type: ignore[assignment]
+    create = bulk_create = bulk_update = update = delete = _refuse
+    get_or_create = update_or_create = _refuse
+    aupdate = adelete = acreate = _refuse
 
 
 class Guarded(models.Manager.from_queryset(ReadOnlyQuerySet)):  # type: ignore[misc]

@@ -199,8 +199,8 @@ def _recorded(where: str, parameters: Sequence[Any]) -> list[Recorded]:
         return [
             Recorded(
                 r[0], _uuid(r[1]), _uuid(r[2]), r[3], r[4], r[5], r[6], _time(r[7]),
-                Actor(r[8], r[9], r[10]), r[11], r[12], _uuid(r[13]),
-                *(None if value is None else _uuid(value) for value in r[14:18]),
+                Actor(r[8], r[9], r[10]), r[11], r[12], _uuid(r[13]), r[14] and _uuid(r[14]),
+                r[15] and _uuid(r[15]), r[16] and _uuid(r[16]), r[17] and _uuid(r[17]),
                 r[18], bytes(r[19]), bytes(r[20]),
             )
             for r in cursor

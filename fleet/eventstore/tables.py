@@ -25,8 +25,10 @@ class Table:
 
     def __init__(self, model: type[models.Model], *, without: Sequence[str] = ()) -> None:
         self.model = model
-        self.fields = [f for f in model._meta.concrete_fields if f.attname not in without]
-        self.names = [f.attname for f in self.fields]
+        self.fields: list[Any] = [
+            f for f in model._meta.concrete_fields if f.attname not in without
+        ]
+        self.names: list[str] = [f.attname for f in self.fields]
 
     @cached_property
     def _converters(self) -> list[Callable[[Any], Any] | None]:
@@ -53,8 +55,7 @@ class Table:
     @cached_property
     def _on_conflict(self) -> str:
         quote = connection.ops.quote_name
-        key = self.model._meta.pk
-        assert key is not None
+        key: Any = self.model._meta.pk
         changes = ", ".join(
             f"{quote(f.column)} = excluded.{quote(f.column)}" for f in self.fields if f is not key
         )

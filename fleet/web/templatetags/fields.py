@@ -76,7 +76,9 @@ def _control(bound: BoundField, has_hint: bool) -> SafeString:
         described.append(f"{bound.auto_id}_error")
     # A group of boxes is described at its fieldset, which the template writes.
     group = isinstance(bound.field.widget, forms.RadioSelect)
-    attrs = {"aria-describedby": " ".join(described)} if described and not group else {}
+    attrs: dict[str, str | bool] = (
+        {"aria-describedby": " ".join(described)} if described and not group else {}
+    )
     return bound.as_widget(attrs=attrs)
 
 
