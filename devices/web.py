@@ -31,12 +31,11 @@ from devices.steps.reveal_password import RevealPassword
 from fleet.accounts.access import may, require
 from fleet.accounts.sign_in import signed_in_just_now
 from fleet.accounts.state import Role
-from fleet.errors import Conflict, Forbidden, Refused, RekeyError
+from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By
-from fleet.web.command_forms import form_of, ordered
-from fleet.web.forms import show_refusal
+from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.live import live_part
 
 READ_AND_POST = ["GET", "HEAD", "POST"]
@@ -92,8 +91,14 @@ def open_site(request: HttpRequest) -> HttpResponse:
     form, status = open_site_form(by.actor), HTTPStatus.OK
     if request.method == "POST":
         form, opened = open_site_form(by.actor, request.POST), new_id()
-        organisation = organisation_chosen(by.actor, form) if form.is_valid() else None
-        status = _carry_out(OpenSite, form, opened, by, organisation=organisation)
+        _, status = attempt(
+            form,
+            lambda: handle(
+                ordered(OpenSite, form, organisation=organisation_chosen(by.actor, form)),
+                opened,
+                by,
+            ),
+        )
         if status is HTTPStatus.CREATED:
             messages.success(request, "The site is open. Add its devices next.")
             return redirect("site", opened)
@@ -134,7 +139,7 @@ def add_device(request: HttpRequest) -> HttpResponse:
     form, status = add_device_form(by.actor, site=request.GET.get("site", "")), HTTPStatus.OK
     if request.method == "POST":
         form, added = add_device_form(by.actor, request.POST), new_id()
-        status = _carry_out(AddDevice, form, added, by)
+        _, status = attempt(form, lambda: handle(ordered(AddDevice, form), added, by))
         if status is HTTPStatus.CREATED:
             messages.success(request, "Added. Rekey is trying its password now.")
             return redirect("device", added)
@@ -180,15 +185,13 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
         if request.method == "POST":
             return redirect(request.path)  # signs in first, and is asked again
         raise ReauthenticationRequired
-    form, status, password = form_of(RevealPassword), HTTPStatus.OK, ""
+    form, status, password = form_of(RevealPassword), HTTPStatus.OK, None
     if request.method == "POST":
         form = form_of(RevealPassword, request.POST)
-        try:
-            if form.is_valid():
-                password = vault.reveal(pk, username, form.cleaned_data["reason"], by)
-        except (Refused, Conflict) as error:
-            show_refusal(form, error)
-        status = HTTPStatus.OK if password else HTTPStatus.UNPROCESSABLE_ENTITY
+        password, refused = attempt(
+            form, lambda: vault.reveal(pk, username, form.cleaned_data["reason"], by)
+        )
+        status = HTTPStatus.OK if password else refused
     facts = {
         "title": f"Password of {username}",
         "device": row,
@@ -202,24 +205,6 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
 
 
 # --- what the views share -------------------------------------------------------------------------
-
-
-def _carry_out(step: type[Any], form: Any, stream: UUID, by: By, **given: Any) -> HTTPStatus:
-    """Send the form's command; what is refused stands in the form, and in the status."""
-    if not form.is_valid():
-        return HTTPStatus.UNPROCESSABLE_ENTITY
-    try:
-        handle(ordered(step, form, **given), stream, by)
-    except (Refused, Conflict) as error:
-        show_refusal(form, error)
-        return _STATUS[type(error)]
-    return HTTPStatus.CREATED
-
-
-_STATUS: dict[type[RekeyError], HTTPStatus] = {
-    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Conflict: HTTPStatus.CONFLICT,
-}
 
 
 def _extra(actor: Actor, page: Any) -> list[dict[str, Any]]:

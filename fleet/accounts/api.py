@@ -92,6 +92,7 @@ class TokensView(ApiView):
 
     @call(
         answer=NewToken,
+        secret=True,
         status=201,
         body=Fields.asked_by(IssueToken, organisation=UUID | None, site=UUID | None),
     )

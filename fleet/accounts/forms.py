@@ -60,10 +60,10 @@ class RoleForm(forms.Form):
         self._choices("role", [_described(role) for role in PEOPLES])
         self._choices("where", _places(actor, Role.ADMINISTRATOR))
 
-    @property
-    def place(self) -> Scope:
-        """The chosen organisation, and the site if it is only one."""
-        return _scope(self.cleaned_data["where"])
+    def answers(self) -> tuple[str, str, Role, UUID, UUID | None]:
+        """Email, name, role, organisation, and the site if it is for only one."""
+        asked = self.cleaned_data
+        return (asked["email"], asked["name"], asked["role"], *_scope(asked["where"]))
 
     def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
         field = self.fields[name]

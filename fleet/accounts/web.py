@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
@@ -21,11 +22,10 @@ from fleet.accounts.people import give_role
 from fleet.accounts.places import places
 from fleet.accounts.steps.revoke_role import RevokeRole
 from fleet.accounts.steps.revoke_token import RevokeToken
-from fleet.errors import Conflict, Forbidden, Refused
+from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By
-from fleet.web.command_forms import form_of, ordered
-from fleet.web.forms import show_refusal
+from fleet.web.command_forms import attempt, form_of, ordered
 
 READ_AND_POST = ["GET", "HEAD", "POST"]
 
@@ -38,19 +38,13 @@ def tokens(request: HttpRequest) -> HttpResponse:
     """One's own tokens. POST makes one, which is shown in the answer and never again."""
     by = _by(request)
     able = bool(by.actor.grants)
-    form, made, status = token_form(by.actor) if able else None, "", HTTPStatus.OK
+    form, made, status = token_form(by.actor) if able else None, None, HTTPStatus.OK
     if request.method == "POST":
         if not able:
             raise Forbidden("no_role", "You have no role anywhere. Ask an administrator for one.")
-        form = token_form(by.actor, request.POST)
-        try:
-            if form.is_valid():
-                organisation, site = scope_chosen(by.actor, form)
-                made = minting.issue(organisation, **form.cleaned_data, site=site, by=by)
-                form = token_form(by.actor)
-        except (Refused, Conflict) as error:
-            show_refusal(form, error)
-        status = HTTPStatus.CREATED if made else HTTPStatus.UNPROCESSABLE_ENTITY
+        form = asked = token_form(by.actor, request.POST)
+        made, status = attempt(asked, lambda: _made(by, asked))
+        form = token_form(by.actor) if made else asked
     facts = {
         "title": "API tokens",
         "tokens": queries.tokens(by.actor),
@@ -62,6 +56,11 @@ def tokens(request: HttpRequest) -> HttpResponse:
     response = render(request, "accounts/tokens.html", facts, status=status)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _made(by: By, form: Form) -> str:
+    organisation, site = scope_chosen(by.actor, form)
+    return minting.issue(organisation, **form.cleaned_data, site=site, by=by)
 
 
 @login_required
@@ -93,19 +92,14 @@ def people(request: HttpRequest) -> HttpResponse:
     by = _administrator(request)
     form, given, status = RoleForm(by.actor), None, HTTPStatus.OK
     if request.method == "POST":
-        form, status = RoleForm(by.actor, request.POST), HTTPStatus.UNPROCESSABLE_ENTITY
-        try:
-            if form.is_valid():
-                asked = form.cleaned_data
-                where = form.place
-                given = give_role(asked["email"], asked["name"], asked["role"], *where, by)
-        except (Refused, Conflict) as error:
-            show_refusal(form, error)
-    if given and not given[1]:
-        messages.success(request, f"{given[0].name} has the role from now on.")
-        return redirect("people")
+        form = RoleForm(by.actor, request.POST)
+        given, status = attempt(form, lambda: give_role(*form.answers(), by))
     if given:
-        form, status = RoleForm(by.actor), HTTPStatus.CREATED
+        person, password = given
+        if not password:
+            messages.success(request, f"{person.name} has the role from now on.")
+            return redirect("people")
+        form = RoleForm(by.actor)
     facts = {
         "title": "People",
         "roles": queries.held_roles(by.actor),
@@ -127,14 +121,11 @@ def revoke_role(request: HttpRequest, pk: UUID) -> HttpResponse:
     held = queries.held_role(by.actor, pk)
     form, status = form_of(RevokeRole), HTTPStatus.OK
     if request.method == "POST":
-        form, status = form_of(RevokeRole, request.POST), HTTPStatus.UNPROCESSABLE_ENTITY
-        try:
-            if form.is_valid():
-                handle(ordered(RevokeRole, form), pk, by)
-                messages.success(request, f"{held.name} does not have the role any more.")
-                return redirect("people")
-        except (Refused, Conflict) as error:
-            show_refusal(form, error)
+        form = form_of(RevokeRole, request.POST)
+        _, status = attempt(form, lambda: handle(ordered(RevokeRole, form), pk, by))
+        if status is HTTPStatus.CREATED:
+            messages.success(request, f"{held.name} does not have the role any more.")
+            return redirect("people")
     facts = {
         "title": f"Take back the role of {held.name}?",
         "consequences": [

@@ -9,16 +9,20 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django import forms
 
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Asked, Command, asked_fields
-from fleet.web.forms import CodeInput, SecretInput
+from fleet.web.forms import CodeInput, SecretInput, show_refusal
+from fleet.web.middleware import STATUS
 
+T = TypeVar("T")
 Choices = Sequence[tuple[Any, Any]]
 
 
@@ -59,6 +63,17 @@ def ordered(command: type[Command[Any]], form: forms.Form, **given: Any) -> Comm
         n: v for n, v in form.cleaned_data.items() if form.fields[n].required or v not in (None, "")
     }
     return command(**given, **typed)
+
+
+def attempt(form: forms.Form, act: Callable[[], T]) -> tuple[T | None, HTTPStatus]:
+    """Act on a form if it is valid. What is refused then stands in the form, and in the status."""
+    if not form.is_valid():
+        return None, HTTPStatus.UNPROCESSABLE_ENTITY
+    try:
+        return act(), HTTPStatus.CREATED
+    except (Refused, Conflict) as error:
+        show_refusal(form, error)
+        return None, STATUS[type(error)]
 
 
 def _form_class(command: type[Command[Any]]) -> type[forms.Form]:

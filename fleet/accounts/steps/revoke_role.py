@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from fleet.accounts.state import Role, RoleState
-from fleet.errors import Conflict
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event
 
 
@@ -25,6 +25,8 @@ class RevokeRole(Command[RoleState]):
     reason: str = asked("Why is the role taken back?", long=True, max_length=500)
 
     def decide(self, state: RoleState, now: datetime) -> Iterable[Event[RoleState]]:
+        if not self.reason.strip():
+            raise Refused("reason_missing", "Say why; it stands in the history.", field="reason")
         if not state.active:
             raise Conflict("revoked_already", "This role was taken back already.")
         yield RoleRevoked()
