@@ -17,9 +17,9 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
 from devices import queries as devices
-from fleet.accounts.access import may
+from fleet.accounts.access import require
 from fleet.accounts.state import Role
-from fleet.errors import Conflict, Forbidden, NotFound, Refused, RekeyError
+from fleet.errors import Conflict, NotFound, Refused, RekeyError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By, Command
@@ -54,16 +54,12 @@ def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
     row = devices.device(by.actor, device)
     if open_one := queries.open_reset_of(by.actor, device):
         return redirect("reset", open_one.pk)
-    if not may(by.actor, Role(RequestReset.by), row.organisation, row.site):
-        raise Forbidden(
-            "role_too_low",
-            "You may look at this device, and not reset it. Ask a technician of its site.",
-        )
-    form, status = form_of(RequestReset), HTTPStatus.OK
+    require(by.actor, Role(RequestReset.by), row.organisation, row.site, "device")
+    form, status = form_of(RequestReset), None
     if request.method == "POST":
         form, begun = form_of(RequestReset, request.POST), new_id()
-        status = _carry_out(RequestReset, form, begun, by, device=row.pk)
-        if status is HTTPStatus.CREATED:
+        status = _refused(RequestReset, form, begun, by, device=row.pk)
+        if status is None:
             return redirect("reset", begun)
         if open_one := queries.open_reset_of(by.actor, device):  # somebody was quicker
             return redirect("reset", open_one.pk)
@@ -90,10 +86,12 @@ def reset_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     if request.method != "POST":
         return _step_page(request, Walk(queries.standing(by.actor, pk), by.actor), command)
     form = form_of(command, request.POST)
-    status = _carry_out(command, form, pk, by)
-    if status is HTTPStatus.CREATED:
+    status = _refused(command, form, pk, by)
+    if status is None:
         return redirect("reset", pk)
     walk = Walk(queries.standing(by.actor, pk), by.actor, refused=Question(command, form))
+    if form.fields and walk.asks_aside(command):
+        return _step_page(request, walk, command, status)
     return _wizard(request, walk, status)
 
 
@@ -120,21 +118,27 @@ def _wizard(request: HttpRequest, walk: Walk, status: HTTPStatus = HTTPStatus.OK
     return render(request, "resets/reset.html", facts, status=status)
 
 
-def _step_page(request: HttpRequest, walk: Walk, step: type[Command[ResetState]]) -> HttpResponse:
-    if step not in walk.standing.offered or (walk.question and walk.question.step is step):
+def _step_page(
+    request: HttpRequest,
+    walk: Walk,
+    step: type[Command[ResetState]],
+    status: HTTPStatus = HTTPStatus.OK,
+) -> HttpResponse:
+    if not walk.asks_aside(step):
         return redirect("reset", walk.reset.id)
     facts = {
         "title": f"Reset of {walk.reset.device_name}",
         "walk": walk,
         "question": walk.ask(step),
+        "form": walk.ask(step).form,
     }
-    return render(request, "resets/step.html", facts)
+    return render(request, "resets/step.html", facts, status=status)
 
 
-def _carry_out(
+def _refused(
     step: type[Command[Any]], form: Any, stream: UUID, by: By, **given: Any
-) -> HTTPStatus:
-    """Send the form's command; what is refused stands in the form, and in the status."""
+) -> HTTPStatus | None:
+    """Carry out the form's command. When the answer is no, it stands in the form: its status."""
     if not form.is_valid():
         return HTTPStatus.UNPROCESSABLE_ENTITY
     try:
@@ -142,7 +146,7 @@ def _carry_out(
     except (Refused, Conflict) as error:
         show_refusal(form, error)
         return _STATUS[type(error)]
-    return HTTPStatus.CREATED
+    return None
 
 
 _STATUS: dict[type[RekeyError], HTTPStatus] = {

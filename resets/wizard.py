@@ -57,6 +57,11 @@ class Question:
         return self.step.slug
 
     @property
+    def about(self) -> str:
+        """What it does. (A template would call the step itself to look into it.)"""
+        return self.step.about
+
+    @property
     def templates(self) -> list[str]:
         """The step's own, where it has one; any step can be asked without."""
         return [f"resets/steps/{self.slug}.html", "resets/steps/any.html"]
@@ -129,6 +134,10 @@ class Walk:
             gone.add_error(None, list(sentences))
         return gone
 
+    def asks_aside(self, step: type[Command[ResetState]]) -> bool:
+        """Whether the step is open, and asked on a page of its own."""
+        return any(other.step is step for other in self.others)
+
     @cached_property
     def others(self) -> list[Question]:
         """Further steps that are open, each on a page of its own."""
@@ -162,7 +171,7 @@ class Walk:
 
     @property
     def may_send(self) -> bool:
-        """Whether the page has a place for sending the code again."""
+        """Whether sending the code again has its place beside the question."""
         return self.reset.phase is Phase.CODE_SENT and self.question is not None
 
     @property

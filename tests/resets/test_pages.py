@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 
 from devices.virtual import Character, ThreadedFleet, default_scenario, fleet_in_thread
+from fleet.accounts.state import Role
+from fleet.errors import Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import COMMANDS, Command, Event, asked, command
 from resets.models import Reset
+from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from tests.cast import Cast, add_device, cast, work
@@ -214,3 +220,84 @@ def test_the_dashboard_shows_what_waits_for_whom(client: Client, who: Cast, came
     page = text(client.get("/"))
     assert "Nothing waits for you." in page
     assert HONEST.name in page, "it is under way, and Bob may look"
+
+
+def test_a_code_that_has_expired_is_not_asked_for_any_more(
+    pages: Client, who: Cast, camera: UUID
+) -> None:
+    reset = begun(who, camera, sent=True)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=11)):
+        page = pages.get(reverse("reset", args=[reset]))
+        assert "The code expired" in text(page)
+        assert "Send the code again" in text(page)
+        assert 'name="code"' not in page.content.decode()
+
+
+def test_after_the_last_code_the_way_out_is_shown(pages: Client, who: Cast, camera: UUID) -> None:
+    reset, start = begun(who, camera, sent=True), datetime.now(UTC)
+    for minutes in (11, 22):
+        with time_machine.travel(start + timedelta(minutes=minutes)):
+            pages.post(step(reset, "send-code"))
+    with time_machine.travel(start + timedelta(minutes=33)):
+        page = text(pages.get(reverse("reset", args=[reset])))
+        assert "3 codes were sent for this reset, and no more will be." in page
+        assert "Cancel the reset" in page
+        assert "Send the code again" not in page
+
+
+def test_a_form_without_its_token_is_turned_down(who: Cast, camera: UUID) -> None:
+    reset, elsewhere = begun(who, camera), Client(enforce_csrf_checks=True)
+    elsewhere.force_login(who.tess)
+    assert elsewhere.post(step(reset, "send-code")).status_code == 403
+    assert Reset.objects.for_jobs().get(pk=reset).sends == 0
+
+
+def test_a_poll_asks_the_database_little(
+    pages: Client, who: Cast, camera: UUID, django_assert_max_num_queries
+) -> None:
+    reset = begun(who, camera, sent=True)
+    with django_assert_max_num_queries(5):  # session, person, roles, the row, its events
+        pages.get(reverse("reset-live", args=[reset]), {"on": "code_sent-verify-code"})
+
+
+@pytest.fixture
+def new_step() -> Iterator[None]:
+    """A step that nobody has written a page for."""
+
+    @command(by=Role.TECHNICIAN)
+    class CallTheGate(Command[ResetState]):
+        """Tell the guard at the gate that somebody will come by."""
+
+        message: str = asked("What to tell the guard?", long=True)
+
+        @classmethod
+        def offered(cls, reset: ResetState, now: datetime) -> bool:
+            return reset.phase.open
+
+        def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+            if "please" not in self.message:
+                raise Refused("impolite", "Say please.", field="message")
+            return ()
+
+    # Where its line on the contents page would put it: before Send Code.
+    known = dict(COMMANDS)
+    COMMANDS.clear()
+    COMMANDS.update({"reset.call-the-gate": CallTheGate, **known})
+    yield
+    COMMANDS.clear()
+    COMMANDS.update(known)
+
+
+@pytest.mark.usefixtures("new_step")
+def test_a_new_step_has_its_page_by_itself(pages: Client, who: Cast, camera: UUID) -> None:
+    reset = begun(who, camera)
+    wizard = pages.get(reverse("reset", args=[reset]))
+    assert "Call the gate" in text(wizard)
+    assert "Send Code" in text(wizard)
+    page = pages.get(step(reset, "call-the-gate"))
+    assert "Tell the guard at the gate that somebody will come by." in text(page)
+    refused = pages.post(step(reset, "call-the-gate"), {"message": "Open up"})
+    assert refused.status_code == 422
+    assert "Say please." in text(refused)
+    assert "Open up" in text(refused), "what was typed is still there"
+    assert pages.post(step(reset, "call-the-gate"), {"message": "Open, please"}).status_code == 302

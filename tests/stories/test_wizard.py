@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
 LIAR = next(s for s in SPECS if s.character is Character.LIAR)
+SLOW = next(s for s in SPECS if s.character is Character.SLOW)
 REASON = "The guard who knew it has left"
 
 
@@ -38,7 +39,7 @@ def who(transactional_db: None) -> Cast:
 
 @pytest.fixture
 def fleet() -> Iterator[ThreadedFleet]:
-    with fleet_in_thread([HONEST, LIAR]) as running:
+    with fleet_in_thread([HONEST, LIAR, SLOW]) as running:
         yield running
 
 
@@ -212,6 +213,26 @@ def test_a_device_that_lies_ends_as_unproven_and_says_what_to_do(
     check(page, "Unproven")
     page.get_by_role("link", name="Begin another reset").click()
     expect(page.get_by_label("Why is the password being reset?")).to_be_visible()
+
+
+def test_applying_and_proving_are_seen_while_they_happen(
+    who: Cast, taken_in: Callable[..., UUID], at_home: AtHome, mail_sink: Any
+) -> None:
+    device, reset = taken_in(SLOW), new_id()
+    handle(RequestReset(device, REASON), reset, who.by(who.tess))
+    handle(SendCode(), reset, who.by(who.tess))
+    tess = at_home.sign_in(who.tess)
+    page = tess.page
+    page.goto(reverse("reset", args=[reset]))
+    page.get_by_label("Code from the email").fill(code_in(mail_sink))
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Use a generated password").click()
+    page.evaluate("document.body.dataset.still = 'the same page'")
+    for words in ("Applying: the new password", "Proving: the new password", "Done and proven"):
+        expect(page.locator("#where p", has_text=words).first).to_be_visible(timeout=30_000)
+        if words.startswith("Proving"):
+            tess.shots("20-proving")
+    assert page.evaluate("document.body.dataset.still") == "the same page"
 
 
 def test_an_unreachable_device_is_waited_for(
