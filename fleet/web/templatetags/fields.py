@@ -76,9 +76,11 @@ def _control(bound: BoundField, has_hint: bool) -> SafeString:
         described.append(f"{bound.auto_id}_error")
     # A group of boxes is described at its fieldset, which the template writes.
     group = isinstance(bound.field.widget, forms.RadioSelect)
-    attrs: dict[str, str | bool] = (
-        {"aria-describedby": " ".join(described)} if described and not group else {}
-    )
+    attrs: dict[str, str | bool] = {}
+    if described and not group:
+        attrs["aria-describedby"] = " ".join(described)
+    if str(bound.field.widget.attrs.get("placeholder")) == str(bound.label):
+        attrs["placeholder"] = False  # the label says it already, and stays
     return bound.as_widget(attrs=attrs)
 
 
