@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from django.db import connection
-
-_PREPARE: dict[str, dict[str, Any]] = {"postgresql": {"prepare": True}, "sqlite": {}}
+from django.utils.dateparse import parse_datetime
 
 
 def on_postgresql() -> bool:
@@ -24,13 +25,13 @@ def on_postgresql() -> bool:
 def run(sql: str, parameters: Sequence[Any] = ()) -> None:
     """Carry out a statement that answers nothing."""
     with _cursor() as cursor:
-        cursor.execute(sql, parameters, **(_PREPARE[connection.vendor] if parameters else {}))
+        cursor.execute(sql, _adapted(parameters), **_how(parameters))
 
 
 def rows(sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
     """All rows of a query."""
     with _cursor() as cursor:
-        cursor.execute(sql, parameters, **_PREPARE[connection.vendor])
+        cursor.execute(sql, _adapted(parameters), **_how(parameters))
         found: list[Any] = cursor.fetchall()
         return found
 
@@ -40,6 +41,32 @@ def copy(into: str, rows: Sequence[Sequence[Any]]) -> None:
     with _cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as out:
         for row in rows:
             out.write_row(row)
+
+
+def as_uuid(value: Any) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def as_time(value: Any) -> datetime:
+    """SQLite gives back text, in UTC."""
+    if isinstance(value, str):
+        parsed = parse_datetime(value)
+        assert parsed is not None
+        value = parsed
+    if value.tzinfo is None:
+        value = value.replace(tzinfo=UTC)
+    return value  # type: ignore[no-any-return]
+
+
+def _how(parameters: Sequence[Any]) -> dict[str, bool]:
+    return {"prepare": True} if on_postgresql() and parameters else {}
+
+
+def _adapted(parameters: Sequence[Any]) -> Sequence[Any]:
+    """SQLite keeps a UUID as its hexadecimal digits, as Django's fields do."""
+    if on_postgresql():
+        return parameters
+    return [p.hex if isinstance(p, UUID) else p for p in parameters]
 
 
 @contextmanager

@@ -10,15 +10,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, connection
-from django.utils.dateparse import parse_datetime
 
 from fleet.errors import NotFound
 from fleet.eventstore import database
 from fleet.eventstore.chain import GENESIS, link
+from fleet.eventstore.database import as_time, as_uuid
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By, Event, Recorded, S, State, decode, encode
 from fleet.eventstore.models import EventRow
@@ -56,7 +56,7 @@ def load(streams: dict[UUID, type[State]]) -> dict[UUID, Loaded]:
             which.parameters,
         )
         for stream, version, name, schema, data, digest in found:
-            at = loaded[_uuid(stream)]
+            at = loaded[as_uuid(stream)]
             happened = decode(name, schema, data)
             if happened.of is not type(at.state):
                 raise NotFound(at.state.category)
@@ -170,13 +170,13 @@ def folded(
             for stream, number, name, schema, data, when in rows:
                 if number == 1:
                     if state is not None:
-                        yield state, version, _time(at)
-                    state = kind(_uuid(stream))
+                        yield state, version, as_time(at)
+                    state = kind(as_uuid(stream))
                 assert state is not None
                 state = decode(name, schema, data).evolve(state)
                 version, at = number, when
         if state is not None:
-            yield state, version, _time(at)
+            yield state, version, as_time(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,25 +198,10 @@ def _recorded(where: str, parameters: Sequence[Any]) -> list[Recorded]:
         cursor.execute(f"SELECT {_COLUMNS} FROM event {where}", parameters)
         return [
             Recorded(
-                r[0], _uuid(r[1]), _uuid(r[2]), r[3], r[4], r[5], r[6], _time(r[7]),
-                Actor(r[8], r[9], r[10]), r[11], r[12], _uuid(r[13]), r[14] and _uuid(r[14]),
-                r[15] and _uuid(r[15]), r[16] and _uuid(r[16]), r[17] and _uuid(r[17]),
+                r[0], as_uuid(r[1]), as_uuid(r[2]), r[3], r[4], r[5], r[6], as_time(r[7]),
+                Actor(r[8], r[9], r[10]), r[11], r[12], as_uuid(r[13]), r[14] and as_uuid(r[14]),
+                r[15] and as_uuid(r[15]), r[16] and as_uuid(r[16]), r[17] and as_uuid(r[17]),
                 r[18], bytes(r[19]), bytes(r[20]),
             )
             for r in cursor
         ]  # fmt: skip
-
-
-def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(value)
-
-
-def _time(value: Any) -> datetime:
-    """SQLite gives back text, in UTC."""
-    if isinstance(value, str):
-        parsed = parse_datetime(value)
-        assert parsed is not None
-        value = parsed
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=UTC)
-    return value  # type: ignore[no-any-return]

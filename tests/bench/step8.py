@@ -20,6 +20,7 @@ def run(rounds: int) -> None:
     application, kind = peers.library()
     theirs = peers.library_resets(application, kind, each_round * (rounds + 1))
     application.close()
+    peers.Bare().connection.close()  # makes its table, once
     connections.close_all()
     state: dict[int, object] = {}  # what a client process keeps between its warm-up and its run
 
