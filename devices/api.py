@@ -193,7 +193,9 @@ class Revealed(TypedDict):
 
 
 class RevealView(ApiView):
-    @call(answer=Revealed, body=Fields.asked_by(RevealPassword, username=text("") | None))
+    @call(
+        answer=Revealed, secret=True, body=Fields.asked_by(RevealPassword, username=text("") | None)
+    )
     def post(self, asked: Values, device_id: UUID) -> Response:
         """Show a stored password. It stands in the history, with the reason.
 

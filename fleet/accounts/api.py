@@ -1,7 +1,8 @@
-"""Calls for oneself and one's tokens."""
+"""Calls for oneself, one's tokens, and who has which role."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
@@ -12,11 +13,13 @@ from rest_framework.response import Response
 
 from fleet.accounts import queries
 from fleet.accounts import tokens as minting
+from fleet.accounts.people import give_role
 from fleet.accounts.state import Role
 from fleet.accounts.steps.issue_token import IssueToken
+from fleet.accounts.steps.revoke_role import RevokeRole
 from fleet.accounts.steps.revoke_token import RevokeToken
 from fleet.api.calls import ApiView, Values, call, created, only
-from fleet.api.fields import Fields, Time
+from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
 from fleet.eventstore.handling import handle
 
@@ -29,7 +32,10 @@ class BearerTokenInTheDocument(OpenApiAuthenticationExtension):  # type: ignore[
         return {"type": "http", "scheme": "bearer", "description": "An API token: `rk_…`."}
 
 
-class HeldRole(TypedDict):
+# --- oneself --------------------------------------------------------------------------------------
+
+
+class OwnRole(TypedDict):
     """A role at an organisation with all its sites (`site` null), or at one site."""
 
     organisation: UUID
@@ -44,7 +50,25 @@ class Me(TypedDict):
     kind: Literal["person", "token"]
     id: UUID
     name: str
-    roles: list[HeldRole]
+    roles: list[OwnRole]
+
+
+class MeView(ApiView):
+    @call(answer=Me)
+    def get(self, asked: Values) -> Response:
+        """Say who asks, and what they may do where."""
+        actor = self.actor
+        return Response(
+            {
+                "kind": actor.kind,
+                "id": actor.id,
+                "name": actor.name,
+                "roles": queries.roles(actor),
+            }
+        )
+
+
+# --- tokens ---------------------------------------------------------------------------------------
 
 
 class Token(TypedDict):
@@ -66,21 +90,6 @@ class NewToken(Token):
 
 
 COLUMNS = tuple(Token.__annotations__)
-
-
-class MeView(ApiView):
-    @call(answer=Me)
-    def get(self, asked: Values) -> Response:
-        """Say who asks, and what they may do where."""
-        actor = self.actor
-        return Response(
-            {
-                "kind": actor.kind,
-                "id": actor.id,
-                "name": actor.name,
-                "roles": queries.roles(actor),
-            }
-        )
 
 
 class TokensView(ApiView):
@@ -127,9 +136,81 @@ def _token(view: ApiView, token_id: UUID) -> Any:
     return only(queries.tokens(view.actor).values(*COLUMNS), token_id, "token")
 
 
+# --- people and their roles -----------------------------------------------------------------------
+
+
+class HeldRole(OwnRole):
+    """The role of a person."""
+
+    id: UUID
+    person: UUID
+    name: str
+    email: str
+
+
+class GivenRole(HeldRole):
+    """A role that has just been given. `password` is a new person's first one, shown this once."""
+
+    password: str | None
+
+
+GIVE_ROLE = Fields(
+    "GiveRole",
+    {
+        "email": text("Whose account; it is made if there is none.", 254),
+        "name": text("Only for somebody who is new.", 100),
+        "role": Role,
+        "organisation": Annotated[
+            UUID | None, Meta(description="Left out: the only one of yours.")
+        ],
+        "site": Annotated[UUID | None, Meta(description="Left out: all sites you look after.")],
+    },
+    {"name": "", "organisation": None, "site": None},
+)
+
+
+class RolesView(ApiView):
+    @call(answer=HeldRole, many=True)
+    def get(self, asked: Values) -> Response:
+        """List who has which role, wherever you are an administrator."""
+        return self.listed([asdict(one) for one in queries.held_roles(self.actor)], None)
+
+    @call(answer=GivenRole, secret=True, status=201, body=GIVE_ROLE)
+    def post(self, asked: Values) -> Response:
+        """Give somebody a role. An account is made for whoever has none."""
+        where = queries.scope_of(self.actor, asked["organisation"], asked["site"])
+        who = asked["email"], asked["name"], asked["role"]
+        person, password = give_role(*who, *where, self.by)
+        [held] = [
+            one
+            for one in queries.held_roles(self.actor)
+            if (one.person, one.organisation, one.site) == (person.id, *where)
+        ]
+        return created(asdict(held) | {"password": password or None}, "api-role", role_id=held.id)
+
+
+class RoleView(ApiView):
+    @call(answer=HeldRole)
+    def get(self, asked: Values, role_id: UUID) -> Response:
+        """Show somebody's role."""
+        return Response(asdict(queries.held_role(self.actor, role_id)))
+
+
+class RevokeRoleView(ApiView):
+    @call(answer=HeldRole, body=Fields.asked_by(RevokeRole))
+    def post(self, asked: Values, role_id: UUID) -> Response:
+        """Take somebody's role back."""
+        held = queries.held_role(self.actor, role_id)
+        handle(RevokeRole(**asked), role_id, self.by)
+        return Response(asdict(held))
+
+
 urlpatterns = [
     path("me/", MeView.as_view(), name="api-me"),
     path("tokens/", TokensView.as_view(), name="api-tokens"),
     path("tokens/<uuid:token_id>/", TokenView.as_view(), name="api-token"),
     path("tokens/<uuid:token_id>/revoke/", RevokeTokenView.as_view(), name="api-token-revoke"),
+    path("roles/", RolesView.as_view(), name="api-roles"),
+    path("roles/<uuid:role_id>/", RoleView.as_view(), name="api-role"),
+    path("roles/<uuid:role_id>/revoke/", RevokeRoleView.as_view(), name="api-role-revoke"),
 ]

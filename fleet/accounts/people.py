@@ -7,12 +7,13 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
 
 from fleet.accounts.access import require
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
 from fleet.accounts.steps.grant_role import GrantRole
-from fleet.errors import Refused
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By
@@ -52,4 +53,10 @@ def _made(email: str, name: str) -> tuple[Person, str]:
     if not name:
         raise Refused("name_missing", "Nobody has this address yet. Give a name too.", field="name")
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    return Person.objects.create_user(email, password, name=name), password
+    try:
+        with transaction.atomic():
+            return Person.objects.create_user(email, password, name=name), password
+    except IntegrityError:
+        raise Conflict(
+            "account_made_already", "Somebody has just made this account. Try again."
+        ) from None

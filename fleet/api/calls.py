@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.urls import reverse
 from rest_framework import permissions
 from rest_framework.request import Request
@@ -27,6 +28,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.api.fields import Fields
+from fleet.api.once import once
 from fleet.api.pages import USUAL, piece
 from fleet.api.schema import CallSchema
 from fleet.errors import NotFound
@@ -34,12 +36,14 @@ from fleet.eventstore.messages import Actor, By
 
 Values = Mapping[str, Any]
 Method = TypeVar("Method", bound=Callable[..., Response])
-SAFE = permissions.SAFE_METHODS
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a method takes and answers; `many` wraps the answer into a page of them."""
+    """What a method takes and answers.
+
+    `many` wraps the answer into a page of them; a `secret` one is shown once and kept nowhere.
+    """
 
     answer: type
     about: str
@@ -47,6 +51,7 @@ class Call:
     many: bool = False
     query: Fields | None = None
     body: Fields | None = None
+    secret: bool = False
 
 
 def call(
@@ -56,19 +61,23 @@ def call(
     many: bool = False,
     query: type | None = None,
     body: Fields | None = None,
+    secret: bool = False,
 ) -> Callable[[Method], Method]:
     """Declare a call. Its method is given what was asked for, checked, as `asked`."""
     filters = Fields.of(query) if query else None
 
     def declare(method: Method) -> Method:
         @wraps(method)
-        def answered(view: ApiView, request: Request, **ids: Any) -> Response:
+        def answered(view: ApiView, request: Request, **ids: Any) -> HttpResponse:
             asked = (filters or NOTHING).read_address(request.query_params)
-            if request.method not in SAFE:
-                asked |= (body or NOTHING).read(request.data)
-            return method(view, asked, **ids)
+            if request.method in permissions.SAFE_METHODS:
+                return method(view, asked, **ids)
+            asked |= (body or NOTHING).read(request.data)
+            return once(request, view.actor, lambda: method(view, asked, **ids), secret=secret)
 
-        answered.call = Call(answer, method.__doc__ or "", status, many, filters, body)  # type: ignore[attr-defined]
+        about = method.__doc__ or ""
+        declared = Call(answer, about, status, many, filters, body, secret)
+        answered.call = declared  # type: ignore[attr-defined]
         return answered  # type: ignore[return-value]
 
     return declare

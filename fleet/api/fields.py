@@ -19,6 +19,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from fleet.eventstore.messages import Asked, Command, asked_fields
 
 Time = Annotated[datetime, Meta(tz=True)]
+_WHOLE = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # beyond it, readers of JSON disagree
 _NO_NUL = {"pattern": r"^[^\u0000]*$"}  # databases cannot keep one
 
 
@@ -92,13 +93,16 @@ def _described(hint: Any, told: Asked) -> Any:
     extra: dict[str, Any] = {"writeOnly": True} if told.secret else {}
     if told.initial is not None:
         extra["examples"] = [told.initial]
-    bounds: dict[str, Any] = {}
+    about = Meta(title=told.label, description=told.help or None, extra_json_schema=extra)
+    return Annotated[_bounded(hint, told), about]
+
+
+def _bounded(hint: Any, told: Asked) -> Any:
     if hint is str:
-        bounds, extra = {"max_length": told.max_length}, extra | _NO_NUL
-    elif int in (hint, *get_args(hint)):
-        bounds = {"ge": -(2**31), "le": 2**31 - 1}  # beyond it, JSON readers do not agree
-    about = Meta(title=told.label, description=told.help, extra_json_schema=extra, **bounds)
-    return Annotated[hint, about]
+        return Annotated[str, Meta(max_length=told.max_length, extra_json_schema=_NO_NUL)]
+    if hint is int:
+        return _WHOLE
+    return _WHOLE | None if hint == int | None else hint
 
 
 def text(about: str, max_length: int = 200) -> Any:
@@ -109,6 +113,8 @@ def text(about: str, max_length: int = 200) -> Any:
 def _converted(value: Any, kind: Any, strict: bool) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise ValueError("Leave out the NUL character.")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # to JSON, 80.0 is a whole number
     # Only these are written otherwise in an address; lax, a number would pass for a time as well.
     plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     lax = not strict and plain in (int, bool)

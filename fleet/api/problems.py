@@ -39,7 +39,7 @@ def problem(code: str, detail: str, status: int, **more: Any) -> Response:
 def problem_response(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler."""
     if isinstance(error, RekeyError):
-        return _of_domain(error)
+        return problem_of(error)
     if isinstance(error, exceptions.ValidationError):
         return problem(
             "invalid",
@@ -56,7 +56,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response:
             HTTPStatus.INTERNAL_SERVER_ERROR,
         )
     if answer.status_code == HTTPStatus.NOT_FOUND:
-        return _of_domain(NotFound())
+        return problem_of(NotFound())
     codes = error.get_codes() if isinstance(error, exceptions.APIException) else None
     code = codes if isinstance(codes, str) else "error"
     detail = WORDS.get(code) or str(getattr(error, "detail", "")) or answer.status_text
@@ -86,7 +86,8 @@ def _body(code: str, detail: str, status: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def _of_domain(error: RekeyError) -> Response:
+def problem_of(error: RekeyError) -> Response:
+    """What the domain refused."""
     status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), None)
     more = dict(error.facts)
     if error.field:

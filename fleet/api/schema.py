@@ -12,9 +12,18 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from msgspec import Meta
 
+from fleet.api.once import HEADER, LONGEST
+
 if TYPE_CHECKING:
     from fleet.api.calls import Call
 
+_IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": HEADER,
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]+$"},
+    "description": "Any text of your own. Sent again with it within 24 hours, the call is not"
+    " carried out again; you get the first answer.",
+}
 _REF = "#/components/schemas/{name}"
 
 
@@ -58,7 +67,7 @@ class CallSchema(AutoSchema):
         return "_".join(names)
 
     def get_summary(self) -> str:
-        return self.call.about.strip().splitlines()[0].rstrip(".")
+        return re.split(r"(?<=\.)\s", self.call.about.strip())[0].rstrip(".")
 
     def get_description(self) -> str:  # type: ignore[override]
         return " ".join(self.call.about.split())
@@ -67,6 +76,8 @@ class CallSchema(AutoSchema):
         ids = re.findall(r"{(\w+)}", self.path)
         path: list[dict[str, Any]] = self._resolve_path_parameters(ids)  # type: ignore[no-untyped-call]
         query = self.call.query
+        if self.method != "GET":
+            path.append(_IDEMPOTENCY_KEY)
         if query is None:
             return path
         asked = []

@@ -155,3 +155,16 @@ def test_sixteen_who_do_whatever_they_like_leave_one_true_story(race: Race) -> N
         assert taken[f"resets.{once}"] <= 1
     assert sum(status == 200 for status, _ in answers) == sum(taken.values()) - 2
     assert list(projections.differences()) == []
+
+
+def test_one_account_is_made_for_somebody_new(race: Race) -> None:
+    alice = api_of(race.who.alice)
+    body = {"email": "nora@example.com", "name": "Nora", "role": "viewer"}
+    answers = race.at_once(lambda api, n: Api(alice.token).post("roles/", body))
+    assert codes(answers).keys() <= {
+        (201, ""),
+        (409, "account_made_already"),
+        (409, "has_role_already"),
+    }
+    assert sum(status == 201 for status, _ in answers) == 1
+    assert [role["name"] for role in alice.all("roles/")].count("Nora") == 1

@@ -38,6 +38,9 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-tokens": {"GET": Role.VIEWER, "POST": PEOPLE},
     "api-token": {"GET": OWN},
     "api-token-revoke": {"POST": OWN},
+    "api-roles": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-role": {"GET": HIDDEN},
+    "api-role-revoke": {"POST": HIDDEN},
     "api-sites": {"GET": Role.VIEWER, "POST": ORGANISATION},
     "api-site": {"GET": Role.VIEWER},
     "api-devices": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
@@ -58,6 +61,14 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
 
 BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-tokens": lambda w, at: {"name": "x", "organisation": str(w.who.organisation)},
+    "api-roles": lambda w, at: {
+        "email": "new@example.com",
+        "name": "Nora",
+        "role": "viewer",
+        "organisation": str(w.who.organisation),
+        "site": str(at.site),
+    },
+    "api-role-revoke": lambda w, at: {"reason": "A test"},
     "api-sites": lambda w, at: {"name": "Quarry", "organisation": str(w.who.organisation)},
     "api-devices": lambda w, at: {
         "site": str(at.site),
@@ -112,6 +123,7 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "reset_id": at.reset,
         "token_id": w.token,
         "job_id": at.parked,
+        "role_id": at.role,
     }
     return {name: known[name] for name in address.ids}
 
@@ -161,7 +173,7 @@ def refusal(least: Role | Rule, name: str, role: Role, status: int) -> str | Non
     elif least is OWN:
         right = status == 200 if name == "alice" else status in (403, 404)
     elif least is HIDDEN:
-        right = status == 404 if role is not Role.ADMINISTRATOR else status in (202, 404)
+        right = status == 404 if role is not Role.ADMINISTRATOR else status in (200, 202, 404)
     elif least is ORGANISATION:
         right = through if name == "alice" else status == (404 if name in SITE_ONLY else 403)
     else:
@@ -192,7 +204,7 @@ def test_an_outsider_meets_nothing(w: World, address: Address, method: str) -> N
 
 
 def assert_tells_nothing(w: World, at: Place, text: str) -> None:
-    for secret in (at.site, at.device, at.other, at.reset, at.parked):
+    for secret in (at.site, at.device, at.other, at.reset, at.parked, at.role):
         assert str(secret) not in text
     assert not (at is w.here and "Harbour" in text)
 
@@ -202,6 +214,7 @@ def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
     assert [site["name"] for site in charlie.all("sites/")] == ["Island"]
     for name in ("devices/", "resets/", "jobs/"):
         assert charlie.all(name) == []
+    assert [role["name"] for role in charlie.all("roles/")] == ["Charlie"]
     ours = {str(w.who.organisation)}
     assert not ours & {event["organisation"] for event in charlie.all("events/")}
     for address in ("devices/", "resets/"):
@@ -253,3 +266,11 @@ def test_an_administrator_retries_a_parked_job(w: World) -> None:
     retried = w.api("alice").post(f"jobs/{w.here.parked}/retry/")
     assert (retried.status_code, retried.json()["id"]) == (202, str(w.here.parked))
     assert len(w.api("alice").all("jobs/")) == 1
+
+
+def test_roles_are_shown_to_administrators_alone(w: World) -> None:
+    for name in ("bob", "tess", "olga", "vera", "alice as a viewer"):
+        assert w.api(name).all("roles/") == []
+    assert {r["id"] for r in w.api("alice").all("roles/")} > {str(w.here.role), str(w.there.role)}
+    at_one_site = w.api("alice at the other site").all("roles/")
+    assert [role["id"] for role in at_one_site] == [str(w.there.role)]

@@ -17,6 +17,7 @@ from devices.steps.take_in_device import RecordManagementAccount
 from fleet.accounts import tokens
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
+from fleet.accounts.steps.grant_role import GrantRole
 from fleet.accounts.steps.revoke_token import RevokeToken
 from fleet.audit.queries import parked
 from fleet.eventstore.handling import handle
@@ -39,6 +40,7 @@ class Place:
     other: UUID
     reset: UUID
     parked: UUID
+    role: UUID
 
 
 @dataclass
@@ -102,7 +104,10 @@ def _place(who: Cast, site: UUID) -> Place:
         error="TimeoutError",
     )
     [job] = [one for one in parked(Actor.job("tests")) if one.event.site == site]
-    return Place(site, device, other, reset, job.id)
+    theo = Person.objects.create_user(f"theo-{site}@example.com", name="Theo")
+    role = new_id()
+    handle(GrantRole(theo.id, "Theo", Role.VIEWER, who.organisation, site), role, SETUP)
+    return Place(site, device, other, reset, job.id, role)
 
 
 def a_device(who: Cast, site: UUID, number: int) -> UUID:
