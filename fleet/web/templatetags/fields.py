@@ -79,8 +79,8 @@ def _control(bound: BoundField, has_hint: bool) -> SafeString:
     attrs: dict[str, str | bool] = {}
     if described and not group:
         attrs["aria-describedby"] = " ".join(described)
-    if str(bound.field.widget.attrs.get("placeholder")) == str(bound.label):
-        attrs["placeholder"] = False  # the label says it already, and stays
+    if "placeholder" in bound.field.widget.attrs:
+        attrs["placeholder"] = False  # gone as soon as one types: labels and hints stay
     return bound.as_widget(attrs=attrs)
 
 

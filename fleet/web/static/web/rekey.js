@@ -19,13 +19,9 @@ async function copy(button) {
     return say("Selected. Copy it with your keyboard.");
   }
   const words = button.querySelector("[data-says]");
-  button.dataset.copied = "";
   words.textContent = "Copied";
   say("Copied");
-  setTimeout(() => {
-    delete button.dataset.copied;
-    words.textContent = "Copy";
-  }, 2000);
+  setTimeout(() => (words.textContent = "Copy"), 2000);
 }
 
 function reveal(button) {
@@ -72,6 +68,15 @@ document.addEventListener("change", (event) => {
   }
   const count = form.querySelector("[data-count]");
   if (count) count.textContent = String(ticked);
+});
+
+// A table that fits lets its head stick to the window; one that does not scrolls sideways.
+const fits = new ResizeObserver((rooms) => {
+  for (const { target: room } of rooms)
+    room.toggleAttribute("data-fits", room.firstElementChild.offsetWidth <= room.clientWidth);
+});
+document.addEventListener("htmx:load", ({ detail: { elt } }) => {
+  for (const room of elt.querySelectorAll(".table-room")) fits.observe(room);
 });
 
 // One press, one request: a second one while the first is on its way is held back.
