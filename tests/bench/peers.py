@@ -106,7 +106,7 @@ def library_types() -> tuple[Any, Any]:
     return Resets, Reset
 
 
-def library() -> Any:
+def library(create_table: str = "yes") -> Any:
     """An application of the `eventsourcing` library on the same server, and its aggregate."""
     resets, reset = library_types()
     url = urlsplit(os.environ["DATABASE_URL"])
@@ -119,6 +119,7 @@ def library() -> Any:
             "POSTGRES_USER": url.username or "",
             "POSTGRES_PASSWORD": url.password or "",
             "POSTGRES_POOL_SIZE": "1",
+            "CREATE_TABLE": create_table,
         }
     )
     return application, reset

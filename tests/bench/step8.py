@@ -51,7 +51,7 @@ def run(rounds: int) -> None:
 
     def by_library(streams: list[UUID]) -> None:
         if 0 not in state:
-            state[0] = peers.library()[0]
+            state[0] = peers.library(create_table="no")[0]
         for reset in streams:
             peers.library_step(state[0], reset)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from uuid import UUID, uuid4
 
 from devices.state import Kind
@@ -15,6 +16,7 @@ from resets.steps.send_code import SendCode
 from tests.cast import SETUP, Cast, cast
 
 _cast: list[Cast] = []
+_numbers = itertools.count()
 
 
 def alice() -> By:
@@ -29,7 +31,7 @@ def devices(count: int) -> list[UUID]:
     made: list[UUID] = []
     while len(made) < count:
         some = [uuid4() for _ in range(min(500, count - len(made)))]
-        handle_all([Order(_add(i + len(made)), device) for i, device in enumerate(some)], SETUP)
+        handle_all([Order(_add(next(_numbers)), device) for device in some], SETUP)
         handle_all([Order(RecordManagementAccount("rekey"), device) for device in some], SETUP)
         made += some
     return made
@@ -41,23 +43,15 @@ def _add(number: int) -> AddDevice:
         kind=Kind.CAMERA,
         name=f"Camera {number:05d}",
         host=f"10.{number // 62500}.{number // 250 % 250}.{number % 250}",
-        port=8000 + len(_ports()),
+        port=80,
         username="admin",
         password="not-used-here-1",
         reset_email="owner@example.com",
     )
 
 
-_round: list[int] = []
-
-
-def _ports() -> list[int]:
-    return _round
-
-
 def resets(count: int) -> list[UUID]:
     """Resets of fresh devices, each with a code on its way."""
-    _round.append(0)
     made = []
     by = alice()
     targets = devices(count)
