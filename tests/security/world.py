@@ -41,6 +41,7 @@ class Place:
     reset: UUID
     parked: UUID
     role: UUID
+    secret: str  # a word that stands in the names of its devices
 
 
 @dataclass
@@ -89,7 +90,8 @@ def world() -> World:
 
 
 def _place(who: Cast, site: UUID) -> Place:
-    device, other = a_device(who, site, 1), a_device(who, site, 2)
+    secret = f"gate-{site.hex[-8:]}"
+    device, other = (a_device(who, site, number, secret) for number in (1, 2))
     reset = new_id()
     handle(RequestReset(device, "The installer left"), reset, who.by(who.alice))
     position = EventRow.everything.get(stream=reset, version=1).position
@@ -107,16 +109,16 @@ def _place(who: Cast, site: UUID) -> Place:
     theo = Person.objects.create_user(f"theo-{site}@example.com", name="Theo")
     role = new_id()
     handle(GrantRole(theo.id, "Theo", Role.VIEWER, who.organisation, site), role, SETUP)
-    return Place(site, device, other, reset, job.id, role)
+    return Place(site, device, other, reset, job.id, role, secret)
 
 
-def a_device(who: Cast, site: UUID, number: int) -> UUID:
+def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:
     """A device that was taken in, as if a worker had talked to it."""
     device = uuid4()
     added = AddDevice(
         site=site,
         kind=Kind.CAMERA,
-        name=f"Secret gate {number}",
+        name=f"{name} {number}",
         host=f"192.0.2.{number}",
         port=80,
         username="admin",

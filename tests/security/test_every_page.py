@@ -1,0 +1,212 @@
+"""Every page of the console, with everybody who may come to it. The list of pages is the
+resolver's: a page that nobody thought about here fails the test.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from django.test import Client
+
+from fleet.accounts.state import Role
+from tests.security.addresses import Address, addresses
+from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN, Rule
+from tests.security.world import Place, World, world
+
+pytestmark = pytest.mark.django_db
+
+# The least role for each page. Every other method is refused.
+LEAST: dict[str, dict[str, Role | Rule]] = {
+    "dashboard": {"GET": Role.VIEWER},
+    "healthz": {"GET": ANYBODY},
+    "choose_theme": {"POST": ANYBODY},
+    "style": {"GET": Role.VIEWER},
+    "tokens": {"GET": Role.VIEWER, "POST": Role.VIEWER},
+    "revoke-token": {"GET": OWN, "POST": OWN},
+    "people": {"GET": ADMINISTRATORS, "POST": Role.ADMINISTRATOR},
+    "revoke-role": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
+    "history": {"GET": Role.VIEWER},
+    "history-export": {"GET": Role.VIEWER},
+    "trace": {"GET": Role.VIEWER},
+    "system": {"GET": ADMINISTRATORS},
+    "retry-job": {"POST": ADMINISTRATORS},
+    "sites": {"GET": Role.VIEWER},
+    "open-site": {"GET": ORGANISATION, "POST": ORGANISATION},
+    "site": {"GET": Role.VIEWER},
+    "devices": {"GET": Role.VIEWER},
+    "add-device": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
+    "device": {"GET": Role.VIEWER},
+    "device-live": {"GET": Role.VIEWER},
+    "check-device": {"POST": Role.TECHNICIAN},
+    "reveal": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
+    "resets": {"GET": Role.VIEWER},
+    "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
+    "reset": {"GET": Role.VIEWER},
+    "reset-live": {"GET": Role.VIEWER},
+    "reset-step": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
+}
+
+FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
+    "tokens": lambda w, at: {
+        "name": "x",
+        "role": "viewer",
+        "days": 1,
+        "where": str(w.who.organisation),
+    },
+    "people": lambda w, at: {
+        "email": "new@example.com",
+        "name": "Nora",
+        "role": "viewer",
+        "where": f"{w.who.organisation}/{at.site}",
+    },
+    "revoke-role": lambda w, at: {"reason": "A test"},
+    "open-site": lambda w, at: {"name": "Quarry", "timezone": "UTC"},
+    "add-device": lambda w, at: {
+        "site": str(at.site),
+        "kind": "camera",
+        "name": "Another",
+        "host": "192.0.2.77",
+        "port": 80,
+        "username": "admin",
+        "password": "correct-horse-2",
+    },
+    "reveal": lambda w, at: {"reason": "A test"},
+    "request-reset": lambda w, at: {"reason": "A test"},
+}
+
+# Alice last: what she has done may be gone for the others.
+HERE = {
+    "bob": Role.VIEWER,
+    "vera": Role.VIEWER,
+    "tess": Role.TECHNICIAN,
+    "olga": Role.OPERATOR,
+    "alice": Role.ADMINISTRATOR,
+}
+THERE = {"vera": Role.VIEWER, "alice": Role.ADMINISTRATOR}
+THROUGH = (200, 201, 204, 302, 409)
+PAGES = [a for a in addresses(but=("api/", "^api/")) if not a.name.startswith("account_")]
+
+
+@pytest.fixture
+def w() -> World:
+    return world()
+
+
+def test_every_page_is_thought_of() -> None:
+    assert {a.name for a in PAGES} == set(LEAST)
+
+
+def ask(w: World, name: str, address: Address, method: str, at: Place, **ids: UUID) -> Any:
+    device = at.other if address.name == "request-reset" else at.device
+    known = {
+        "site": {"pk": at.site},
+        "reset": {"pk": at.reset},
+        "reset-live": {"pk": at.reset},
+        "reset-step": {"pk": at.reset, "step": "send-code"},
+        "reveal": {"pk": at.device, "username": "admin"},
+        "request-reset": {"device": device},
+        "revoke-token": {"pk": w.token},
+        "revoke-role": {"pk": at.role},
+        "trace": {"correlation": at.reset},
+        "retry-job": {"parked": at.parked},
+    }.get(address.name, dict.fromkeys(address.ids, device))
+    client = Client(headers={"Host": "localhost"})
+    if name != "nobody":
+        client.force_login(w.people[name])
+    url = address.url(**(known | ids))
+    if method == "GET":
+        return client.get(url)
+    if method == "POST":
+        return client.post(url, FORMS.get(address.name, lambda w, at: {})(w, at))
+    return client.generic(method, url)
+
+
+def each_page() -> list[Any]:
+    return [pytest.param(a, m, id=f"{m} {a.name}") for a in PAGES for m in LEAST[a.name]]
+
+
+@pytest.mark.parametrize("address", PAGES, ids=str)
+def test_no_page_takes_another_method(w: World, address: Address) -> None:
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(LEAST[address.name]):
+        assert ask(w, "alice", address, method, w.here).status_code == 405, method
+
+
+@pytest.mark.parametrize(("address", "method"), each_page())
+def test_nobody_is_sent_to_sign_in(w: World, address: Address, method: str) -> None:
+    answer = ask(w, "nobody", address, method, w.here)
+    if LEAST[address.name][method] is ANYBODY:
+        assert answer.status_code < 400
+    else:
+        assert answer.status_code == 302
+        assert answer["Location"].startswith("/account/login/")
+
+
+@pytest.mark.parametrize("place", ["here", "there"])
+@pytest.mark.parametrize(("address", "method"), each_page())
+def test_who_may_open_it(w: World, address: Address, method: str, place: str) -> None:
+    least = LEAST[address.name][method]
+    at, roles = (w.here, HERE) if place == "here" else (w.there, THERE)
+    for name, role in roles.items():
+        answer = ask(w, name, address, method, at)
+        status = answer.status_code
+        through = status in THROUGH and "/login/" not in answer.get("Location", "")
+        if address.name == "reset-step":
+            through |= status == 422  # one of those before has just sent a code
+        if least is OWN:
+            right = through if name == "alice" else status == 404
+        elif least in (ADMINISTRATORS, ORGANISATION):
+            right = through if role is Role.ADMINISTRATOR else status == 403
+            # What she has done once is gone, such as a parked job or a role.
+        elif least is ANYBODY:
+            right = through
+        else:
+            assert isinstance(least, Role)
+            right = through if role.rank >= least.rank else status == 403
+        assert right, (name, status, answer.get("Location", ""), answer.content[-3000:])
+
+
+@pytest.mark.parametrize(("address", "method"), each_page())
+def test_an_outsider_meets_nothing(w: World, address: Address, method: str) -> None:
+    if LEAST[address.name][method] is ANYBODY or address.name == "style":
+        return
+    for name, at in (("charlie", w.here), ("bob", w.there), ("tess", w.there), ("olga", w.there)):
+        answer = ask(w, name, address, method, at)
+        ids = [i for i in address.ids if i not in ("step", "username")]
+        if ids:
+            unknown = {i: uuid4() for i in ids}
+            same = ask(w, name, address, method, at, **unknown)
+            assert answer.status_code == same.status_code, name
+            assert answer.status_code in ((404,) if name == "charlie" else (403, 404)), name
+            assert _comparable(answer) == _comparable(same)
+        text = "" if answer.streaming else answer.content.decode()
+        text = b"".join(answer).decode() if answer.streaming else text
+        _tells_nothing(at, text, asked=bool(ids) or method == "POST")
+
+
+def _comparable(answer: Any) -> str:
+    """Without the page's own address and the form's token, which differ every time."""
+    text = re.sub(r"[A-Za-z0-9]{64}", "a token", answer.content.decode())
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "an id", text)
+
+
+def _tells_nothing(at: Place, text: str, *, asked: bool) -> None:
+    if not asked:  # what was asked for may stand in the answer
+        for secret in (at.site, at.device, at.other, at.reset, at.role, at.parked):
+            assert str(secret) not in text
+    assert at.secret not in text
+
+
+def test_nobody_signs_up_by_themselves(w: World) -> None:
+    from fleet.accounts.models import Person
+
+    before = Person.objects.count()
+    client = Client(headers={"Host": "localhost"})
+    body = {"email": "mallory@example.com", "password1": "correct-horse-1-battery"}
+    answer = client.post("/account/signup/", body)
+    assert answer.status_code < 500
+    assert Person.objects.count() == before
+    assert client.get("/api/v1/me/").status_code == 401
