@@ -40,9 +40,9 @@ _MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "bad"}
 @lru_cache(maxsize=512)
 def _svg(name: str, size: int) -> SafeString:
     # Drawn once: the package unzips, copies and serialises it at each call.
-    return mark_safe(  # noqa: S308 - the package's own drawing, nothing from outside
-        lucide(name, size=size, **{"class": "icon", "aria_hidden": "true", "focusable": "false"})
-    )
+    attributes = {"class": f"icon icon-{name}", "aria_hidden": "true", "focusable": "false"}
+    # The package's own drawing: nothing in it comes from outside.
+    return mark_safe(lucide(name, size=size, **attributes))  # noqa: S308
 
 
 @register.simple_tag
