@@ -1,19 +1,13 @@
-"""What can be done with sites, devices and credentials. One step, one file."""
+"""The contents page of sites, devices and credentials: what can be done with them."""
 
-from devices.steps import (
-    add_device,
-    check_device,
-    credential,
-    open_site,
-    reveal_password,
-    take_in_device,
-)
+from fleet.eventstore.messages import contents
 
-__all__ = [
+contents(
+    __name__,
+    "open_site",
     "add_device",
+    "take_in_device",
     "check_device",
     "credential",
-    "open_site",
     "reveal_password",
-    "take_in_device",
-]
+)

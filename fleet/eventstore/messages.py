@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from typing import Any, ClassVar, Generic, Literal, Self, TypeVar, dataclass_transform, get_args
 
 import msgspec
@@ -312,6 +313,12 @@ class Recorded:
     def because(self, job: str) -> By:
         """What a job that reacts to this event signs its own commands with."""
         return By(Actor.job(job), "", self.reason, self.correlation, self.id)
+
+
+def contents(package: str, *steps: str) -> None:
+    """Load a package's steps, in the order in which people meet them."""
+    for step in steps:
+        import_module(f"{package}.{step}")
 
 
 # --- registration ---------------------------------------------------------------------------------

@@ -4,28 +4,18 @@ A step is a file with its command, its events and their sentences. A new one is 
 here and a test: the wizard, the API, its document and the history take it from here.
 """
 
-from resets.steps import (  # isort: skip
-    request_reset,
-    send_code,
-    deliver_code,
-    verify_code,
-    choose_password,
-    apply_password,
-    prove_password,
-    fail_reset,
-    cancel_reset,
-    expire_reset,
-)  # fmt: skip
+from fleet.eventstore.messages import contents
 
-STEPS = (
-    request_reset,
-    send_code,
-    deliver_code,
-    verify_code,
-    choose_password,
-    apply_password,
-    prove_password,
-    fail_reset,
-    cancel_reset,
-    expire_reset,
+contents(
+    __name__,
+    "request_reset",
+    "send_code",
+    "deliver_code",
+    "verify_code",
+    "choose_password",
+    "apply_password",
+    "prove_password",
+    "fail_reset",
+    "cancel_reset",
+    "expire_reset",
 )

@@ -1,11 +1,12 @@
-"""What can be done with organisations, roles and tokens. One step, one file."""
+"""The contents page of organisations, roles and tokens: what can be done with them."""
 
-from fleet.accounts.steps import (
-    found_organisation,
-    grant_role,
-    issue_token,
-    revoke_role,
-    revoke_token,
+from fleet.eventstore.messages import contents
+
+contents(
+    __name__,
+    "found_organisation",
+    "grant_role",
+    "revoke_role",
+    "issue_token",
+    "revoke_token",
 )
-
-__all__ = ["found_organisation", "grant_role", "issue_token", "revoke_role", "revoke_token"]
