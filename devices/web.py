@@ -208,9 +208,10 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
 
 
 def _extra(actor: Actor, page: Any) -> list[dict[str, Any]]:
-    """The columns that other apps add to the list, filled for the rows of this page."""
+    """The columns that other apps add to the list, where they say anything of this page's rows."""
     ids = [row.pk for row in page]
-    return [{"label": c.label, "marks": c.provider(actor, ids)} for c in columns()]
+    filled = [{"label": c.label, "marks": c.provider(actor, ids)} for c in columns()]
+    return [column for column in filled if column["marks"]]
 
 
 def _opens_sites(actor: Actor) -> bool:
