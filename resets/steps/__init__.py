@@ -18,4 +18,5 @@ contents(
     "fail_reset",
     "cancel_reset",
     "expire_reset",
+    "add_note",
 )
