@@ -5,12 +5,15 @@ call that nobody thought about here fails the test.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import MISSING
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from fleet.accounts.state import Role
+from fleet.eventstore.messages import asked_fields
+from resets.queries import steps
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, Rule
 from tests.security.world import Place, World, world
@@ -37,10 +40,8 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-device-resets": {"POST": Role.TECHNICIAN},
     "api-resets": {"GET": Role.VIEWER},
     "api-reset": {"GET": Role.VIEWER},
-    "api-reset-send-code": {"POST": Role.TECHNICIAN},
-    "api-reset-verify-code": {"POST": Role.TECHNICIAN},
-    "api-reset-choose-password": {"POST": Role.TECHNICIAN},
-    "api-reset-cancel-reset": {"POST": Role.TECHNICIAN},
+    # A new step brings its call with it, and asks for the role that its command names.
+    **{f"api-reset-{slug}": {"POST": Role(step.by)} for slug, step in steps().items()},
     "api-events": {"GET": Role.VIEWER},
     "api-jobs": {"GET": Role.VIEWER},
     "api-job-retry": {"POST": HIDDEN},
@@ -68,7 +69,14 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     },
     "api-device-reveal": lambda w, at: {"reason": "A test"},
     "api-device-resets": lambda w, at: {"reason": "A test"},
-    "api-reset-verify-code": lambda w, at: {"code": "1234 5678"},
+    **{
+        f"api-reset-{slug}": lambda w, at, step=step: {
+            name: "1234 5678"
+            for name, (_, field) in asked_fields(step).items()
+            if field.default is MISSING
+        }
+        for slug, step in steps().items()
+    },
 }
 
 ROLE_HERE = {
