@@ -8,15 +8,16 @@ mails the same code, a resend makes another, and neither database nor broker eve
 from __future__ import annotations
 
 import hmac
-import re
 from dataclasses import dataclass, field
+from unicodedata import category
 from uuid import UUID
 
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 
-_SEPARATORS = re.compile(r"[\s\-\u2010-\u2015\u00a0]+")
+# Dashes, and the invisible marks that come along with copied text (Unicode's names for them).
+_LEFT_OUT = ("Pd", "Cf")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class CodeKey:
 
 def plain(typed: str) -> str:
     """What was typed or pasted, without spaces and dashes, full-width digits made plain."""
-    squeezed = _SEPARATORS.sub("", typed)
-    return "".join(str(int(c)) if c.isdecimal() else c for c in squeezed)
+    kept = (c for c in typed if not (c.isspace() or c == "−" or category(c) in _LEFT_OUT))
+    return "".join(str(int(c)) if c.isdecimal() else c for c in kept)
 
 
 def grouped(code: str) -> str:

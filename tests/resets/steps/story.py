@@ -1,0 +1,76 @@
+"""The events that the tests of the steps begin with."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from fleet.eventstore.messages import Actor
+from fleet.eventstore.testing import NOW, STREAM
+from resets.codes import CodeKey
+from resets.state import CodeRules, Door, Method
+from resets.steps.apply_password import PasswordApplied
+from resets.steps.cancel_reset import ResetCancelled
+from resets.steps.choose_password import PasswordGenerated
+from resets.steps.expire_reset import ResetExpired
+from resets.steps.fail_reset import ResetFailed
+from resets.steps.prove_password import ResetProven, ResetUnproven
+from resets.steps.request_reset import DeviceFacts, ResetRequested
+from resets.steps.send_code import CodeIssued
+from resets.steps.verify_code import CodeVerified
+
+ORGANISATION, SITE, DEVICE, SECRET = (UUID(int=n) for n in range(1, 5))
+RULES = CodeRules()
+TESS = Actor("person", str(UUID(int=9)), "Tess")
+KEY = CodeKey(b"of the tests, for 32 bytes of it")
+FACTS = DeviceFacts(DEVICE, ORGANISATION, SITE, "Gate north", "admin", "owner@example.com", True)
+
+REQUESTED = ResetRequested(
+    device=DEVICE,
+    device_name="Gate north",
+    organisation=ORGANISATION,
+    site=SITE,
+    username="admin",
+    method=Method.MANAGEMENT_ACCOUNT,
+    reason="The installer left",
+    reset_email="owner@example.com",
+    rules=RULES,
+    expires_at=NOW + timedelta(hours=1),
+    asker="Tess",
+)
+
+
+def issued(send: int = 1, after: float = 0) -> CodeIssued:
+    """The n-th code, so many seconds after the reset began."""
+    at = NOW + timedelta(seconds=after)
+    return CodeIssued(send, "o•••r@e•••e.com", 5, at, at + timedelta(minutes=10), "Tess")
+
+
+def code(send: int = 1) -> str:
+    return KEY.code(STREAM, send, RULES.digits)
+
+
+def wrong(send: int = 1) -> str:
+    return f"{(int(code(send)) + 1) % 10**8:08}"
+
+
+DOORS = (Door("onvif", "new", True), Door("onvif", "old", False))
+ISSUED = issued()
+VERIFIED = CodeVerified()
+CHOSEN = PasswordGenerated(SECRET)
+APPLIED = PasswordApplied()
+ASKED = (REQUESTED,)
+SENT = (*ASKED, ISSUED)
+PROVED_MAILBOX = (*SENT, VERIFIED)
+APPLYING = (*PROVED_MAILBOX, CHOSEN)
+PROVING = (*APPLYING, APPLIED)
+DONE = (*PROVING, ResetProven(DOORS))
+UNPROVEN = (*PROVING, ResetUnproven(DOORS, "new_refused", "so"))
+FAILED = (*APPLYING, ResetFailed("not_authorised", "The device refused the login."))
+EXPIRED = (*SENT, ResetExpired())
+CANCELLED = (*PROVED_MAILBOX, ResetCancelled())
+
+WITH_PEOPLE = (ASKED, SENT, PROVED_MAILBOX)
+WITH_THE_DEVICE = (APPLYING, PROVING)
+ENDED = (DONE, UNPROVEN, FAILED, EXPIRED, CANCELLED)
+EVERY_PHASE = WITH_PEOPLE + WITH_THE_DEVICE + ENDED
