@@ -70,11 +70,14 @@ def _offered(actor: Actor, state: ResetState, now: datetime) -> list[type[Comman
 
 @dataclass(frozen=True)
 class Standing:
-    """All that a page about one reset shows, at one moment. `story` is its events, oldest first."""
+    """All that a page about one reset shows, at one moment. `story` is its events, oldest first;
+    `turned` is the one that led to the phase in which it is.
+    """
 
     row: Reset
     state: ResetState
     story: list[Recorded]
+    turned: Recorded
     offered: list[type[Command[ResetState]]]
     now: datetime
 
@@ -91,9 +94,11 @@ def standing(actor: Actor, reset_id: UUID) -> Standing:
     """How a reset stands. Raises NotFound."""
     row = reset(actor, reset_id)
     story, state, now = read_stream(row.id), ResetState(row.id), timezone.now()
+    turned = story[0]
     for recorded in story:
-        state = recorded.event.evolve(state)
-    return Standing(row, state, story, _offered(actor, state, now), now)
+        before, state = state, recorded.event.evolve(state)
+        turned = recorded if state.phase is not before.phase else turned
+    return Standing(row, state, story, turned, _offered(actor, state, now), now)
 
 
 def newest_of(actor: Actor, device_ids: Iterable[UUID]) -> QuerySet[Reset]:

@@ -26,8 +26,14 @@ from resets.queries import Standing
 from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
 from resets.steps.cancel_reset import CancelReset
+from resets.steps.choose_password import ChoosePassword
 from resets.steps.request_reset import RequestReset
+from resets.steps.send_code import SendCode
+from resets.steps.verify_code import VerifyCode
 
+# The steps that lead from one page of the walk to the next, the furthest first. Any other step is
+# offered aside, on a page of its own.
+WALK: tuple[type[Command[ResetState]], ...] = (ChoosePassword, VerifyCode, SendCode)
 LOGINS = ("new", "old", "wrong")  # the columns of the doors' table, as its component has them
 _ANSWERS = {
     ("new", True): words.Look("ok", "Opens"),
@@ -113,9 +119,9 @@ class Walk:
 
     @cached_property
     def question(self) -> Question | None:
-        """The furthest step that is open; None when there is nothing to do but wait or leave."""
-        asking = [step for step in self.standing.offered if step is not CancelReset]
-        return self.ask(asking[-1]) if asking else None
+        """The furthest step of the walk that is open; None when there is nothing but to wait."""
+        step = next((step for step in WALK if step in self.standing.offered), None)
+        return self.ask(step) if step else None
 
     def ask(self, step: type[Command[ResetState]]) -> Question:
         if self.refused and self.refused.step is step:
@@ -154,7 +160,7 @@ class Walk:
 
     @property
     def only_looks(self) -> bool:
-        return self.reset.phase.with_people and not self.standing.offered
+        return self.reset.phase.with_people and CancelReset not in self.standing.offered
 
     def _may(self, role: Role) -> bool:
         return may(self.actor, role, self.reset.organisation, self.reset.site)
@@ -258,6 +264,11 @@ class Walk:
     @property
     def ending(self) -> str:
         """The sentence with which it ended."""
+        return self.standing.turned.sentence
+
+    @property
+    def newest(self) -> str:
+        """The sentence of what happened last."""
         return self.standing.story[-1].sentence
 
     @property

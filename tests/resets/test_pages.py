@@ -272,19 +272,15 @@ def new_step() -> Iterator[None]:
 
         @classmethod
         def offered(cls, reset: ResetState, now: datetime) -> bool:
-            return reset.phase.open
+            return True
 
         def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
             if "please" not in self.message:
                 raise Refused("impolite", "Say please.", field="message")
             return ()
 
-    # Where its line on the contents page would put it: before Send Code.
-    name = "reset.call-the-gate"
-    later = {known: COMMANDS.pop(known) for known in list(COMMANDS) if known != name}
-    COMMANDS.update(later)
     yield
-    del COMMANDS[name]
+    del COMMANDS["reset.call-the-gate"]
 
 
 @pytest.mark.usefixtures("new_step")
@@ -300,3 +296,6 @@ def test_a_new_step_has_its_page_by_itself(pages: Client, who: Cast, camera: UUI
     assert "Say please." in text(refused)
     assert "Open up" in text(refused), "what was typed is still there"
     assert pages.post(step(reset, "call-the-gate"), {"message": "Open, please"}).status_code == 302
+    ended = text(pages.post(step(reset, "cancel-reset"), follow=True))
+    assert "Begin another reset" in ended
+    assert "Call the gate" in ended, "it says that it is always open"
