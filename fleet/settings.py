@@ -9,6 +9,7 @@
 | REKEY_URL | the address people type, for links in mails | http://127.0.0.1:8000 |
 | REKEY_SECRET_KEY, …_CODE_KEY, …_VAULT_KEY | base64 of 32 bytes each | made, in REKEY_VAR |
 | REKEY_ALLOWED_HOSTS | names this server answers to, with commas | this machine only |
+| REKEY_PROXIES | addresses of proxies in front, with commas: they say who asks | none |
 | REKEY_MAIL_FROM | the sender that people are asked to allow | rekey@localhost |
 """
 
@@ -41,6 +42,7 @@ ALLOWED_HOSTS = env.list(
     "REKEY_ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", urlsplit(REKEY_URL).hostname]
 )
 CSRF_TRUSTED_ORIGINS = [REKEY_URL]
+REKEY_PROXIES = env.list("REKEY_PROXIES", default=[])
 
 # --- apps -----------------------------------------------------------------------------------------
 

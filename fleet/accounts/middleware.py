@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from fleet.accounts.access import actor_of
@@ -13,7 +14,7 @@ from fleet.eventstore.messages import By
 
 class WhoAsks:
     """Sets `request.by` for signed-in people; calls with a token get theirs from the API's
-    authentication. The address is the peer's: a header of the client's is not believed.
+    authentication.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -28,4 +29,12 @@ class WhoAsks:
 
 
 def source_of(request: HttpRequest) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
+    """The address that a request comes from: the peer's, or, where the peer is one of our own
+    proxies, the last one in X-Forwarded-For that is not. What stands before that a client may have
+    written itself.
+    """
+    source = str(request.META.get("REMOTE_ADDR", ""))
+    forwarded = str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",")
+    while source in settings.REKEY_PROXIES and forwarded and forwarded[-1].strip():
+        source = forwarded.pop().strip()
+    return source[:64]
