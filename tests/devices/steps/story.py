@@ -1,0 +1,32 @@
+"""The events that the tests of the steps begin with."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from devices.state import Kind, Purpose
+from devices.steps.add_device import DeviceAdded, Placed
+from devices.steps.credential import CandidateStored, CredentialBegun
+
+ORGANISATION, SITE, NVR, DEVICE = (UUID(int=n) for n in range(1, 5))
+FIRST, SECOND, THIRD = (UUID(int=n) for n in range(11, 14))
+PLACED = Placed(ORGANISATION, FIRST)
+
+ADDED = DeviceAdded(
+    organisation=ORGANISATION,
+    site=SITE,
+    kind=Kind.CAMERA,
+    name="Gate north",
+    host="192.0.2.7",
+    port=80,
+    driver="onvif",
+    username="admin",
+    secret=FIRST,
+    reset_email="owner@example.com",
+    nvr=None,
+    channel=None,
+)
+BEGUN = (
+    CredentialBegun(ORGANISATION, SITE, DEVICE, "admin", Purpose.DEVICE),
+    CandidateStored(FIRST),
+)
