@@ -31,7 +31,10 @@ class PasswordRules:
 
     @classmethod
     def of_device(cls, max_length: int | None) -> PasswordRules:
-        return cls(longest=min(cls.longest, max_length)) if max_length else cls()
+        """The device's own limit, as far as it is one: of a device that says 3, no password would
+        satisfy these rules, and looking for one would never end.
+        """
+        return cls(longest=max(cls.shortest, min(cls.longest, max_length or cls.longest)))
 
     def problem(self, password: str, username: str = "") -> str | None:
         """What the device would object to, as a sentence that says what to change, or None."""

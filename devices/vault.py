@@ -57,7 +57,7 @@ def get(secret: UUID, device: UUID) -> str:
     try:
         data_key = _opened(settings.REKEY_VAULT_KEY[:32], bytes(row.wrapped_key), context)
         return _opened(data_key, bytes(row.ciphertext), context).decode()
-    except InvalidTag:
+    except (InvalidTag, ValueError):  # ValueError: too short even for a nonce
         raise VaultError("this row of the vault was altered, or belongs elsewhere") from None
 
 
