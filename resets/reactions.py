@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -29,7 +30,7 @@ from fleet.eventstore.messages import By, Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, later, reaction
 from fleet.mail import MailDeferred, MailRefused, deliver
-from resets.codes import CodeKey
+from resets.codes import CodeKey, grouped
 from resets.letter import code_letter
 from resets.state import Delivery, Door, Phase, ResetState, masked
 from resets.steps.apply_password import RecordApplied, RecordWait
@@ -63,7 +64,11 @@ def mail_code(recorded: Recorded) -> None:
     by = recorded.because("mail the code")
 
     def record(delivery: Delivery, answer: str) -> None:
-        told = answer.replace(code, "…").replace(reset.reset_email, masked(reset.reset_email))
+        # A mail server may quote what it was sent.
+        for secret in (code, grouped(code)):
+            answer = answer.replace(secret, "…")
+        mailbox = re.compile(re.escape(reset.reset_email), re.IGNORECASE)
+        told = mailbox.sub(masked(reset.reset_email), answer)
         handle(RecordDelivery(issued.send, delivery, told), reset.id, by)
 
     code = CodeKey(settings.REKEY_CODE_KEY).code(reset.id, issued.send, reset.rules.digits)

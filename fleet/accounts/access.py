@@ -25,6 +25,7 @@ from fleet.eventstore.database import as_time, as_uuid
 from fleet.eventstore.messages import Actor, State
 
 NOBODY = Q(pk__in=[])
+LONGEST_NAME = 200  # of an actor, in the log
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,8 @@ def actor_of_token(text: str) -> tuple[Actor, Person] | None:
         if held.organisation == organisation and (not site or held.covers(organisation, site))
     )
     who = Person(id=as_uuid(person_id), name=person)
-    return Actor("token", str(token_id), f"{person} ({name})", grants), who
+    shown = f"{person} ({name})"[:LONGEST_NAME]
+    return Actor("token", str(token_id), shown, grants), who
 
 
 # One query, for every call of every integrator: the token, its person, and their roles.

@@ -1,0 +1,339 @@
+"""Who may see and do what: every role, everywhere, with every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from devices import queries as devices
+from devices.state import Kind, Purpose, credential_id
+from devices.steps.add_device import AddDevice
+from devices.steps.credential import BeginCredential
+from devices.steps.open_site import OpenSite
+from fleet.accounts.access import Grant, RolesGuard, actor_of, may
+from fleet.accounts.models import Person
+from fleet.accounts.state import Role
+from fleet.accounts.steps.found_organisation import FoundOrganisation
+from fleet.accounts.steps.grant_role import GrantRole
+from fleet.accounts.steps.issue_token import IssueToken
+from fleet.accounts.steps.revoke_role import RevokeRole
+from fleet.errors import Conflict, Forbidden, NotFound, Refused, RekeyError
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import COMMANDS, Actor, By, Command, State
+from fleet.eventstore.models import EventRow
+from resets import queries as resets
+from resets.steps.request_reset import RequestReset
+from tests.cast import SETUP, Cast, cast, organisation, person
+from tests.fleet.eventstore.ground import device, every_row, reset
+
+# Written out, so that a change of the ranks is noticed here.
+MAY = {
+    Role.VIEWER: {Role.VIEWER},
+    Role.TECHNICIAN: {Role.VIEWER, Role.TECHNICIAN},
+    Role.OPERATOR: {Role.VIEWER, Role.TECHNICIAN, Role.OPERATOR},
+    Role.ADMINISTRATOR: {Role.VIEWER, Role.TECHNICIAN, Role.OPERATOR, Role.ADMINISTRATOR},
+}
+NEEDS = {
+    "organisation.found-organisation": Role.JOB,
+    "role.grant-role": Role.ADMINISTRATOR,
+    "role.revoke-role": Role.ADMINISTRATOR,
+    "token.issue-token": Role.VIEWER,
+    "token.revoke-token": Role.VIEWER,
+    "site.open-site": Role.ADMINISTRATOR,
+    "device.add-device": Role.OPERATOR,
+    "device.check-device": Role.TECHNICIAN,
+    "device.record-check": Role.JOB,
+    "device.record-trouble": Role.JOB,
+    "device.record-identity": Role.JOB,
+    "device.record-management-account": Role.JOB,
+    "credential.begin-credential": Role.JOB,
+    "credential.store-candidate": Role.JOB,
+    "credential.promote-candidate": Role.JOB,
+    "credential.withdraw-candidate": Role.JOB,
+    "credential.reveal-password": Role.ADMINISTRATOR,
+    "reset.request-reset": Role.TECHNICIAN,
+    "reset.send-code": Role.TECHNICIAN,
+    "reset.verify-code": Role.TECHNICIAN,
+    "reset.choose-password": Role.TECHNICIAN,
+    "reset.cancel-reset": Role.TECHNICIAN,
+    "reset.add-note": Role.TECHNICIAN,
+    "reset.record-delivery": Role.JOB,
+    "reset.record-wait": Role.JOB,
+    "reset.record-applied": Role.JOB,
+    "reset.record-proof": Role.JOB,
+    "reset.fail-reset": Role.JOB,
+    "reset.expire-reset": Role.JOB,
+}
+ORGANISATION, ELSEWHERE, HERE, THERE = (UUID(int=n) for n in (1, 2, 3, 4))
+OURS = [name for name, c in COMMANDS.items() if c.__module__.split(".")[0] != "tests"]
+
+
+def test_every_command_has_its_role_in_this_table() -> None:
+    assert {name: COMMANDS[name].by for name in OURS} == NEEDS
+
+
+# --- the table ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Place(State):
+    category = "thing"
+
+
+HELD: dict[str, tuple[tuple[UUID, UUID | None], ...]] = {
+    "at the organisation": ((ORGANISATION, None),),
+    "at this site": ((ORGANISATION, HERE),),
+    "at two sites": ((ORGANISATION, THERE), (ORGANISATION, HERE)),
+    "at another site": ((ORGANISATION, THERE),),
+    "at another organisation": ((ELSEWHERE, None),),
+    "at this site, as another organisation says": ((ELSEWHERE, HERE),),
+    "nowhere": (),
+}
+REACHES_THE_SITE = {"at the organisation", "at this site", "at two sites"}
+REACHES_THE_ORGANISATION = {"at the organisation"}
+
+
+@pytest.mark.parametrize("held", HELD)
+@pytest.mark.parametrize("role", MAY)
+def test_a_role_reaches_as_far_as_it_was_given_and_no_further(role: Role, held: str) -> None:
+    actor = Actor("person", "1", "Dora", tuple(Grant(o, s, role) for o, s in HELD[held]))
+    for site, reaches in ((HERE, REACHES_THE_SITE), (None, REACHES_THE_ORGANISATION)):
+        place = Place(uuid4(), ORGANISATION, site)
+        for name in OURS:
+            needed = NEEDS[name]
+            if held not in reaches:
+                expected: type[RekeyError] | None = NotFound
+            else:
+                expected = None if needed in MAY[role] else Forbidden
+            assert outcome(actor, needed, place) is expected, name
+            assert may(actor, needed, ORGANISATION, site) is (expected is None)
+
+
+def outcome(actor: Actor, needed: str, place: State) -> type[RekeyError] | None:
+    try:
+        RolesGuard().check(actor, needed, place)
+    except RekeyError as error:
+        return type(error)
+    return None
+
+
+def test_the_highest_of_several_roles_counts() -> None:
+    grants = (
+        Grant(ORGANISATION, None, Role.VIEWER),
+        Grant(ORGANISATION, HERE, Role.OPERATOR),
+        Grant(ORGANISATION, THERE, Role.ADMINISTRATOR),
+    )
+    actor = Actor("person", "1", "Dora", grants)
+    assert outcome(actor, Role.OPERATOR, Place(uuid4(), ORGANISATION, HERE)) is None
+    assert outcome(actor, Role.ADMINISTRATOR, Place(uuid4(), ORGANISATION, HERE)) is Forbidden
+    assert outcome(actor, Role.TECHNICIAN, Place(uuid4(), ORGANISATION, None)) is Forbidden
+
+
+def test_what_belongs_to_nobody_is_found_by_nobody_but_jobs() -> None:
+    everywhere = Actor("person", "1", "Dora", (Grant(ORGANISATION, None, Role.ADMINISTRATOR),))
+    assert outcome(everywhere, Role.VIEWER, Place(uuid4())) is NotFound
+    assert outcome(Actor.job("set up"), Role.JOB, Place(uuid4())) is None
+
+
+def test_only_a_job_is_a_job() -> None:
+    """The kind of an actor is given by whoever signed it in; no role makes one a job."""
+    mighty = Actor("person", "1", "Dora", (Grant(ORGANISATION, None, Role.ADMINISTRATOR),))
+    for kind in ("person", "token", "", "Job"):
+        actor = replace(mighty, kind=kind)
+        assert outcome(actor, Role.JOB, Place(uuid4(), ORGANISATION, HERE)) is Forbidden
+
+
+# --- through the front door -----------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    who: Cast
+    streams: dict[str, UUID]
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    who = cast()
+    target = device(who)
+    account = credential_id(target, "admin")
+    begin = BeginCredential(who.organisation, who.site, target, "admin", Purpose.DEVICE, new_id())
+    handle(begin, account, SETUP)
+    token = new_id()
+    handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
+    [role] = EventRow.everything.filter(
+        type="accounts.role_granted", data__contains=str(who.bob.id)
+    ).values_list("stream", flat=True)
+    return World(
+        who,
+        {
+            "organisation": who.organisation,
+            "site": who.site,
+            "role": role,
+            "token": token,
+            "device": target,
+            "credential": account,
+            "reset": reset(who, device(who)),
+        },
+    )
+
+
+GOING_ON = [name for name in OURS if not COMMANDS[name].creates]
+
+
+def empty(name: str) -> Command[Any]:
+    """A command with nothing in it: the guard comes before anything is read from it."""
+    cls = COMMANDS[name]
+    return cls(**{f.name: None for f in fields(cls) if "supplied" not in f.metadata})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", GOING_ON)
+def test_nobody_gets_past_the_guard_with_a_command_on_what_is_there(
+    world: World, name: str
+) -> None:
+    who, stream = world.who, world.streams[COMMANDS[name].of.category]
+    before = every_row("event")
+    for somebody, expected in (
+        (who.charlie, NotFound),
+        (Person(id=uuid4(), name="Nobody"), NotFound),
+        (who.bob, NotFound if COMMANDS[name].of.category == "token" else Forbidden),
+    ):
+        if expected is Forbidden and NEEDS[name] is Role.VIEWER:
+            continue
+        with pytest.raises(expected):
+            handle(empty(name), stream, By(actor_of(somebody)))
+    if NEEDS[name] is Role.JOB:
+        with pytest.raises(Forbidden):
+            handle(empty(name), stream, who.by(who.alice))
+    assert every_row("event") == before
+
+
+CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
+    "organisation.found-organisation": lambda who, device: FoundOrganisation("Another"),
+    "site.open-site": lambda who, device: OpenSite(who.organisation, "Another", "UTC"),
+    "role.grant-role": lambda who, device: GrantRole(
+        uuid4(), "Dora", Role.VIEWER, who.organisation, who.site
+    ),
+    "token.issue-token": lambda who, device: IssueToken(
+        who.organisation, "0" * 64, "another", site=who.site
+    ),
+    "device.add-device": lambda who, device: AddDevice(
+        who.site, Kind.CAMERA, "Another", "192.0.2.9", 80, "admin", "made-up-and-old-1"
+    ),
+    "reset.request-reset": lambda who, device: RequestReset(device, "The installer left"),
+    "credential.begin-credential": lambda who, device: BeginCredential(
+        who.organisation, who.site, device, "root", Purpose.DEVICE, uuid4()
+    ),
+}
+
+
+def test_every_command_that_begins_something_is_tried_below() -> None:
+    assert set(CREATING) == {name for name in OURS if COMMANDS[name].creates}
+
+
+@pytest.mark.parametrize("name", CREATING)
+def test_nobody_gets_past_the_guard_with_a_command_that_begins_something(
+    world: World, name: str
+) -> None:
+    who = world.who
+    command = CREATING[name](who, world.streams["device"])
+    people = {role: person(f"P{role}", who.organisation, role, who.site) for role in MAY}
+    tables = ("event", "site", "device", "role", "token", "reset", "credential", "vault")
+    before = {table: every_row(table) for table in tables}
+    for role, somebody in people.items():
+        if NEEDS[name] not in MAY[role] or name == "site.open-site":
+            with pytest.raises((Forbidden, NotFound)):
+                handle(command, new_id(), who.by(somebody))
+    for stranger in (who.charlie, Person(id=uuid4(), name="Nobody")):
+        with pytest.raises(NotFound):
+            handle(command, new_id(), By(actor_of(stranger)))
+    assert {table: every_row(table) for table in tables} == before
+
+    allowed = SETUP if NEEDS[name] is Role.JOB else who.by(who.alice)
+    assert handle(command, new_id(), allowed).version >= 1
+
+
+def test_a_stranger_is_told_the_same_as_if_nothing_were_there(world: World) -> None:
+    who, stranger = world.who, world.who.by(world.who.charlie)
+    for name in GOING_ON:
+        stream = world.streams[COMMANDS[name].of.category]
+        assert told(lambda n=name, s=stream: handle(empty(n), s, stranger)) == told(
+            lambda n=name: handle(empty(n), new_id(), stranger)
+        ), name
+    walk = RequestReset(world.streams["device"], "The installer left")
+    assert told(lambda: handle(walk, new_id(), stranger)) == told(
+        lambda: handle(replace(walk, device=new_id()), new_id(), stranger)
+    )
+    for look, stream in (
+        (devices.site, who.site),
+        (devices.device, world.streams["device"]),
+        (resets.reset, world.streams["reset"]),
+    ):
+        assert told(lambda f=look, s=stream: f(stranger.actor, s)) == told(
+            lambda f=look: f(stranger.actor, new_id())
+        )
+
+
+def told(attempt: Callable[[], Any]) -> tuple[Any, ...]:
+    with pytest.raises(NotFound) as refused:
+        attempt()
+    error = refused.value
+    return error.code, error.message, error.field, error.facts
+
+
+# --- giving and taking roles ----------------------------------------------------------------------
+
+
+def test_a_role_at_somebody_elses_site_opens_nothing(world: World) -> None:
+    """An administrator may name any site's id; it is their own organisation that is looked at."""
+    who = world.who
+    theirs, _ = organisation("Third", "Quay")
+    mallory = person("Mallory", theirs, Role.ADMINISTRATOR)
+    grant = GrantRole(mallory.id, "Mallory", Role.ADMINISTRATOR, theirs, who.site)
+    handle(grant, new_id(), who.by(mallory))
+    by = who.by(mallory)
+    assert not devices.devices(by.actor).exists()
+    with pytest.raises(NotFound):
+        handle(empty("device.check-device"), world.streams["device"], by)
+    with pytest.raises(NotFound):
+        handle(replace(grant, organisation=who.organisation), new_id(), by)
+
+
+def test_an_administrator_of_a_site_gives_roles_there_and_not_for_the_organisation(
+    world: World,
+) -> None:
+    who = world.who
+    dora = person("Dora", who.organisation, Role.ADMINISTRATOR, who.site)
+    grant = GrantRole(uuid4(), "Emil", Role.OPERATOR, who.organisation, who.site)
+    handle(grant, new_id(), who.by(dora))
+    for elsewhere in (None, uuid4()):
+        with pytest.raises(NotFound):
+            handle(replace(grant, site=elsewhere), new_id(), who.by(dora))
+
+
+def test_no_person_is_made_a_job(world: World) -> None:
+    who = world.who
+    grant = GrantRole(who.alice.id, "Alice", Role.JOB, who.organisation, who.site)
+    with pytest.raises(Refused) as refused:
+        handle(grant, new_id(), who.by(who.alice))
+    assert refused.value.code == "no_such_role"
+    with pytest.raises(Refused):
+        handle(
+            IssueToken(who.organisation, "0" * 64, "mighty", Role.JOB), new_id(), who.by(who.alice)
+        )
+
+
+def test_a_role_that_is_taken_back_is_gone_at_once(world: World) -> None:
+    who = world.who
+    assert devices.devices(actor_of(who.bob)).exists()
+    handle(RevokeRole("He left"), world.streams["role"], who.by(who.alice))
+    assert actor_of(who.bob).grants == ()
+    assert not devices.devices(actor_of(who.bob)).exists()
+    with pytest.raises(Conflict) as refused:
+        handle(RevokeRole("He left"), world.streams["role"], who.by(who.alice))
+    assert refused.value.code == "revoked_already"

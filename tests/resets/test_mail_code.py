@@ -1,0 +1,153 @@
+"""What is kept of a mail server's answer, and when no mail is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.utils import timezone
+
+from fleet.eventstore.handling import handle
+from fleet.eventstore.messages import Recorded
+from fleet.eventstore.models import EventRow
+from fleet.eventstore.store import read_stream
+from fleet.eventstore.subscriptions import Later
+from fleet.mail import MailDeferred, MailRefused, SmtpReply
+from resets import reactions
+from resets.codes import CodeKey, grouped
+from resets.models import Reset
+from resets.steps.cancel_reset import CancelReset
+from resets.steps.send_code import SendCode
+from resets.steps.verify_code import VerifyCode
+from tests.cast import Cast, cast
+from tests.fleet.eventstore.ground import device, reset
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def who() -> Cast:
+    return cast()
+
+
+@pytest.fixture
+def walk(who: Cast) -> UUID:
+    begun = reset(who, device(who, reset_email="Owner.One@Example.com"))
+    handle(SendCode(), begun, who.by(who.tess))
+    return begun
+
+
+@pytest.fixture
+def mails(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was handed over; `answers` below plays the server."""
+    sent: list[Any] = []
+
+    def deliver(letter: Any) -> SmtpReply:
+        sent.append(letter)
+        return SmtpReply(250, "queued")
+
+    monkeypatch.setattr(reactions, "deliver", deliver)
+    return sent
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, reply: Callable[[], SmtpReply]) -> None:
+    monkeypatch.setattr(reactions, "deliver", lambda letter: reply())
+
+
+def refuses(error: Exception) -> Callable[[], SmtpReply]:
+    def reply() -> SmtpReply:
+        raise error
+
+    return reply
+
+
+def issued(walk: UUID) -> Recorded:
+    return [r for r in read_stream(walk) if r.type == "resets.code_issued"][-1]
+
+
+def code_of(walk: UUID, send: int = 1) -> str:
+    return CodeKey(settings.REKEY_CODE_KEY).code(walk, send, 8)
+
+
+def row(walk: UUID) -> Reset:
+    found: Reset = Reset.objects.for_jobs().get(pk=walk)
+    return found
+
+
+def test_a_repeated_job_mails_the_same_code_under_the_same_id(walk: UUID, mails: list[Any]) -> None:
+    for _ in range(2):
+        reactions.mail_code(issued(walk))
+    one, other = mails
+    assert one.body == other.body
+    assert one.extra_headers["Message-ID"] == other.extra_headers["Message-ID"]
+    assert grouped(code_of(walk)) in one.body
+    assert one.to == ["Owner.One@Example.com"]
+    assert row(walk).delivery == "handed_over"
+
+
+def test_the_code_stands_in_the_body_alone(walk: UUID, mails: list[Any]) -> None:
+    reactions.mail_code(issued(walk))
+    [mail] = mails
+    headers = mail.message().as_string().split("\n\n")[0] + mail.subject
+    for form in (code_of(walk), grouped(code_of(walk))):
+        assert form not in headers
+
+
+@pytest.mark.parametrize("kind", [MailRefused, MailDeferred, SmtpReply])
+def test_a_server_that_quotes_what_it_was_sent_is_not_quoted_in_turn(
+    walk: UUID, monkeypatch: pytest.MonkeyPatch, kind: type
+) -> None:
+    code = code_of(walk)
+    text = (
+        f"spam? «Your code is {grouped(code)}» ({code}) to <owner.one@EXAMPLE.com>, "
+        "alias Owner.One@Example.com"
+    )
+    if kind is SmtpReply:
+        answers(monkeypatch, lambda: SmtpReply(250, text))
+    else:
+        answers(monkeypatch, refuses(kind(550, text)))
+    with suppress(Later):
+        reactions.mail_code(issued(walk))
+    kept = row(walk).delivery_detail + read_stream(walk)[-1].data
+    assert "spam? «Your code is …» (…)" in kept
+    for secret in (code, grouped(code), "wner.one@", "wner.One@"):
+        assert secret not in kept
+    log = "\n".join(EventRow.everything.values_list("data", flat=True))
+    assert code not in log
+
+
+def test_no_mail_is_sent_for_a_code_that_was_replaced(
+    who: Cast, walk: UUID, mails: list[Any]
+) -> None:
+    first = issued(walk)
+    with time_machine.travel(timezone.now() + timedelta(seconds=61)):
+        handle(SendCode(), walk, who.by(who.tess))
+        reactions.mail_code(first)
+        assert mails == []
+        reactions.mail_code(issued(walk))
+    [mail] = mails
+    assert grouped(code_of(walk, 2)) in mail.body
+
+
+@pytest.mark.parametrize("step", ["cancelled", "verified"])
+def test_no_mail_is_sent_when_no_code_is_waited_for(
+    who: Cast, walk: UUID, mails: list[Any], step: str
+) -> None:
+    command = CancelReset() if step == "cancelled" else VerifyCode(code_of(walk))
+    handle(command, walk, who.by(who.tess))
+    reactions.mail_code(issued(walk))
+    assert mails == []
+
+
+def test_no_mail_is_sent_with_a_code_that_has_expired(walk: UUID, mails: list[Any]) -> None:
+    with time_machine.travel(timezone.now() + timedelta(minutes=10, seconds=1)):
+        reactions.mail_code(issued(walk))
+    assert mails == []
+    assert row(walk).delivery == "refused"
+    assert "expired" in row(walk).delivery_detail
