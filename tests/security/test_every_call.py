@@ -11,9 +11,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from fleet.accounts.access import actor_of
 from fleet.accounts.state import Role
+from fleet.accounts.steps.grant_role import GrantRole
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import asked_fields
+from fleet.eventstore.store import read_stream
 from resets.queries import steps
+from tests.api.client import api_of
+from tests.cast import person
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, Rule
 from tests.security.world import Place, World, world
@@ -240,21 +247,23 @@ def test_parked_jobs_are_shown_to_administrators_alone(w: World) -> None:
 
 def test_a_role_at_somebody_elses_site_opens_nothing(w: World) -> None:
     """An administrator may write any site's id into a grant; it is good at home only."""
-    from fleet.accounts.access import actor_of
-    from fleet.accounts.steps.grant_role import GrantRole
-    from fleet.eventstore.handling import handle
-    from fleet.eventstore.ids import new_id
-    from tests.api.client import api_of
-
     charlie = w.people["charlie"]
     theirs = actor_of(charlie).grants[0].organisation
-    for role in (Role.ADMINISTRATOR,):
-        grant = GrantRole(charlie.id, "Charlie", role, theirs, w.here.site)
-        handle(grant, new_id(), w.who.by(charlie))
-    api = api_of(charlie)
-    assert api.all("devices/") == []
-    assert api.get(f"devices/{w.here.device}/").status_code == 404
-    assert api.post(f"devices/{w.here.device}/check/").status_code == 404
+    mallory = person("Mallory", theirs, Role.ADMINISTRATOR, w.here.site)
+    grant = GrantRole(charlie.id, "Charlie", Role.ADMINISTRATOR, theirs, w.here.site)
+    handle(grant, new_id(), w.who.by(charlie))
+    before = len(read_stream(w.here.device))
+    for api in (api_of(mallory), api_of(charlie)):
+        for address in ("devices/", "resets/", "jobs/"):
+            assert api.all(address) == []
+        assert str(w.who.organisation) not in str(api.all("events/"))
+        assert api.get(f"devices/{w.here.device}/").status_code == 404
+        assert api.post(f"devices/{w.here.device}/check/").status_code == 404
+    assert len(read_stream(w.here.device)) == before
+
+
+def test_who_may_only_look_takes_no_step() -> None:
+    assert all(Role(step.by).rank >= Role.TECHNICIAN.rank for step in steps().values())
 
 
 def test_an_administrator_retries_a_parked_job(w: World) -> None:

@@ -101,28 +101,30 @@ def test_every_page_is_thought_of() -> None:
 
 
 def ask(w: World, name: str, address: Address, method: str, at: Place, **ids: UUID) -> Any:
-    device = at.other if address.name == "request-reset" else at.device
-    known = {
-        "site": {"pk": at.site},
-        "reset": {"pk": at.reset},
-        "reset-live": {"pk": at.reset},
-        "reset-step": {"pk": at.reset, "step": "send-code"},
-        "reveal": {"pk": at.device, "username": "admin"},
-        "request-reset": {"device": device},
-        "revoke-token": {"pk": w.token},
-        "revoke-role": {"pk": at.role},
-        "trace": {"correlation": at.reset},
-        "retry-job": {"parked": at.parked},
-    }.get(address.name, dict.fromkeys(address.ids, device))
     client = Client(headers={"Host": "localhost"})
     if name != "nobody":
         client.force_login(w.people[name])
-    url = address.url(**(known | ids))
+    url = address.url(**(known_ids(address, at, w) | ids))
     if method == "GET":
         return client.get(url)
     if method == "POST":
         return client.post(url, FORMS.get(address.name, lambda w, at: {})(w, at))
     return client.generic(method, url)
+
+
+def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
+    return {
+        "site": {"pk": at.site},
+        "reset": {"pk": at.reset},
+        "reset-live": {"pk": at.reset},
+        "reset-step": {"pk": at.reset, "step": "send-code"},
+        "reveal": {"pk": at.device, "username": "admin"},
+        "request-reset": {"device": at.other},
+        "revoke-token": {"pk": w.token},
+        "revoke-role": {"pk": at.role},
+        "trace": {"correlation": at.reset},
+        "retry-job": {"parked": at.parked},
+    }.get(address.name, dict.fromkeys(address.ids, at.device))
 
 
 def each_page() -> list[Any]:
@@ -210,3 +212,13 @@ def test_nobody_signs_up_by_themselves(w: World) -> None:
     assert answer.status_code < 500
     assert Person.objects.count() == before
     assert client.get("/api/v1/me/").status_code == 401
+
+
+def test_no_form_is_taken_without_its_token(w: World) -> None:
+    client = Client(headers={"Host": "localhost"}, enforce_csrf_checks=True)
+    client.force_login(w.people["alice"])
+    for address in PAGES:
+        if "POST" in LEAST[address.name]:
+            url = address.url(**known_ids(address, w.here, w))
+            answer = client.post(url, FORMS.get(address.name, lambda w, at: {})(w, w.here))
+            assert answer.status_code == 403, address
