@@ -19,12 +19,6 @@ class LocalConfig(AppConfig):
             die_with_parent()
 
 
-@signals.worker_process_init.connect
-def _end_with_the_worker(**_: Any) -> None:
-    """Else a killed worker's child goes on with its job, beside whoever takes the job over."""
-    die_with_parent()
-
-
 @signals.worker_ready.connect
 @signals.beat_init.connect
 def _say_ready(**_: Any) -> None:

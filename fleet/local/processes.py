@@ -73,8 +73,11 @@ def web(host: str = LOOPBACK, port: int | None = None) -> Process:
 def worker(name: str = "worker") -> Process:
     return Process(
         name,
+        # Threads, not forked children: those read from one pipe, under one lock, where the broker
+        # is files; and one that is killed while it holds the lock stops all the others for good.
         # Gossip, mingle and heartbeat are talk between workers; the database is what they share.
-        ("python", "-m", "celery", "-A", "fleet", "worker", "--concurrency", "2",
+        ("python", "-m", "celery", "-A", "fleet", "worker", "--pool", "threads",
+         "--concurrency", "2",
          "--without-gossip", "--without-mingle", "--without-heartbeat", "-n", f"{name}@%h"),
         kind="worker",
         where="2 jobs at a time",
