@@ -24,7 +24,7 @@ READY_FILE = "REKEY_READY_FILE"  # what a process without a port touches when it
 LOOK_SECONDS = 0.1
 READY_SECONDS = 90.0
 LARGEST_LOG = 10 * 1024 * 1024  # bytes
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # before a dead child is started again
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 5.0  # before a dead child is started again
 CALM_SECONDS = 30.0  # after so long a life, the pause starts from the shortest again
 
 
