@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from allauth.account import urls as allauth
 from django.apps import apps
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.utils.module_loading import module_has_submodule
@@ -22,9 +23,13 @@ def of_apps(submodule: str) -> list[URLPattern | URLResolver]:
     ]
 
 
+# Of the library's own pages, without those that would let people change whose account it is.
+NOT_OURS = ("account_email", "account_set_password")
+SIGN_IN = [pattern for pattern in allauth.urlpatterns if pattern.name not in NOT_OURS]
+
 urlpatterns = [
     path("", include("fleet.web.urls")),
-    path("account/", include("allauth.account.urls")),
+    path("account/", include(SIGN_IN)),
     path("", include(of_apps("web"))),
     path(
         "api/v1/",
