@@ -30,7 +30,7 @@ class CodeKey:
         """The code of a reset's n-th send, with 6 to 8 digits."""
         secret = HKDF(SHA256(), 20, None, b"rekey code 1" + reset.bytes).derive(self.key)
         # RFC 4226 specifies SHA-1; its use in HMAC is not affected by SHA-1's collisions.
-        return HOTP(secret, digits, SHA1()).generate(send).decode()  # noqa: S303
+        return HOTP(secret, digits, SHA1()).generate(send).decode()  # noqa: S303  # nosec B303
 
     def matches(self, typed: str, reset: UUID, send: int, digits: int) -> bool:
         """Whether this is the code; in constant time."""
