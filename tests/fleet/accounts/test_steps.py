@@ -56,6 +56,11 @@ def test_a_role_is_taken_back_once() -> None:
     assert isinstance(gone.when(RevokeRole("She left")).refused("revoked_already"), Conflict)
 
 
+@pytest.mark.parametrize("reason", ["", " ", "\n"])
+def test_a_role_is_not_taken_back_without_a_reason(reason: str) -> None:
+    assert given(GRANTED).when(RevokeRole(reason)).refused("reason_missing").field == "reason"
+
+
 def test_nobody_is_made_a_job() -> None:
     assert given().when(replace(GRANT, role=Role.JOB)).refused("no_such_role").field == "role"
 
