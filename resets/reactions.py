@@ -61,6 +61,8 @@ def mail_code(recorded: Recorded) -> None:
     reset = state_of(ResetState, recorded.stream)
     if reset.sends != issued.send or not reset.code_is_live:
         return  # a newer code has replaced it, or it is not needed any more
+    if reset.delivery in (Delivery.HANDED_OVER, Delivery.REFUSED):
+        return  # an earlier run died after it had recorded this
     by = recorded.because("mail the code")
 
     def record(delivery: Delivery, answer: str) -> None:
