@@ -25,7 +25,12 @@ from tests.services import postgres, valkey
 
 RUNS_ON = "REKEY_TESTS_RUN_ON"  # set in the child: which database, and that it is the child
 RESULT_FILE = "REKEY_TESTS_RESULT"
-KEPT = {"REKEY_REQUIRE_BROWSER", "REKEY_ACCEPT_GOLDEN"}
+KEPT = {
+    "REKEY_REQUIRE_BROWSER",
+    "REKEY_ACCEPT_GOLDEN",
+    "REKEY_FAULT_RESETS",
+    "REKEY_FAULT_SEED",
+}
 TITLES = {"sqlite": "SQLite and files", "postgres": "PostgreSQL 18 and Valkey 9"}
 SHOWN = ["failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "error", "rerun"]
 

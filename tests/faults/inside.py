@@ -1,0 +1,95 @@
+"""What a test asks of a separate Rekey, run as one of its own processes: facts in and out as JSON.
+
+`python -m tests.faults.inside prepare|audit|…` in the environment of that Rekey.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+from uuid import UUID
+
+import django
+
+django.setup()
+
+from django.utils import timezone  # noqa: E402
+
+from devices import demo, vault  # noqa: E402
+from devices.models import Credential, Device, Secret  # noqa: E402
+from fleet.accounts import tokens  # noqa: E402
+from fleet.accounts.state import Role  # noqa: E402
+from fleet.eventstore.chain import first_break  # noqa: E402
+from fleet.eventstore.models import EventRow, Job  # noqa: E402
+from fleet.eventstore.store import read_stream  # noqa: E402
+from resets.models import Reset  # noqa: E402
+from tests.cast import cast  # noqa: E402
+
+
+def prepare(password: str | None = None) -> dict[str, str]:
+    """The cast, and a token of Alice's."""
+    who = cast(password)
+    token = tokens.issue(
+        who.organisation, "faults", Role.ADMINISTRATOR, 30, who.by(who.alice), who.site
+    )
+    return {"site": str(who.site), "token": token, "email": who.alice.email}
+
+
+def audit(control_port: int | None = None) -> dict[str, Any]:
+    """How all of it stands. Passwords are only tried at the devices' back door, never told."""
+    streams = EventRow.everything.values_list("stream", flat=True).distinct()
+    return {
+        "resets": {
+            str(row.id): {"device": str(row.device_id), "phase": row.phase, "outcome": row.outcome}
+            for row in Reset.objects.for_jobs()
+        },
+        "jobs": [
+            {
+                "reaction": job.reaction,
+                "status": job.status,
+                "later": job.due_at > timezone.now(),
+                "error": job.error,
+            }
+            for job in Job.objects.all()
+        ],
+        "broken_chains": [str(s) for s in streams if first_break(read_stream(s)) is not None],
+        "events": EventRow.everything.count(),
+        "devices": _devices(demo.BackDoor(control_port)) if control_port else {},
+    }
+
+
+def _devices(world: demo.BackDoor) -> dict[str, dict[str, Any]]:
+    serials = {place: serial for serial, place in world._addresses.items()}
+    found = {}
+    for device in Device.objects.for_jobs():
+        serial = serials[device.host, device.port]
+        accounts = {}
+        for account in Credential.objects.for_jobs().filter(device=device.pk):
+            opening = [
+                kind
+                for kind, secret in _known(account)
+                if world.opens(serial, account.username, vault.get(secret, device.pk))
+            ]
+            accounts[account.purpose] = opening
+        found[str(device.pk)] = {
+            "name": device.name,
+            "certified": device.certified,
+            "managed": device.managed,
+            "opened_by": accounts,
+        }
+    return found
+
+
+def _known(account: Any) -> list[tuple[str, Any]]:
+    named = [("current", account.current), ("candidate", account.candidate)]
+    old = [("superseded", UUID(secret)) for secret in account.superseded]
+    return [(kind, secret) for kind, secret in (*named, *old) if secret]
+
+
+def vault_rows() -> int:
+    return Secret.objects.count()
+
+
+if __name__ == "__main__":
+    print(json.dumps(globals()[sys.argv[1]](**json.load(sys.stdin))))
