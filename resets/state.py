@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from fleet.errors import Refused
 from fleet.eventstore.messages import State, state
 
 
@@ -132,6 +133,12 @@ class ResetState(State):
         if self.sent_at is None:
             return datetime.min.replace(tzinfo=self.expires_at.tzinfo) if self.expires_at else None
         return self.sent_at + timedelta(seconds=self.rules.between_sends)
+
+
+def refuse_if_over(reset: ResetState, now: datetime) -> None:
+    """Refuse to go on with a reset whose time is over, also while no worker is there to end it."""
+    if reset.phase.with_people and reset.expires_at is not None and now >= reset.expires_at:
+        raise Refused("reset_expired", "Nobody went on with this reset in time. Begin another one.")
 
 
 def masked(email: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, command, event, supplied
-from resets.state import Delivery, Phase, ResetState, masked
+from resets.state import Delivery, Phase, ResetState, masked, refuse_if_over
 
 
 @event("resets.code_issued")
@@ -50,6 +50,7 @@ class SendCode(Command[ResetState]):
         return reset.phase in (Phase.REQUESTED, Phase.CODE_SENT) and again_from is not None
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+        refuse_if_over(reset, now)
         if reset.phase not in (Phase.REQUESTED, Phase.CODE_SENT):
             raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
         again_from = reset.may_send_from

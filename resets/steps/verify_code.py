@@ -9,7 +9,7 @@ from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.codes import CodeKey, plain
-from resets.state import Phase, ResetState
+from resets.state import Phase, ResetState, refuse_if_over
 
 
 @event("resets.code_verified")
@@ -58,6 +58,7 @@ class VerifyCode(Command[ResetState]):
         return reset.code_is_live and until is not None and now < until
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+        refuse_if_over(reset, now)
         if reset.phase is Phase.REQUESTED:
             raise Conflict("no_code_sent", "No code was sent yet. Send one first.")
         if reset.phase is not Phase.CODE_SENT:
