@@ -93,7 +93,6 @@ class Device(TypedDict):
     username: str
     reset_email: str
     nvr: UUID | None
-    nvr_name: str | None
     channel: int | None
     manufacturer: str
     model: str
@@ -116,11 +115,12 @@ class Account(TypedDict):
 class DeviceFacts(Device):
     """All that is known of a device."""
 
+    nvr_name: str | None
     max_password: Annotated[int | None, Meta(description="Characters that it takes at most.")]
     accounts: list[Account]
 
 
-RENAMED = {"site_name": F("place__name"), "nvr_name": F("nvr__name")}
+RENAMED = {"site_name": F("place__name")}
 DEVICE_COLUMNS = tuple(name for name in Device.__annotations__ if name not in RENAMED)
 ACCOUNT_COLUMNS = tuple(Account.__annotations__)
 
@@ -213,13 +213,14 @@ class RevealView(ApiView):
 
 
 def _device(view: ApiView, device_id: UUID) -> dict[str, Any]:
-    row = only(_columns(queries.devices(view.actor), "max_password"), device_id, "device")
+    rows = _columns(queries.devices(view.actor), "max_password", nvr_name=F("nvr__name"))
+    row = only(rows, device_id, "device")
     accounts = queries.credentials(view.actor, device_id).values(*ACCOUNT_COLUMNS)
     return {**row, "accounts": list(accounts)}
 
 
-def _columns(rows: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
-    return rows.values(*DEVICE_COLUMNS, *more, **RENAMED)
+def _columns(rows: QuerySet[Any], *more: str, **renamed: F) -> QuerySet[Any, dict[str, Any]]:
+    return rows.values(*DEVICE_COLUMNS, *more, **RENAMED, **renamed)
 
 
 urlpatterns = [

@@ -28,9 +28,6 @@ NOT_OURS = ("account_email", "account_set_password")
 SIGN_IN = [pattern for pattern in allauth.urlpatterns if pattern.name not in NOT_OURS]
 
 urlpatterns = [
-    path("", include("fleet.web.urls")),
-    path("account/", include(SIGN_IN)),
-    path("", include(of_apps("web"))),
     path(
         "api/v1/",
         include(
@@ -42,4 +39,7 @@ urlpatterns = [
         ),
     ),
     re_path("^api/", unknown_address),
+    path("", include("fleet.web.urls")),
+    path("account/", include(SIGN_IN)),
+    path("", include(of_apps("web"))),
 ]

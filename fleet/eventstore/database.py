@@ -14,8 +14,27 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import psycopg.adapt
 from django.db import connection
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 from django.utils.dateparse import parse_datetime
+from psycopg.abc import Buffer
+
+
+class Times(psycopg.adapt.Loader):
+    """Times as PostgreSQL writes them; by Django's own loader, half of a list's time was theirs."""
+
+    timezone = UTC  # Django looks here, and puts its own back for any other
+
+    def load(self, data: Buffer) -> datetime:
+        return datetime.fromisoformat(str(data, "ascii"))
+
+
+@receiver(connection_created)
+def _read_times_quickly(connection: Any, **kwargs: object) -> None:
+    if connection.vendor == "postgresql":
+        connection.connection.adapters.register_loader("timestamptz", Times)
 
 
 def on_postgresql() -> bool:
