@@ -118,16 +118,19 @@ async def _look(driver: Driver, logins: dict[UUID, Login], username: str) -> See
 
 def _make_management_account(device: Device, admin: Login, by: By) -> None:
     """Its password is in the vault before the device hears of it, as with every other."""
-    known = credential_for_jobs(device.id, Purpose.MANAGEMENT)
-    secret = (known.candidate or known.current) if known else None
-    if secret is None:
-        secret = vault.put(device.id, PasswordRules.of_device(device.max_password).generate())
-        _begin(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, secret, by)
+    if credential_for_jobs(device.id, Purpose.MANAGEMENT) is None:
+        fresh = vault.put(device.id, PasswordRules.of_device(device.max_password).generate())
+        _begin(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, fresh, by)
+    # Asked after that: where two jobs begin at once, both go on with the password of the first.
+    stream = credential_id(device.id, MANAGEMENT_USERNAME)
+    known = state_of(CredentialState, stream)
+    secret = known.candidate or known.current
+    assert secret
     own = login(device.id, MANAGEMENT_USERNAME, secret)
     asyncio.run(_create(driver_of(device), admin, own))
     handle_all(
         [
-            Order(PromoteCandidate(secret), credential_id(device.id, MANAGEMENT_USERNAME)),
+            Order(PromoteCandidate(secret), stream),
             Order(RecordManagementAccount(MANAGEMENT_USERNAME), device.id),
         ],
         by,
