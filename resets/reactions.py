@@ -133,7 +133,9 @@ class _Change:
         asyncio.run(_put(self.driver, self._management(), self.new))
 
     def prove(self) -> Proof:
-        old = self.credential.current
+        # A check in between may have made the new one current: the old one is then the one before.
+        known = (self.credential.current, *self.credential.superseded)
+        old = next((secret for secret in known if secret and secret != self.secret), None)
         before = login(self.device.id, self.new.username, old).password if old else None
         if before == self.new.password:
             before = None
