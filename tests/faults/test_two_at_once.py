@@ -1,0 +1,115 @@
+"""Two jobs at one device: a lease that ran out under a worker that still lives, or a check that
+somebody asks for in the middle of something else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from devices import vault
+from devices.queries import device_for_jobs
+from devices.steps.check_device import CheckDevice
+from devices.virtual import Character, DeviceSpec, fleet_in_thread, uniform_scenario
+from fleet.eventstore import subscriptions, tasks
+from fleet.eventstore.handling import handle
+from tests.cast import Cast, cast, work
+from tests.faults.dying import pass_time, run_until
+from tests.faults.ground import Camera, job_of, row, state
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+[SPEC] = uniform_scenario(seed=9, count=1, port_base=0)
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is woken: the tests are the workers."""
+    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
+
+
+@pytest.fixture
+def who(transactional_db: None) -> Cast:
+    return cast()
+
+
+def look(camera: Camera) -> None:
+    """Somebody wants to know whether its password opens it, and a worker finds out."""
+    handle(CheckDevice(), camera.id, camera.who.by(camera.who.alice))
+    subscriptions.run(job_of("devices.check_device"))
+
+
+def test_two_who_make_the_management_account_at_once_agree_on_its_password(
+    who: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = vault.put
+    with fleet_in_thread([SPEC]) as fleet:
+        camera = Camera.added(who, fleet, SPEC)
+        job = job_of("devices.take_in_device")
+
+        def put_late(device: UUID, password: str) -> UUID:
+            monkeypatch.setattr(vault, "put", put)
+            look(camera)  # the other one does all of it in between
+            return put(device, password)
+
+        monkeypatch.setattr(vault, "put", put_late)
+        subscriptions.run(job)
+        assert device_for_jobs(camera.id).managed
+        assert len(camera.opened_by("rekey")) == 1, "nobody knows the account's password"
+
+        reset = camera.begin_and_choose()
+        work()
+        assert row(reset).phase == "done"
+
+
+@pytest.mark.parametrize(
+    ("character", "outcome"), [("honest", "proven"), ("keeper", "old_still_opens")]
+)
+def test_a_check_in_the_middle_of_a_reset_takes_nothing_from_its_proof(
+    who: Cast, character: str, outcome: str
+) -> None:
+    spec: DeviceSpec = replace(SPEC, character=Character(character))
+    with fleet_in_thread([spec]) as fleet:
+        camera = Camera.taken_in(who, fleet, spec)
+        reset = camera.begin_and_choose()
+        job = job_of("resets.apply_password")
+        point = 1
+        while "after SetUser" not in (life := run_until(job, point)).points:
+            point += 1
+            pass_time(60)
+        assert life.killed
+        look(camera)
+        pass_time(60)
+        work()
+        assert row(reset).outcome == outcome
+        assert [door["login"] for door in row(reset).doors] == ["wrong", "old", "new"]
+        assert state(reset).secret in camera.opened_by()
+        assert camera.opens_with_the_current
+
+
+def test_a_job_that_two_workers_run_at_once_ends_like_one(
+    who: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one's lease ran out while it still lived; the second does all of the job."""
+    from resets import reactions
+
+    with fleet_in_thread([SPEC]) as fleet:
+        camera = Camera.taken_in(who, fleet, SPEC)
+        for name in ("apply", "prove", "settle"):
+            reset = camera.begin_and_choose()
+            job = job_of("resets.apply_password")
+            real = getattr(reactions._Change, name)
+
+            def slow(change: Any, *given: Any, name: str = name, real: Any = real) -> Any:
+                monkeypatch.setattr(reactions._Change, name, real)
+                pass_time(60)
+                work()
+                return real(change, *given)
+
+            monkeypatch.setattr(reactions._Change, name, slow)
+            subscriptions.run(job)
+            assert row(reset).phase == "done", name
+            assert camera.opened_by() == [state(reset).secret], name
+            assert camera.opens_with_the_current, name
