@@ -84,6 +84,8 @@ def look_at(device: Device, by: By) -> None:
     logins = {s: login(device.id, device.username, s) for s in candidates}
     try:
         seen = asyncio.run(_look(driver_of(device), logins, device.username))
+        if seen.opened_with is None and state_of(CredentialState, account) != credential:
+            return look_at(device, by)  # a reset has changed the password while it was tried
         orders = [Order(RecordCheck(seen.opened_with is not None), device.id)]
         if seen.identity is not None:
             orders.append(Order(RecordIdentity(seen.identity), device.id))

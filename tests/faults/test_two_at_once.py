@@ -3,18 +3,22 @@ somebody asks for in the middle of something else."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db import connection
 
-from devices import vault
+from devices import reactions, vault
 from devices.queries import device_for_jobs
 from devices.steps.check_device import CheckDevice
 from devices.virtual import Character, DeviceSpec, fleet_in_thread, uniform_scenario
 from fleet.eventstore import subscriptions, tasks
 from fleet.eventstore.handling import handle
+from fleet.eventstore.store import read_stream
+from resets.reactions import _Change
 from tests.cast import Cast, cast, work
 from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, row, state
@@ -89,26 +93,51 @@ def test_a_check_in_the_middle_of_a_reset_takes_nothing_from_its_proof(
         assert camera.opens_with_the_current
 
 
+def test_a_check_during_a_reset_does_not_call_the_device_not_certified(
+    who: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = reactions._look
+    with fleet_in_thread([SPEC]) as fleet:
+        camera = Camera.taken_in(who, fleet, SPEC)
+        reset = camera.begin_and_choose()
+
+        async def late(*given: Any) -> Any:
+            monkeypatch.setattr(reactions, "_look", real)
+            await asyncio.to_thread(work_elsewhere)  # all of the reset, after the vault was asked
+            return await real(*given)
+
+        def work_elsewhere() -> None:
+            try:
+                subscriptions.run(job_of("resets.apply_password"))
+            finally:
+                connection.close()
+
+        monkeypatch.setattr(reactions, "_look", late)
+        look(camera)
+        assert row(reset).phase == "done"
+        assert device_for_jobs(camera.id).certified
+        happened = [recorded.type for recorded in read_stream(camera.id)]
+        assert "devices.device_not_certified" not in happened
+
+
 def test_a_job_that_two_workers_run_at_once_ends_like_one(
     who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first one's lease ran out while it still lived; the second does all of the job."""
-    from resets import reactions
-
     with fleet_in_thread([SPEC]) as fleet:
         camera = Camera.taken_in(who, fleet, SPEC)
         for name in ("apply", "prove", "settle"):
             reset = camera.begin_and_choose()
             job = job_of("resets.apply_password")
-            real = getattr(reactions._Change, name)
+            real = getattr(_Change, name)
 
             def slow(change: Any, *given: Any, name: str = name, real: Any = real) -> Any:
-                monkeypatch.setattr(reactions._Change, name, real)
+                monkeypatch.setattr(_Change, name, real)
                 pass_time(60)
                 work()
                 return real(change, *given)
 
-            monkeypatch.setattr(reactions._Change, name, slow)
+            monkeypatch.setattr(_Change, name, slow)
             subscriptions.run(job)
             assert row(reset).phase == "done", name
             assert camera.opened_by() == [state(reset).secret], name
