@@ -5,6 +5,7 @@ Each view makes one call of the domain; what may be done and what is refused is 
 
 from __future__ import annotations
 
+import secrets
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -173,6 +174,9 @@ def check_device(request: HttpRequest, pk: UUID) -> HttpResponse:
     return redirect("device", pk)
 
 
+ONCE = "reveal_once"  # in the session: what the form that is shown now may be sent with
+
+
 @login_required
 @require_http_methods(READ_AND_POST)
 def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
@@ -187,6 +191,8 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
         raise ReauthenticationRequired
     form, status, password = form_of(RevealPassword), HTTPStatus.OK, None
     if request.method == "POST":
+        if request.session.pop(ONCE, "") != request.POST.get("once"):
+            return redirect(request.path)  # a page that was reloaded: the reason is asked again
         form = form_of(RevealPassword, request.POST)
         password, refused = attempt(
             form, lambda: vault.reveal(pk, username, form.cleaned_data["reason"], by)
@@ -198,6 +204,7 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
         "account": account,
         "form": form,
         "password": password,
+        "once": request.session.setdefault(ONCE, secrets.token_urlsafe(16)) if not password else "",
     }
     response = render(request, "devices/reveal.html", facts, status=status)
     response["Cache-Control"] = "no-store"

@@ -37,7 +37,7 @@ class CredentialBegun(Event[CredentialState]):
 
 @event("devices.candidate_stored")
 class CandidateStored(Event[CredentialState]):
-    """A new password is in the vault, before the device hears of it."""
+    """A password is in the vault as the candidate: kept before the device is asked to take it."""
 
     secret: UUID
 
@@ -49,7 +49,7 @@ class CandidateStored(Event[CredentialState]):
 
 @event("devices.candidate_promoted")
 class CandidatePromoted(Event[CredentialState]):
-    """The new password is proven, and current from now on."""
+    """The candidate opens the device: it is the current password from now on."""
 
     def evolve(self, state: CredentialState) -> CredentialState:
         return state.but(
@@ -59,7 +59,7 @@ class CandidatePromoted(Event[CredentialState]):
 
 @event("devices.candidate_withdrawn")
 class CandidateWithdrawn(Event[CredentialState]):
-    """The new password did not get onto the device; the vault remembers it all the same."""
+    """The candidate did not get onto the device; the vault remembers it all the same."""
 
     def evolve(self, state: CredentialState) -> CredentialState:
         return state.but(candidate=None, superseded=state.remembering(state.candidate))

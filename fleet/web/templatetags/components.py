@@ -284,9 +284,9 @@ def toast(message: str, tone: str = "ok") -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/secret.html")
-def secret(value: str, id: str, label: str = "New password") -> dict[str, Any]:
+def secret(value: str, id: str, label: str = "New password", open: bool = False) -> dict[str, Any]:
     """A password to take along. Never in a page that may be cached."""
-    return {"value": value, "id": id, "label": label}
+    return {"value": value, "id": id, "label": label, "open": open}
 
 
 @register.inclusion_tag("components/inbox_advice.html")
