@@ -73,7 +73,7 @@ def walk(api: Api, inbox_port: int, device: str, mailbox: str, reason: str) -> d
         if not facts["open"]:
             return facts
         with contextlib.suppress(Broken):
-            _next_step(api, inbox_port, facts, mailbox)
+            next_step(api, inbox_port, facts, mailbox)
     raise AssertionError(f"reset {reset} stays {facts['phase']}: {facts}")
 
 
@@ -94,7 +94,7 @@ def begin(api: Api, device: str, reason: str) -> str:
     return until(f"a reset of {device} is begun", attempt)
 
 
-def _next_step(api: Api, inbox_port: int, facts: dict[str, Any], mailbox: str) -> None:
+def next_step(api: Api, inbox_port: int, facts: dict[str, Any], mailbox: str) -> None:
     here = f"resets/{facts['id']}"
     if facts["phase"] == "requested":
         api.post(f"{here}/send-code/")
