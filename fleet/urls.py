@@ -6,9 +6,10 @@ from allauth.account import urls as allauth
 from django.apps import apps
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.utils.module_loading import module_has_submodule
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from fleet.api.problems import unknown_address
+from fleet.api.schema import DocumentView
 
 
 def of_apps(submodule: str) -> list[URLPattern | URLResolver]:
@@ -32,7 +33,7 @@ urlpatterns = [
         "api/v1/",
         include(
             [
-                path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+                path("schema/", DocumentView.as_view(), name="schema"),
                 path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
                 *of_apps("api"),
             ]

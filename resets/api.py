@@ -11,7 +11,7 @@ from msgspec import Meta
 from rest_framework.response import Response
 
 from fleet.api.calls import ApiView, Values, call, created, only
-from fleet.api.fields import Fields, Time
+from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
@@ -99,6 +99,7 @@ class ResetFilters(Pages, total=False):
     device: UUID
     phase: Phase
     open: Annotated[bool, Meta(description="Whether anything is still to come.")]
+    q: text("A part of the device's name, the reason, or who asked.")  # type: ignore[valid-type]
 
 
 class ResetsView(ApiView):
@@ -108,6 +109,7 @@ class ResetsView(ApiView):
         seen = queries.resets(self.actor)
         wanted = {name: asked[name] for name in ("site", "device", "phase", "open")}
         rows = seen.filter(**{name: v for name, v in wanted.items() if v is not None})
+        rows = queries.with_text(rows, asked["q"]) if asked["q"] else rows
         return self.page(asked, _columns(rows), ["-id"], seen)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import QueryDict
 
 from devices import queries as devices
@@ -57,8 +57,7 @@ class ResetFilters(forms.Form):
         if phase := chosen["phase"]:
             rows = rows.filter(phase__in=_GROUPS[phase][1] if phase in _GROUPS else [phase])
         if text := chosen["q"]:
-            told = Q(device_name__icontains=text) | Q(reason__icontains=text)
-            rows = rows.filter(told | Q(asker__icontains=text))
+            rows = queries.with_text(rows, text)
         for name in ("site", "device"):
             if chosen.get(name):
                 rows = rows.filter(**{name: chosen[name]})

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from devices import queries as devices
@@ -106,6 +106,12 @@ def newest_of(actor: Actor, device_ids: Iterable[UUID]) -> QuerySet[Reset]:
     seen = resets(actor)
     newest = seen.filter(device=OuterRef("device")).values("id")[:1]
     return seen.filter(device__in=list(device_ids), id=Subquery(newest))
+
+
+def with_text(rows: QuerySet[Reset], text: str) -> QuerySet[Reset]:
+    """Those with a text in the device's name, in the reason, or in who asked."""
+    told = Q(device_name__icontains=text) | Q(reason__icontains=text)
+    return rows.filter(told | Q(asker__icontains=text))
 
 
 def under_way(actor: Actor) -> QuerySet[Reset]:

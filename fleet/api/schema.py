@@ -8,9 +8,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict, get_type_hints
 
 import msgspec
+import orjson
+from django.http import HttpResponse
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from msgspec import Meta
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from fleet.api.once import HEADER, LONGEST
 
@@ -183,3 +188,19 @@ def _refusal(number: HTTPStatus) -> dict[str, Any]:
     if number is HTTPStatus.TOO_MANY_REQUESTS:
         refusal["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
     return refusal
+
+
+class DocumentView(APIView):
+    """The document. It is made once for a process: that takes as long as a hundred calls."""
+
+    authentication_classes = permission_classes = ()
+    schema = None  # it is not in itself
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(_document(), "application/json")
+
+
+@cache
+def _document() -> bytes:
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return orjson.dumps(document)

@@ -61,8 +61,12 @@ class EventFilters(Pages, total=False):
     ]
     site: UUID
     type: text("Such as `resets.code_rejected`.", 80)  # type: ignore[valid-type]
+    who: text("A part of the name of who did it.")  # type: ignore[valid-type]
     since: Annotated[Time, Meta(description="From then on.")]
     until: Annotated[Time, Meta(description="Before then.")]
+
+
+PLAIN = ("stream", "correlation", "site", "type", "who", "since", "until")
 
 
 class EventsView(ApiView):
@@ -72,7 +76,7 @@ class EventsView(ApiView):
         found, behind = queries.history(
             self.actor,
             subject=asked["device"],
-            **{n: asked[n] for n in ("stream", "correlation", "site", "type", "since", "until")},
+            **{name: asked[name] for name in PLAIN},
             cursor=asked["cursor"],
             size=asked["limit"] or USUAL,
         )

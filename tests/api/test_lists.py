@@ -110,6 +110,9 @@ def test_resets_are_found_by_device_phase_and_whether_they_are_open(who: Cast, a
     assert found(open="true") == [str(resets[1])]
     assert found(open="false", device=str(second)) == []
     assert found(site=str(who.site)) == newest_first
+    assert found(q="tess") == found(q="LOST") == newest_first
+    assert found(q="camera 002") == [str(resets[1])]
+    assert found(q="nobody") == []
 
 
 def test_the_history_is_newest_first_and_can_be_narrowed_down(who: Cast, alice: Api) -> None:
@@ -133,6 +136,7 @@ def test_the_history_is_newest_first_and_can_be_narrowed_down(who: Cast, alice: 
     assert alice.all("events/", stream=str(device), since=at) == [newest]
     assert alice.all("events/", stream=str(device), until=at) == [oldest]
     assert alice.all("events/", type="devices.device_not_certified") == [newest]
+    assert alice.all("events/", stream=str(device), who="alice") == [oldest]
     assert str(other) not in str(alice.all("events/", correlation=str(device)))
     assert alice.all("events/", site=str(uuid4())) == []
     assert not any("position" in event for event in everything)
