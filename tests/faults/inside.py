@@ -14,6 +14,9 @@ import django
 
 django.setup()
 
+from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
+from django.contrib.sessions.models import Session  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from devices import demo, vault  # noqa: E402
@@ -87,8 +90,39 @@ def _known(account: Any) -> list[tuple[str, Any]]:
     return [(kind, secret) for kind, secret in (*named, *old) if secret]
 
 
-def vault_rows() -> int:
-    return Secret.objects.count()
+def passwords() -> list[str]:
+    """Every password in the vault, in clear: what a search has to look for."""
+    return [vault.get(row.id, row.device) for row in Secret.objects.all()]
+
+
+def sessions() -> list[str]:
+    """What stands in the sessions: in the table they are packed."""
+    return [json.dumps(row.get_decoded()) for row in Session.objects.all()]
+
+
+def rows() -> dict[str, list[str]]:
+    """Every row of every table of the database, Rekey's own or not; bytes in hex."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            found[table] = [" | ".join(_text(value) for value in row) for row in cursor.fetchall()]
+    return found
+
+
+def _text(value: Any) -> str:
+    return bytes(value).hex() if isinstance(value, bytes | memoryview) else str(value)
+
+
+def plant(text: str, session: str) -> None:
+    """A table that is not Rekey's, with a secret in it, as text and as bytes; and a session."""
+    packed = SessionStore()
+    packed["shown"] = session
+    packed.save()
+    with connection.cursor() as cursor:
+        blob = "bytea" if connection.vendor == "postgresql" else "blob"
+        cursor.execute(f"CREATE TABLE planted (words text, packed {blob})")
+        cursor.execute("INSERT INTO planted VALUES (%s, %s)", [f"a{text}z", text.encode()])
 
 
 if __name__ == "__main__":

@@ -254,8 +254,8 @@ class Api:
         self.broken = 0
         self._headers = {"Authorization": f"Bearer {token}"}
 
-    def post(self, path: str, body: Any = None) -> Answer:
-        return self._ask("POST", path, body)
+    def post(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return self._ask("POST", path, body, headers)
 
     def get(self, path: str, **query: Any) -> Answer:
         """Asked until there is an answer: looking changes nothing."""
@@ -267,9 +267,12 @@ class Api:
 
         return until(f"an answer of {path}", look)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Answer:
+    def _ask(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Answer:
+        headers = self._headers | (headers or {})
         try:
-            answer = ask(self.port, method, f"/api/v1/{path}", body, self._headers)
+            answer = ask(self.port, method, f"/api/v1/{path}", body, headers)
         except Broken:
             self.broken += 1
             raise
