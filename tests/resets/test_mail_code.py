@@ -80,15 +80,33 @@ def row(walk: UUID) -> Reset:
     return found
 
 
-def test_a_repeated_job_mails_the_same_code_under_the_same_id(walk: UUID, mails: list[Any]) -> None:
-    for _ in range(2):
-        reactions.mail_code(issued(walk))
+class Died(BaseException):
+    """The worker is gone."""
+
+
+def test_a_job_that_died_after_its_mail_mails_the_same_code_under_the_same_id(
+    walk: UUID, mails: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*args: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as dying:
+        dying.setattr(reactions, "handle", die)
+        with pytest.raises(Died):
+            reactions.mail_code(issued(walk))
+    reactions.mail_code(issued(walk))
     one, other = mails
     assert one.body == other.body
     assert one.extra_headers["Message-ID"] == other.extra_headers["Message-ID"]
     assert grouped(code_of(walk)) in one.body
     assert one.to == ["Owner.One@Example.com"]
     assert row(walk).delivery == "handed_over"
+
+
+def test_what_is_known_to_be_handed_over_is_not_mailed_again(walk: UUID, mails: list[Any]) -> None:
+    for _ in range(2):
+        reactions.mail_code(issued(walk))
+    assert len(mails) == 1
 
 
 def test_the_code_stands_in_the_body_alone(walk: UUID, mails: list[Any]) -> None:
