@@ -14,7 +14,7 @@ ROWS = ("step", "step8", "batch", "replay", "chain", "list")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
-    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], default=list(ROWS))
+    parser.add_argument("rows", nargs="*", metavar="row", help=", ".join(ROWS))
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
 

@@ -36,8 +36,8 @@ def granian(application: str) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
-         "--port", str(port), "--workers", "1", "--no-access-log", "--log-level", "error",
-         application],
+         "--port", str(port), "--workers", "1", "--blocking-threads", "4", "--no-access-log",
+         "--log-level", "error", application],
         env=os.environ,
     )  # fmt: skip
     try:
