@@ -270,6 +270,9 @@ _shared: list[Any] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,
 ]
+# Below a warning they have lines for every page, mail and sweep, and nobody reads them.
+_QUIET = ("django.server", "mail.log", "celery.app.trace", "celery.beat", "celery.worker.strategy",
+          "django_structlog.celery")  # fmt: skip
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -282,7 +285,7 @@ LOGGING = {
     },
     "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["out"], "level": env("REKEY_LOG_LEVEL", default="INFO")},
-    "loggers": {"django.server": {"level": "WARNING"}, "mail.log": {"level": "WARNING"}},
+    "loggers": {name: {"level": "WARNING"} for name in _QUIET},
 }
 structlog.configure(
     processors=[
