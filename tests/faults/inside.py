@@ -90,17 +90,19 @@ def _known(account: Any) -> list[tuple[str, Any]]:
     return [(kind, secret) for kind, secret in (*named, *old) if secret]
 
 
-def passwords() -> list[str]:
-    """Every password in the vault, in clear: what a search has to look for."""
-    return [vault.get(row.id, row.device) for row in Secret.objects.all()]
+def dump() -> dict[str, Any]:
+    """What is in the database; and, to be looked for, every password of the vault in clear.
+
+    In their table the sessions are packed, so they are told once more as they are.
+    """
+    return {
+        "tables": _rows(),
+        "sessions": [json.dumps(row.get_decoded()) for row in Session.objects.all()],
+        "passwords": [vault.get(row.id, row.device) for row in Secret.objects.all()],
+    }
 
 
-def sessions() -> list[str]:
-    """What stands in the sessions: in the table they are packed."""
-    return [json.dumps(row.get_decoded()) for row in Session.objects.all()]
-
-
-def rows() -> dict[str, list[str]]:
+def _rows() -> dict[str, list[str]]:
     """Every row of every table of the database, Rekey's own or not; bytes in hex."""
     found = {}
     with connection.cursor() as cursor:
