@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 from tests.faults.rekey import Up
 
-# What is killed, and how often: mostly those who do the work (a worker is one process).
+# What is killed, and how often: mostly those who do the work.
 WEIGHTS = {"worker": 6, "beat": 1, "web worker": 1, "web": 1}
+WORKER = "celery -A fleet worker"
 
 
 class Killer:
@@ -28,7 +29,8 @@ class Killer:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
         self._find: dict[str, Callable[[], list[int]]] = {
-            "worker": lambda: up.mains("celery -A fleet worker"),
+            # With the children that one may have: their deaths are as likely, and worse.
+            "worker": lambda: up.mains(WORKER) + up.children(WORKER),
             "beat": lambda: up.mains("celery -A fleet beat"),
             "web worker": lambda: up.children("granian"),
             "web": lambda: up.mains("granian"),

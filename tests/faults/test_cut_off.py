@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import time_machine
 
+from devices import vault
 from devices.queries import device_for_jobs
 from devices.steps.check_device import CheckDevice
-from devices.virtual import ThreadedFleet, fleet_in_thread, uniform_scenario
+from devices.virtual import Character, ThreadedFleet, fleet_in_thread, uniform_scenario
 from fleet.eventstore import projections, tasks
 from fleet.eventstore.handling import handle
 from fleet.eventstore.store import read_stream
@@ -183,6 +185,21 @@ def test_a_device_that_is_gone_for_good_fails_honestly_and_its_old_password_is_k
     work()
     assert row(again).phase == "done"
     assert camera.opened_by() == [state(again).secret]
+
+
+def test_a_password_that_a_device_takes_after_its_proof_has_failed_is_still_known(
+    transactional_db: None,
+) -> None:
+    late = replace(SPECS[0], character=Character.LIAR)
+    with fleet_in_thread([late]) as fleet:
+        camera = Camera.taken_in(cast(), fleet, late)
+        reset = camera.begin_and_choose()
+        work()
+        assert (row(reset).phase, row(reset).outcome) == ("unproven", "new_refused")
+        assert camera.opens_with_the_current
+        secret = state(reset).secret
+        fleet.change_password(late.serial, "admin", vault.get(secret, camera.id))
+        assert camera.opened_by() == [secret]
 
 
 def test_a_device_that_took_the_password_and_is_gone_for_good_opens_with_one_that_is_known(

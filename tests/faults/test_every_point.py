@@ -112,6 +112,8 @@ def test_wherever_the_worker_is_killed_a_device_is_taken_in_with_an_account_of_k
             camera = Camera.added(who, fleet, spec)
             life = run_until(job_of("devices.take_in_device"), point)
             at = f"killed {life.points[-1]} ({point})"
+            made = "after CreateUsers" in life.points
+            assert len(camera.opened_by("rekey")) == made, at
             wake_up_later()
             device = device_for_jobs(camera.id)
             assert (device.certified, device.managed, device.trouble) == (True, True, ""), at
