@@ -2,27 +2,35 @@
 
 from devices.drivers.base import (
     ADMINISTRATOR,
+    Ability,
     Account,
     Address,
+    Challenge,
+    Channel,
     DoorTried,
     Driver,
     Identity,
     Login,
     PasswordRules,
+    Service,
 )
 from devices.drivers.proof import Proof, prove
 from devices.drivers.registry import driver
 
 __all__ = [
     "ADMINISTRATOR",
+    "Ability",
     "Account",
     "Address",
+    "Challenge",
+    "Channel",
     "DoorTried",
     "Driver",
     "Identity",
     "Login",
     "PasswordRules",
     "Proof",
+    "Service",
     "driver",
     "prove",
 ]

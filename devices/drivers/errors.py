@@ -9,9 +9,15 @@ DeviceError
 ├── NotAuthorised      the login was refused
 ├── ClockRefused       the login was refused because of the time it was signed with
 ├── LockedOut          too many wrong logins; the device refuses right ones too for a while
+├── TriesSpent         one more wrong login might lock the device: the last try is never spent
+├── CertificateChanged it shows another TLS certificate than the pinned one
+├── FactoryFresh       it has no password yet
+├── NotFresh           it cannot be activated: somebody has set a password
 ├── OpensToAnything    the device asks nobody for a login, so no login can be checked
 ├── NotSupported       the device does not offer what was asked for
 └── Declined           the device understood, and said no
+    ├── CodeRefused
+    ├── ChallengeVoid
     ├── PasswordRefused
     ├── UsernameRefused
     ├── UsernameClash
@@ -89,6 +95,51 @@ class LockedOut(DeviceError):
         self.sentence = f"Wait {wait}; every try before that may lengthen the lock."
 
 
+class TriesSpent(DeviceError):
+    """The last login try is never spent. ``seconds_left`` until Rekey may try again, if known."""
+
+    code = "tries_spent"
+    happened = "One more wrong login could lock the device, so Rekey does not try."
+
+    def __init__(self, seconds_left: int | None = None) -> None:
+        super().__init__()
+        self.seconds_left = seconds_left
+        wait = "when it counts anew" if seconds_left is None else f"in {seconds_left} seconds"
+        self.sentence = f"Rekey may try again {wait}."
+
+
+class CertificateChanged(DeviceError):
+    """``seen`` is the SHA-256 of the certificate that it shows now, in hex."""
+
+    code = "certificate_changed"
+    happened = "The device shows another certificate than before, so nothing was sent to it."
+    sentence = (
+        "Find out whether the device was reset, updated or replaced; "
+        "if so, accept the new certificate on its page."
+    )
+
+    def __init__(self, port: int = 0, seen: str = "") -> None:
+        super().__init__()
+        self.port = port
+        self.seen = seen
+
+
+class FactoryFresh(DeviceError):
+    """The device is as it left the factory: there is no login that could open it."""
+
+    code = "factory_fresh"
+    happened = "The device has no password yet: it is as it left the factory."
+    sentence = "Set its first password: find it under Discovery and press Set Password."
+
+
+class NotFresh(DeviceError):
+    """The device has been activated by somebody."""
+
+    code = "not_fresh"
+    happened = "The device has a password already, so it cannot be activated."
+    sentence = "Add it with its password, or use Forget Password."
+
+
 class OpensToAnything(DeviceError):
     """The device does what is asked without any login, so a login proves nothing."""
 
@@ -111,6 +162,26 @@ class Declined(DeviceError):
     code = "declined"
     happened = "The device refused the request."
     sentence = "Look at the device's own page for what it forbids."
+
+
+class CodeRefused(Declined):
+    """The device found the code wrong. ``tries_left`` as it says."""
+
+    code = "code_refused"
+    happened = "The device refused the code."
+    sentence = "Check the code and type it again."
+
+    def __init__(self, tries_left: int | None = None) -> None:
+        super().__init__()
+        self.tries_left = tries_left
+
+
+class ChallengeVoid(Declined):
+    """The challenge is too old, was replaced by a newer one, or the device was restarted since."""
+
+    code = "challenge_void"
+    happened = "The device has forgotten what it asked."
+    sentence = "Begin again: a code for the old question does not count any more."
 
 
 class PasswordRefused(Declined):

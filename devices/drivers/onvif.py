@@ -18,6 +18,7 @@ from devices.drivers.base import (
     ADMINISTRATOR,
     Account,
     Address,
+    Driver,
     Identity,
     Login,
     PasswordRules,
@@ -48,25 +49,13 @@ class _Gate(NamedTuple):
     refusal: type[DeviceError]
 
 
-class Onvif:
+class Onvif(Driver):
     """One device's ONVIF service. ``timeout`` in seconds, for each exchange."""
 
     name: ClassVar[str] = "onvif"
-    abilities: ClassVar[frozenset[str]] = frozenset(
-        {
-            "identify",
-            "check",
-            "accounts",
-            "create_account",
-            "set_password",
-            "delete_account",
-            "rules",
-        }
-    )
 
     def __init__(self, address: Address, timeout: float = DEFAULT_TIMEOUT) -> None:
-        self._address = address
-        self._timeout = timeout
+        super().__init__(address, timeout)
         self._gate: _Gate | None = None
         self._clock: timedelta | None = None
         self._challenge: digest.Challenge | None = None
