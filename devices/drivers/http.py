@@ -9,9 +9,11 @@ import ssl
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from urllib.parse import quote
 
 import aiohttp
+from yarl import URL
 
 from devices.drivers.base import Address
 from devices.drivers.errors import BadAnswer, Unreachable
@@ -34,24 +36,31 @@ class Answer:
         return self.headers.get(name, ("",))[0]
 
 
-async def post(
+async def request(
     address: Address,
-    body: bytes,
-    headers: Mapping[str, str],
+    method: str,
+    path: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] = MappingProxyType({}),
     *,
     timeout: float = DEFAULT_TIMEOUT,
     changes: bool = False,
+    fresh_connection: bool = False,
 ) -> Answer:
-    """POST and read the answer, at most ``MAX_BYTES`` of it.
+    """Ask, and read the answer, whatever its status; at most ``MAX_BYTES`` of it.
 
-    ``timeout`` in seconds. ``changes`` says that the request changes the device: an error after it
-    was sent then carries ``maybe_done``. Raises Unreachable, BadAnswer.
+    ``path`` begins with / and may hold a query; it travels as ``travelling(path)``. ``timeout`` in
+    seconds. ``changes`` says that the request changes the device: an error after it was sent then
+    carries ``maybe_done``. ``fresh_connection`` opens a TCP connection for this request alone.
+    Raises Unreachable, BadAnswer.
     """
-    session = await _session()
+    url = _url(address, travelling(path))
+    session = await _session(fresh_connection)
     try:
-        async with session.post(
-            _url(address),
-            data=body,
+        async with session.request(
+            method,
+            url,
+            data=body or None,
             headers=headers,
             allow_redirects=False,  # a login must not travel to where the answer points
             ssl=_tls(),
@@ -75,14 +84,31 @@ async def post(
         raise BadAnswer("The answer is not proper HTTP.", maybe_done=changes) from error
 
 
-def path_of(address: Address) -> str:
-    """The path as it travels: HTTP digest signs it."""
-    return quote(address.path, safe="/?=&%:@+,;~")
+async def post(
+    address: Address,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    changes: bool = False,
+) -> Answer:
+    """POST to the path of the address. See ``request``."""
+    return await request(
+        address, "POST", address.path, body, headers, timeout=timeout, changes=changes
+    )
 
 
-def _url(address: Address) -> str:
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"http{'s' * address.tls}://{host}:{address.port}{path_of(address)}"
+def travelling(path: str) -> str:
+    """The path as it travels: HTTP digest signs it. What is percent-encoded already stays."""
+    return quote(path, safe="/?=&%:@+,;~")
+
+
+def _url(address: Address, path: str) -> URL:
+    try:
+        base = URL.build(scheme=f"http{'s' * address.tls}", host=address.host, port=address.port)
+    except ValueError as error:
+        raise Unreachable("The device's address is none that can be asked.") from error
+    return URL(f"{base}{path}", encoded=True)  # or it would be encoded anew, and signed otherwise
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -94,31 +120,38 @@ async def _bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-_sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, object]] = {}
+_sessions: dict[
+    tuple[asyncio.AbstractEventLoop, bool], tuple[aiohttp.ClientSession, AsyncGenerator[object]]
+] = {}
 
 
-async def _session() -> aiohttp.ClientSession:
-    loop = asyncio.get_running_loop()
-    if loop not in _sessions:
-        opening = _open_session(loop)
-        _sessions[loop] = (await anext(opening), opening)
-    return _sessions[loop][0]
+async def _session(fresh_connection: bool) -> aiohttp.ClientSession:
+    key = (asyncio.get_running_loop(), fresh_connection)
+    if key not in _sessions:
+        opening = _open_session(*key)
+        _sessions[key] = (await anext(opening), opening)
+    return _sessions[key][0]
 
 
 async def _open_session(
-    loop: asyncio.AbstractEventLoop,
+    loop: asyncio.AbstractEventLoop, fresh_connections: bool
 ) -> AsyncGenerator[aiohttp.ClientSession, None]:
     # asyncio.run() finishes the generators that are left when its loop ends, and so closes this.
+    connector = (
+        aiohttp.TCPConnector(limit=256, force_close=True)
+        if fresh_connections
+        else aiohttp.TCPConnector(limit=256, limit_per_host=4, keepalive_timeout=5)
+    )
     try:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=256, limit_per_host=4, keepalive_timeout=5),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": "Rekey", "Accept-Encoding": "identity"},
             auto_decompress=False,  # not asked for, and a small answer may unpack to a huge one
         ) as session:
             yield session
     finally:
-        _sessions.pop(loop, None)
+        _sessions.pop((loop, fresh_connections), None)
 
 
 @cache

@@ -35,7 +35,7 @@ from devices.drivers.errors import (
     Unreachable,
     UsernameRefused,
 )
-from devices.drivers.http import DEFAULT_TIMEOUT, Answer, path_of, post
+from devices.drivers.http import DEFAULT_TIMEOUT, Answer, post, travelling
 
 _ACTION = "http://www.onvif.org/ver10/device/wsdl/"
 
@@ -174,7 +174,7 @@ class Onvif(Driver):
             raise BadAnswer("The device asks for a login in a way that is not supported.")
         self._answered += 1
         authorization = self._challenge.answer(
-            login, "POST", path_of(self._address), self._answered
+            login, "POST", travelling(self._address.path), self._answered
         )
         return await self._post(
             operation, soap.envelope(request), {"Authorization": authorization}, changes=changes
