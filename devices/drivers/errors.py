@@ -5,6 +5,7 @@ do next. None of the texts is taken from the device: a device may echo a passwor
 
 DeviceError
 ├── Unreachable        no connection, or no answer in time
+│   └── Busy           it answers, and says that it has no time
 ├── BadAnswer          an answer that cannot be read, is too large, or is not what was asked for
 ├── NotAuthorised      the login was refused
 ├── ClockRefused       the login was refused because of the time it was signed with
@@ -55,13 +56,24 @@ class Unreachable(DeviceError):
     )
 
 
+class Busy(Unreachable):
+    """The device is there and has no room for this call now: too many clients, or its own time-out.
+
+    Nothing was done, and no login was judged.
+    """
+
+    code = "busy"
+    happened = "The device is busy."
+    sentence = "Try again in a minute; close other connections to it if it stays so."
+
+
 class BadAnswer(DeviceError):
     """Malformed, oversized or unexpected: whatever it is, it is not an answer to the question."""
 
     code = "bad_answer"
     happened = "The device's answer cannot be understood."
     sentence = (
-        "Check that the address and port belong to this device's ONVIF service, "
+        "Check that the address and port belong to this service of the device, "
         "then try again; if it stays so, update the device's firmware."
     )
 
@@ -83,16 +95,22 @@ class ClockRefused(DeviceError):
 
 
 class LockedOut(DeviceError):
-    """The device refuses every login for a while. ``seconds_left`` where the device tells."""
+    """The device refuses every login for a while, or ``for_good``.
+
+    ``seconds_left`` where the device tells.
+    """
 
     code = "locked_out"
     happened = "The device is locked after too many wrong logins."
 
-    def __init__(self, seconds_left: int | None = None) -> None:
+    def __init__(self, seconds_left: int | None = None, *, for_good: bool = False) -> None:
         super().__init__()
         self.seconds_left = seconds_left
+        self.for_good = for_good
         wait = "until it unlocks" if seconds_left is None else f"{seconds_left} seconds"
         self.sentence = f"Wait {wait}; every try before that may lengthen the lock."
+        if for_good:
+            self.sentence = "It does not unlock by itself: restore it with its reset button."
 
 
 class TriesSpent(DeviceError):
@@ -145,7 +163,7 @@ class OpensToAnything(DeviceError):
 
     code = "opens_to_anything"
     happened = "The device answers to anybody, with no login at all."
-    sentence = "Turn on authentication for ONVIF on the device, or set its first password."
+    sentence = "Turn on authentication for this service on the device, or set its first password."
 
 
 class NotSupported(DeviceError):
@@ -153,7 +171,7 @@ class NotSupported(DeviceError):
 
     code = "not_supported"
     happened = "The device does not offer this."
-    sentence = "Check that ONVIF is switched on and allows user management on this device."
+    sentence = "Check on the device that this service is switched on and allows what was asked."
 
 
 class Declined(DeviceError):
