@@ -6,6 +6,7 @@ do next. None of the texts is taken from the device: a device may echo a passwor
 DeviceError
 ├── Unreachable        no connection, or no answer in time
 │   └── Busy           it answers, and says that it has no time
+├── ForbiddenAddress   an address that Rekey never talks to
 ├── BadAnswer          an answer that cannot be read, is too large, or is not what was asked for
 ├── NotAuthorised      the login was refused
 ├── ClockRefused       the login was refused because of the time it was signed with
@@ -65,6 +66,18 @@ class Busy(Unreachable):
     code = "busy"
     happened = "The device is busy."
     sentence = "Try again in a minute; close other connections to it if it stays so."
+
+
+class ForbiddenAddress(DeviceError):
+    """Nothing was sent. ``reason`` as of ``reach.Reach.problem``: own_address, own_port, …"""
+
+    code = "forbidden_address"
+    happened = "Rekey does not talk to that address."
+    sentence = "Give the address that the device itself has in its site's network."
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__()
+        self.reason = reason
 
 
 class BadAnswer(DeviceError):
