@@ -5,8 +5,16 @@ from collections.abc import Callable
 from devices.drivers.base import Address, Driver
 from devices.drivers.http import DEFAULT_TIMEOUT
 from devices.drivers.onvif import Onvif
+from devices.drivers.rtsp import Rtsp
+from devices.drivers.vigi_local import VigiLocal
+from devices.drivers.vigi_nvr import VigiNvr
 
-_DRIVERS: dict[str, Callable[[Address, float], Driver]] = {Onvif.name: Onvif}
+_DRIVERS: dict[str, Callable[[Address, float], Driver]] = {
+    Onvif.name: Onvif,
+    VigiNvr.name: VigiNvr,
+    VigiLocal.name: VigiLocal,
+    Rtsp.name: Rtsp,
+}
 
 
 def driver(name: str, address: Address, timeout: float = DEFAULT_TIMEOUT) -> Driver:
