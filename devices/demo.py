@@ -219,7 +219,7 @@ def _add(spec: DeviceSpec, world: World, by: By) -> None:
     if Device.objects.for_jobs().filter(pk=device).exists():
         return
     host, port = world.address(spec.serial)
-    if spec.character != "dead" and not world.opens(spec.serial, "admin", spec.password):
+    if not world.opens(spec.serial, "admin", spec.password):
         # The device remembers a life with an earlier database: as good as factory-fresh again.
         world.change_password(spec.serial, "admin", spec.password)
     site, mailbox = PLACES[spec.place]

@@ -112,7 +112,7 @@ def _pictured(fleet: Fleet, serial: str) -> dict[str, Any]:
         "nvr": spec.nvr,
         "channel": spec.channel,
         "auth": spec.auth,
-        "character": spec.character,
+        "character": spec.character.names,
         "on": host.on,
         "accounts": {name: user.level for name, user in host.device.users.items()},
     }

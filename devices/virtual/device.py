@@ -3,79 +3,65 @@
 It knows nothing of the product and was written from the ONVIF documents, not from the driver.
 """
 
+import hashlib
+import secrets
 from dataclasses import dataclass, field
-from enum import StrEnum
+
+from devices.virtual.lockout import FOR_GOOD, Locks
+from devices.virtual.spec import (
+    Auth,
+    Character,
+    DeviceSpec,
+    Discovery,
+    PasswordPolicy,
+    ServiceSpec,
+    Vendor,
+)
+
+__all__ = [
+    "Auth",
+    "ChannelCopy",
+    "Character",
+    "Device",
+    "DeviceSpec",
+    "Discovery",
+    "Fault",
+    "PasswordPolicy",
+    "ServiceSpec",
+    "User",
+    "Vendor",
+]
 
 LEVELS = ("Administrator", "Operator", "User", "Anonymous", "Extended")
 FIXED_USER = "admin"
 
 
-class Auth(StrEnum):
-    """How the device guards its ONVIF calls."""
-
-    WS = "ws"
-    DIGEST_MD5 = "http-digest md5"
-    DIGEST_SHA256 = "http-digest sha256"
-
-
-class Character(StrEnum):
-    """How the device behaves, seen in real ones or in reports of them."""
-
-    HONEST = "honest"
-    LIAR = "liar"  # SetUser says yes and changes nothing
-    SLOW = "slow"  # answers after seconds
-    DEAD = "dead"  # refuses every connection
-    OPEN = "open"  # accepts any login
-    KEEPER = "keeper"  # SetUser adds a password, and the old one still opens
-    TERSE = "terse"  # refuses without a reason: a bare Receiver fault
-
-
-@dataclass(frozen=True, slots=True)
-class PasswordPolicy:
-    """Lengths in characters; classes are lower case, upper case, digits and everything else."""
-
-    min_length: int = 8
-    max_length: int = 32
-    classes: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSpec:
-    """What a device is, from the factory on. Times in seconds.
-
-    ``password`` is the first one of ``admin``. ``nvr`` and ``channel`` say where a camera hangs.
-    ``port`` 0 means any free one.
-    """
-
-    serial: str
-    kind: str
-    name: str
-    place: str
-    model: str
-    mac: str
-    firmware: str
-    password: str = field(repr=False)
-    port: int = 0
-    nvr: str | None = None
-    channel: int | None = None
-    auth: Auth = Auth.WS
-    character: Character = Character.HONEST
-    policy: PasswordPolicy = PasswordPolicy()
-    max_users: int = 8
-    max_username_length: int = 32
-    lockout_tries: int = 7
-    lockout_seconds: float = 60
-    clock_skew: float = 0
-    delay: float = 0
-
-
 @dataclass(slots=True)
 class User:
-    """An account. ``kept`` are older passwords that still open it (Character.KEEPER)."""
+    """An account. ``kept`` are older passwords that still open it (Character.KEEPER); ``rtsp`` is
+    the one that RTSP goes by where that is another (Character.LAGGING)."""
 
     password: str = field(repr=False)
     level: str
     kept: list[str] = field(default_factory=list, repr=False)
+    rtsp: str | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class ChannelCopy:
+    """What a recorder holds of the camera on one of its channels, its password included.
+
+    ``name`` is the one that is drawn into the picture, ``alias`` the one in the recorder's list.
+    """
+
+    serial: str
+    name: str
+    alias: str
+    host: str
+    port: int
+    mac: str
+    username: str
+    password: str = field(repr=False)
 
 
 class Fault(Exception):
@@ -88,51 +74,99 @@ class Fault(Exception):
         self.retry_after = retry_after
 
 
-@dataclass(slots=True)
-class Lock:
-    """What the device remembers of one client that logs in wrongly."""
-
-    failures: int = 0
-    until: float = 0
-
-
 class Device:
-    """A device that is on. ``now`` is the world's time in seconds, given with every call."""
+    """A device that is on. ``now`` is the world's time in seconds, given with every call.
+
+    Kept without power: ``users``, ``channels`` (of a recorder, by number), ``flash`` (what services
+    keep there). ``ports`` tells where its services listen: "onvif" and the names of the others.
+    """
+
+    __slots__ = (
+        "_drawn", "_life", "_restarts", "calls", "channels", "failed_logins", "flash", "locks",
+        "ports", "spec", "users",
+    )  # fmt: skip
 
     def __init__(self, spec: DeviceSpec) -> None:
         self.spec = spec
-        self.users = {FIXED_USER: User(spec.password, "Administrator")}
+        self.users: dict[str, User] = {}
+        if not spec.fresh:
+            self.users[FIXED_USER] = User(spec.password, "Administrator")
+        self.channels: dict[int, ChannelCopy] = {}
+        self.flash: dict[str, str] = {}
+        self.ports: dict[str, int] = {}
         self.calls: dict[str, int] = {}
         self.failed_logins = 0
-        self._locks: dict[str, Lock] = {}
+        self.locks = Locks(spec)
+        self._life = ""
+        self._restarts = 0
+        self._drawn = 0
 
-    # -- logging in ---------------------------------------------------------------------------
+    @property
+    def fresh(self) -> bool:
+        """As it left the factory: nobody has set a password."""
+        return not self.users
+
+    def is_(self, trait: Character) -> bool:
+        return trait in self.spec.character
+
+    def called(self, operation: str) -> None:
+        """Count a call under its name: see ``Fleet.calls``."""
+        self.calls[operation] = self.calls.get(operation, 0) + 1
 
     def clock(self, now: float) -> float:
         return now + self.spec.clock_skew
 
-    def locked_for(self, client: str, now: float) -> float:
-        """Seconds for which this client's logins are refused, right or wrong."""
-        lock = self._locks.get(client)
-        return max(0.0, lock.until - now) if lock else 0.0
+    def random_bytes(self, count: int) -> bytes:
+        """For nonces, tokens and ids. With a seed the n-th draw of a life is always the same."""
+        if not self.spec.seed:
+            return secrets.token_bytes(count)
+        self._drawn += 1
+        source = f"{self.spec.seed}/{self._life}/{self._restarts}/{self._drawn}"
+        return hashlib.shake_128(source.encode()).digest(count)
 
-    def failed(self, client: str, now: float) -> None:
+    def there(self, now: float) -> bool:
+        """Whether a flapping device is there at this time; every other one is."""
+        if not self.spec.flapping:
+            return True
+        turn = f"{self.spec.seed}/{self.spec.serial}/{now // self.spec.flapping}"
+        return hashlib.sha256(turn.encode()).digest()[0] < 128
+
+    def restarted(self, life: str = "") -> None:
+        """Power was off: locks are gone, accounts stay. ``life`` names the fleet's own start."""
+        self._life = life or self._life
+        self._restarts += 1
+        self._drawn = 0
+        self.locks.forget()
+
+    def factory_reset(self) -> None:
+        """As it left the factory, whoever owned it since: no account, nothing kept."""
+        self.users.clear()
+        self.channels.clear()
+        self.flash.clear()
+        self.locks = Locks(self.spec)
+
+    # -- logging in ---------------------------------------------------------------------------
+
+    def locked_for(self, client: str, now: float) -> float:
+        """Seconds for which this client's logins are refused, right or wrong; maybe FOR_GOOD."""
+        return FOR_GOOD if self.is_(Character.LOCKED) else self.locks.left(client, now)
+
+    def failed(self, client: str, now: float, username: str = FIXED_USER) -> None:
+        """Count a wrong login, at whichever door."""
         self.failed_logins += 1
-        lock = self._locks.setdefault(client, Lock())
-        lock.failures += 1
-        if lock.failures >= self.spec.lockout_tries:
-            lock.failures, lock.until = 0, now + self.spec.lockout_seconds
+        self.locks.failed(client, username == FIXED_USER, now)
 
     def succeeded(self, client: str) -> None:
-        self._locks.pop(client, None)
+        self.locks.succeeded(client)
 
-    def restarted(self) -> None:
-        """Power was off: locks are gone, accounts stay."""
-        self._locks.clear()
-
-    def passwords_of(self, username: str) -> list[str]:
+    def passwords_of(self, username: str, door: str = "") -> list[str]:
+        """What opens an account; at the door "rtsp" that may be something else."""
         user = self.users.get(username)
-        return [user.password, *user.kept] if user else []
+        if user is None:
+            return []
+        if door == "rtsp" and user.rtsp is not None:
+            return [user.rtsp]
+        return [user.password, *user.kept]
 
     def opens(self, username: str, password: str) -> bool:
         """Whether this login opens the device, asked past its front door: no try is counted."""
@@ -149,18 +183,23 @@ class Device:
             raise Fault("OperationProhibited", "UsernameTooShort")
         if len(self.users) >= self.spec.max_users:
             raise Fault("Action", "TooManyUsers", receiver=True)
-        new = self._checked(password, "Password")
+        new = self.checked(password, "Password")
+        if self.fresh and level != "Administrator":
+            raise Fault("OperationProhibited")
         self.users[username] = User(new, _level(level))
 
     def set_user(self, username: str, password: str | None, level: str) -> None:
         user = self.users.get(username)
+        if user is None and self.is_(Character.MAKER):
+            return self.create_user(username, password, level)
         if user is None:
             raise Fault("InvalidArgVal", "UsernameMissing")
         if username == FIXED_USER and level != user.level:
             raise Fault("InvalidArgVal", "FixedUser")
-        if self.spec.character is Character.LIAR:
-            return
-        self._put(user, self._checked(password, "PasswordTooWeak"), _level(level))
+        new, level = self.checked(password, "PasswordTooWeak"), _level(level)
+        if not self.is_(Character.LIAR):
+            self._put(user, new, level)
+        return None
 
     def delete_user(self, username: str) -> None:
         if username == FIXED_USER:
@@ -171,14 +210,11 @@ class Device:
     def change_password(self, username: str, password: str) -> None:
         """Somebody sets a password on the device's own page. Raises KeyError, Fault."""
         user = self.users[username]
-        user.password, user.kept = self._checked(password, "PasswordTooWeak"), []
+        user.password, user.kept = self.checked(password, "PasswordTooWeak"), []
+        user.rtsp = None
 
-    def _put(self, user: User, password: str, level: str) -> None:
-        if self.spec.character is Character.KEEPER and user.password != password:
-            user.kept.append(user.password)
-        user.password, user.level = password, level
-
-    def _checked(self, password: str | None, weak: str) -> str:
+    def checked(self, password: str | None, weak: str) -> str:
+        """The password as the device stores it. Raises Fault where it breaks the rules."""
         policy = self.spec.policy
         if password is None:
             raise Fault("OperationProhibited", weak)
@@ -187,7 +223,14 @@ class Device:
         classes = {_class_of(character) for character in password}
         if len(password) < policy.min_length or len(classes) < policy.classes:
             raise Fault("OperationProhibited", weak)
-        return password
+        return password[: policy.cut] if policy.cut else password
+
+    def _put(self, user: User, password: str, level: str) -> None:
+        if self.is_(Character.KEEPER) and user.password != password:
+            user.kept.append(user.password)
+        if self.is_(Character.LAGGING) and user.rtsp is None:
+            user.rtsp = user.password
+        user.password, user.level = password, level
 
 
 def _level(level: str) -> str:

@@ -34,7 +34,12 @@ class Memory:
             return
         content = {
             device.spec.serial: {
-                username: {"password": user.password, "level": user.level, "kept": user.kept}
+                username: {
+                    "password": user.password,
+                    "level": user.level,
+                    "kept": user.kept,
+                    "rtsp": user.rtsp,
+                }
                 for username, user in device.users.items()
             }
             for device in devices

@@ -96,6 +96,7 @@ def _spec(
         firmware=f"{chance.randint(1, 2)}.{chance.randint(0, 3)}.{chance.randint(0, 9)}"
         f" Build {chance.randint(24, 25)}{chance.randint(1, 12):02d}{chance.randint(1, 28):02d}",
         password=_password(seed, serial),
+        seed=f"{seed}/{index}",
         port=port_base + index if port_base else 0,
         nvr=nvr,
         channel=channel,

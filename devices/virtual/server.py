@@ -13,7 +13,8 @@ from aiohttp import web
 
 from devices.virtual.device import Character, Device, DeviceSpec
 from devices.virtual.memory import Memory
-from devices.virtual.onvif_service import PATH, OnvifService
+from devices.virtual.onvif_service import OnvifService
+from devices.virtual.service import Request
 
 HOST = "127.0.0.1"
 
@@ -52,7 +53,7 @@ class Host:
 
     async def switch_on(self) -> None:
         self.on = True
-        if self._listening or self.device.spec.character is Character.DEAD:
+        if self._listening or self.device.is_(Character.DEAD):
             return
         self.device.restarted()
         self._service = OnvifService(self.device)
@@ -76,22 +77,17 @@ class Host:
         self._socket.close()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path != PATH:
-            return web.Response(status=404)
-        if request.method != "POST":
-            return web.Response(status=405)
         body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
         await asyncio.sleep(self.device.spec.delay)
         reply = self._service.answer(
-            body, request.headers.get("Authorization"), request.remote or "", self._now()
+            Request(
+                request.method, request.raw_path, headers, body, request.remote or "", self._now()
+            )
         )
         if reply.changed:
             self._changed()  # kept before the answer is given
-        return web.Response(
-            status=reply.status,
-            body=reply.body,
-            headers={"Content-Type": "application/soap+xml; charset=utf-8", **reply.headers},
-        )
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
 
 class Fleet:

@@ -288,9 +288,9 @@ def test_a_change_that_gets_no_answer_may_have_been_made():
         service = host._service
 
         class Loses:
-            def answer(self, body, *rest):
-                reply = service.answer(body, *rest)
-                if b"SetUser" in body:
+            def answer(self, request):
+                reply = service.answer(request)
+                if b"SetUser" in request.body:
                     for connection in host._connections.connections:
                         connection.transport.abort()
                 return reply

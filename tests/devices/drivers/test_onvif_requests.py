@@ -16,6 +16,7 @@ from devices.drivers.soap import envelope, username_token
 from devices.virtual import Auth
 from devices.virtual.device import Device
 from devices.virtual.onvif_service import OnvifService
+from devices.virtual.service import Request
 from tests.devices.drivers.made_up import IDENTITY, Time, camera, password, server
 
 every_auth = pytest.mark.parametrize("auth", list(Auth))
@@ -82,8 +83,9 @@ def conversation(auth: Auth) -> tuple[list[str], list[str], list[dict[str, str]]
     service = OnvifService(Device(spec))
 
     def answer(request: web.BaseRequest, body: str) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
         reply = service.answer(
-            body.encode(), request.headers.get("Authorization"), "127.0.0.1", time()
+            Request("POST", request.raw_path, headers, body.encode(), "127.0.0.1", time())
         )
         if reply.status == 200:
             answers.append(reply.body.decode())

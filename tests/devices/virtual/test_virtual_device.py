@@ -14,16 +14,29 @@ import pytest
 from devices.virtual import Auth, PasswordPolicy, running_fleet
 from devices.virtual.device import Device, Fault
 from devices.virtual.onvif_service import OnvifService
+from devices.virtual.service import Reply, Request
 from tests.devices.drivers.made_up import camera, envelope, password
 
 NOW = datetime(2010, 9, 16, 7, 50, 45, tzinfo=UTC).timestamp()
 CREATED = "2010-09-16T07:50:45Z"
+PATH = "/onvif/device_service"
 # The worked example of the ONVIF Application Programmer's Guide.
 GUIDE_NONCE, GUIDE_DIGEST = "LKqI6G/AikKCQrN0zqZFlg==", "tuOSpGlFlIXsozq4HFNeeGeFLEI="
 
 
 def asking(operation: str, header: str = "") -> bytes:
     return envelope(f"<tds:{operation}/>").replace("<e:Body>", f"{header}<e:Body>").encode()
+
+
+def ask(
+    service: OnvifService,
+    body: bytes,
+    now: float = NOW,
+    authorization: str | None = None,
+    client: str = "a",
+) -> Reply:
+    headers = {} if authorization is None else {"authorization": authorization}
+    return service.answer(Request("POST", PATH, headers, body, client, now))
 
 
 def token(username: str, digest: str, nonce: str, created: str = CREATED) -> str:
@@ -49,14 +62,14 @@ def subcodes(body: bytes) -> list[str]:
 def test_the_worked_example_of_the_onvif_guide_logs_in():
     service = OnvifService(Device(camera(password="userpassword")))
     header = token("admin", GUIDE_DIGEST, GUIDE_NONCE)
-    assert service.answer(asking("GetUsers", header), None, "a", NOW).status == 200
+    assert ask(service, asking("GetUsers", header), NOW).status == 200
 
 
 def test_a_token_works_once():
     service = OnvifService(Device(camera(password="userpassword")))
     request = asking("GetUsers", token("admin", GUIDE_DIGEST, GUIDE_NONCE))
-    service.answer(request, None, "a", NOW)
-    again = service.answer(request, None, "a", NOW)
+    ask(service, request, NOW)
+    again = ask(service, request, NOW)
     assert (again.status, subcodes(again.body)) == (400, ["Sender", "NotAuthorized"])
 
 
@@ -65,7 +78,7 @@ def test_a_token_from_another_time_is_refused(skew, status):
     spec = camera(clock_skew=skew)
     service = OnvifService(Device(spec))
     request = asking("GetUsers", signed("admin", spec.password, b"n" * 16))
-    reply = service.answer(request, None, "a", NOW)
+    reply = ask(service, request, NOW)
     assert reply.status == status
     if status == 400:
         assert "MessageExpired" in subcodes(reply.body)
@@ -77,7 +90,7 @@ def test_a_token_from_another_time_is_refused(skew, status):
 )
 def test_nothing_is_done_without_a_login(auth, operation):
     service = OnvifService(Device(camera(auth=auth)))
-    reply = service.answer(asking(operation), None, "a", NOW)
+    reply = ask(service, asking(operation), NOW)
     assert reply.status == (400 if auth is Auth.WS else 401)
     assert subcodes(reply.body) == ["Sender", "NotAuthorized"]
     assert reply.headers.get("WWW-Authenticate", "").startswith("Digest ") == (auth != Auth.WS)
@@ -88,12 +101,12 @@ def test_a_token_does_not_open_a_device_that_does_http_digest(auth):
     spec = camera(auth=auth)
     service = OnvifService(Device(spec))
     request = asking("GetUsers", signed("admin", spec.password, b"n" * 16))
-    assert service.answer(request, None, "a", NOW).status == 401
+    assert ask(service, request, NOW).status == 401
 
 
 @pytest.mark.parametrize("operation", ["GetSystemDateAndTime", "GetServiceCapabilities"])
 def test_time_and_capabilities_are_for_anybody(operation):
-    assert OnvifService(Device(camera())).answer(asking(operation), None, "a", NOW).status == 200
+    assert ask(OnvifService(Device(camera())), asking(operation)).status == 200
 
 
 def test_a_lock_is_for_one_client_and_ends():
@@ -102,7 +115,7 @@ def test_a_lock_is_for_one_client_and_ends():
 
     def login(word: str, client: str, now: float) -> list[str]:
         request = asking("GetUsers", signed("admin", word, secrets.token_bytes(16)))
-        return subcodes(service.answer(request, None, client, now).body)
+        return subcodes(ask(service, request, now, client=client).body)
 
     for _ in range(3):
         assert login("nonsense", "a", NOW) == ["Sender", "NotAuthorized"]
@@ -120,12 +133,12 @@ def test_an_operator_may_look_and_not_touch():
         {"GetDeviceInformation": 200, "GetUsers": 403, "SetUser": 403}.items()
     ):
         request = asking(operation, signed("guard", word, b"n%d" % number))
-        assert service.answer(request, None, "a", NOW).status == status
+        assert ask(service, request, NOW).status == status
 
 
 @pytest.mark.parametrize("body", [b"", b"<", b"<a/>", b"<!DOCTYPE a><a/>", b"\xff\xfe", b"{}"])
 def test_what_is_no_request_gets_a_fault(body):
-    reply = OnvifService(Device(camera())).answer(body, None, "a", NOW)
+    reply = ask(OnvifService(Device(camera())), body)
     assert (reply.status, subcodes(reply.body)) == (400, ["Sender", "WellFormed"])
 
 
@@ -201,7 +214,8 @@ def test_an_answer_to_a_challenge_works_once_and_for_one_path():
     service = OnvifService(Device(spec))
 
     def ask(header: str | None, now: float = NOW):
-        return service.answer(asking("GetUsers"), header, "a", now)
+        given = {} if header is None else {"authorization": header}
+        return service.answer(Request("POST", PATH, given, asking("GetUsers"), "a", now))
 
     challenge = ask(None).headers["WWW-Authenticate"]
     assert ask(authorization(spec, ask(None).headers["WWW-Authenticate"], "/")).status == 401
