@@ -15,7 +15,10 @@ browser         `chromium`
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # plain `pytest` does not look there
 
@@ -25,3 +28,13 @@ pytest_plugins = [
     "tests.plugins.mail",
     "tests.plugins.browser",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def devices_on_this_machine() -> Iterator[None]:
+    """Everything that the tests talk to is on loopback, which Rekey keeps away from by itself."""
+    from devices.drivers import reach
+
+    reach.configure(["127.0.0.0/8"])
+    yield
+    reach.configure()

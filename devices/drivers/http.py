@@ -1,22 +1,25 @@
 """The one HTTP client for devices: bounded in time and size, follows nothing, keeps nothing.
 
 One session for each event loop, one TLS context for the process. Started with ``asyncio.run`` the
-session closes by itself as the loop ends.
+session closes by itself as the loop ends. Nothing goes to an address that ``reach`` forbids, and
+nothing over TLS before the certificate is the pinned one.
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from types import MappingProxyType
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from devices.drivers import reach
 from devices.drivers.base import Address
-from devices.drivers.errors import BadAnswer, Unreachable
+from devices.drivers.errors import BadAnswer, CertificateChanged, ForbiddenAddress, Unreachable
 from devices.drivers.safe_xml import MAX_BYTES
 
 DEFAULT_TIMEOUT = 10.0
@@ -52,9 +55,13 @@ async def request(
     ``path`` begins with / and may hold a query; it travels as ``travelling(path)``. ``timeout`` in
     seconds. ``changes`` says that the request changes the device: an error after it was sent then
     carries ``maybe_done``. ``fresh_connection`` opens a TCP connection for this request alone.
-    Raises Unreachable, BadAnswer.
+    Raises Unreachable, ForbiddenAddress, CertificateChanged, BadAnswer; ValueError where the
+    address has TLS and no pin.
     """
-    url = _url(address, travelling(path))
+    if problem := reach.current().problem(address.host, address.port):
+        raise ForbiddenAddress(problem)
+    url = _url(address.host, address.port, address.tls, travelling(path))
+    pin = _pin(address.pin) if address.tls else True
     session = await _session(fresh_connection)
     try:
         async with session.request(
@@ -63,7 +70,7 @@ async def request(
             data=body or None,
             headers=headers,
             allow_redirects=False,  # a login must not travel to where the answer points
-            ssl=_tls(),
+            ssl=pin,
             timeout=aiohttp.ClientTimeout(total=timeout),
         ) as response:
             return Answer(
@@ -74,12 +81,20 @@ async def request(
                 body=await _bounded(response),
                 charset=response.charset,
             )
+    except aiohttp.ServerFingerprintMismatch as error:
+        raise CertificateChanged(address.port, error.got.hex()) from None
+    except aiohttp.ClientConnectorSSLError as error:
+        raise Unreachable("The device does not speak TLS there, or none that is known.") from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        if isinstance(error.__cause__, _OutOfReach):
+            raise ForbiddenAddress(error.__cause__.problem) from None
         raise Unreachable("The device does not accept a connection.") from error
     except TimeoutError as error:
         raise Unreachable(f"No answer within {timeout:g} seconds.", maybe_done=changes) from error
     except (aiohttp.ServerConnectionError, aiohttp.ClientOSError, OSError) as error:
         raise Unreachable("The connection broke before the answer.", maybe_done=changes) from error
+    except aiohttp.InvalidURL as error:
+        raise Unreachable("The device's address is none that can be asked.") from error
     except (aiohttp.ClientError, ValueError) as error:
         raise BadAnswer("The answer is not proper HTTP.", maybe_done=changes) from error
 
@@ -98,17 +113,31 @@ async def post(
     )
 
 
+async def certificate_of(address: Address, timeout: float = DEFAULT_TIMEOUT) -> str:
+    """The SHA-256 of the certificate that is shown at the address, in hex: to be pinned.
+
+    Nothing is sent but the TLS handshake. Raises Unreachable, ForbiddenAddress.
+    """
+    try:
+        await request(replace(address, tls=True, pin=_NO_PIN), "GET", "/", timeout=timeout)
+    except CertificateChanged as changed:
+        return changed.seen
+    raise AssertionError("no certificate has a hash of nothing but noughts")
+
+
 def travelling(path: str) -> str:
     """The path as it travels: HTTP digest signs it. What is percent-encoded already stays."""
     return quote(path, safe="/?=&%:@+,;~")
 
 
-def _url(address: Address, path: str) -> URL:
+@lru_cache(maxsize=16_384)
+def _url(host: str, port: int, tls: bool, path: str) -> URL:
     try:
-        base = URL.build(scheme=f"http{'s' * address.tls}", host=address.host, port=address.port)
+        host.encode("idna")  # what no resolver takes
+        base = URL.build(scheme="https" if tls else "http", host=host, port=port)
+        return URL(f"{base}{path}", encoded=True)  # or it would be encoded anew, and not as signed
     except ValueError as error:
         raise Unreachable("The device's address is none that can be asked.") from error
-    return URL(f"{base}{path}", encoded=True)  # or it would be encoded anew, and signed otherwise
 
 
 async def _bounded(response: aiohttp.ClientResponse) -> bytes:
@@ -138,9 +167,9 @@ async def _open_session(
 ) -> AsyncGenerator[aiohttp.ClientSession, None]:
     # asyncio.run() finishes the generators that are left when its loop ends, and so closes this.
     connector = (
-        aiohttp.TCPConnector(limit=256, force_close=True)
+        _Connector(limit=256, socket_factory=_socket, force_close=True)
         if fresh_connections
-        else aiohttp.TCPConnector(limit=256, limit_per_host=4, keepalive_timeout=5)
+        else _Connector(limit=256, socket_factory=_socket, limit_per_host=4, keepalive_timeout=5)
     )
     try:
         async with aiohttp.ClientSession(
@@ -154,12 +183,44 @@ async def _open_session(
         _sessions.pop((loop, fresh_connections), None)
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Checks pins as aiohttp does, right after the handshake, but in the TLS context of ours."""
+
+    def _get_ssl_context(self, req: aiohttp.ClientRequest) -> ssl.SSLContext | None:
+        return _tls() if req.is_ssl() else None
+
+
 @cache
 def _tls() -> ssl.SSLContext:
-    # Devices come with self-signed certificates, so the channel is private but its end unproven.
+    # Devices come with self-signed certificates: who they are is what their pin says.
     # Some offer nothing but AES256-GCM-SHA384, which Python's default leaves out.
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_ciphers("DEFAULT:AES256-GCM-SHA384")
     return context
+
+
+_NO_PIN = "00" * 32
+
+
+@lru_cache(maxsize=16_384)
+def _pin(pin: str) -> aiohttp.Fingerprint:
+    # The same object each time: aiohttp keeps connections apart by it.
+    if not pin:
+        raise ValueError("TLS without a pin: see certificate_of")
+    return aiohttp.Fingerprint(bytes.fromhex(pin))
+
+
+class _OutOfReach(OSError):
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """The last moment before a connection is made, and the first when it is sure where to."""
+    family, kind, protocol, _, (host, port, *_) = address
+    if problem := reach.current().problem(str(host), int(port)):
+        raise _OutOfReach(problem)
+    return socket.socket(family, kind, protocol)

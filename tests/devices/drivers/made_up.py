@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -83,6 +84,8 @@ class Seen:
 @asynccontextmanager
 async def server(
     answer: Callable[[web.BaseRequest, str], web.StreamResponse],
+    tls: ssl.SSLContext | None = None,
+    port: int = 0,
 ) -> AsyncIterator[Seen]:
     """An HTTP server that answers each request with what ``answer(request, body)`` returns."""
 
@@ -93,8 +96,8 @@ async def server(
         return answer(request, body)
 
     handling = web.Server(handle, access_log=None)
-    listening = await asyncio.get_running_loop().create_server(handling, "127.0.0.1", 0)
-    seen = Seen(Address("127.0.0.1", listening.sockets[0].getsockname()[1]))
+    listening = await asyncio.get_running_loop().create_server(handling, "127.0.0.1", port, ssl=tls)
+    seen = Seen(Address("127.0.0.1", listening.sockets[0].getsockname()[1], tls=tls is not None))
     try:
         yield seen
     finally:
