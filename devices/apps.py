@@ -5,7 +5,10 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
-        from devices import projections, queries, reactions, steps  # noqa: F401 - they register
+        from devices import projections, reactions, steps, supplies  # noqa: F401 - they register
         from devices.panels import register
+        from devices.reaching import configure
+
+        configure()
 
         register()

@@ -69,13 +69,13 @@ class DevicePage:
     @property
     def has_news(self) -> bool:
         """Whether there is anything to say but that all is well."""
-        well = Status.of(self.device.certified, self.device.trouble) is Status.CERTIFIED
+        well = Status.of(self.device) is Status.CERTIFIED
         parked = self.look is not None and self.look.parked
         return not well or self.owed or parked or self.just_asked
 
     @property
     def says(self) -> str:
-        return f"{self.device.name}: {Status.of(self.device.certified, self.device.trouble).words}"
+        return f"{self.device.name}: {Status.of(self.device).words}"
 
     # --- what this person may do, for what is worth showing ---
 

@@ -1,20 +1,56 @@
-"""How a job gets at a device: its driver and the logins that the vault has for it."""
+"""How a job talks to a device: alone, within its login tries, and only to the certificate it knows.
+
+- Two jobs never talk to one device at once: each holds its lease meanwhile. A job that was killed
+  takes its own lease up again at once; anybody else waits until it runs out.
+- A wrong login costs a try, and too many lock the device for everybody. Rekey counts its own, for
+  each account, from the last right one on, and never spends the last. How many a device takes is
+  from `lock_outs`; a device that tells is asked by its driver besides.
+- Over TLS the certificate that was seen first is the one that has to be shown (see
+  `steps.certificates`).
+"""
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import secrets
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
-from devices import vault
-from devices.drivers.base import Address, Driver, Login
-from devices.drivers.registry import driver
-from devices.models import Device
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from devices import lock_outs, vault
+from devices.drivers import http
+from devices.drivers.base import Ability, Address, Driver, Login, Service
+from devices.drivers.errors import (
+    CertificateChanged,
+    DeviceError,
+    LockedOut,
+    NotAuthorised,
+    TriesSpent,
+    Unreachable,
+)
+from devices.drivers.proof import Door
+from devices.drivers.registry import abilities_of, driver
+from devices.models import Device, DeviceLease, LoginTries
+from devices.steps.certificates import PinCertificate, RecordCertificateChange
+from fleet.eventstore.handling import handle
+from fleet.eventstore.messages import By, Recorded
+from fleet.eventstore.subscriptions import Later
 
 MANAGEMENT_USERNAME = "rekey"
+LEASE = timedelta(seconds=120)
+LONGEST_TALK = 100.0  # seconds; below the lease, so that it never ends while somebody talks
 
-
-def driver_of(device: Device) -> Driver:
-    return driver(device.driver, Address(device.host, device.port))
+T = TypeVar("T")
 
 
 def login(device: UUID, username: str, secret: UUID) -> Login:
@@ -22,6 +58,201 @@ def login(device: UUID, username: str, secret: UUID) -> Login:
     return Login(username, vault.get(secret, device))
 
 
+def recovery_key(device: UUID, secret: UUID) -> bytes:
+    """The key that the device checks codes with. Raises vault.VaultError."""
+    return base64.b64decode(vault.get(secret, device))
+
+
+def services_of(device: Device) -> tuple[Service, ...]:
+    """The further services of a device that there is a driver for."""
+    told = (Service(**service) for service in device.services)
+    return tuple(service for service in told if abilities_of(service.driver))
+
+
 def wrong_password() -> str:
     """One that no device has: for the negative control of a check."""
     return f"Wrong-{secrets.token_hex(5)}"
+
+
+@contextmanager
+def talking(device: Device, recorded: Recorded, job: str) -> Iterator[Talk]:
+    """Talk to a device, alone, because of an event; `job` is the reaction's name.
+
+    Raises Later while somebody else talks to it.
+    """
+    holder = f"{job} {recorded.position}"
+    if not lease(device.id, holder):
+        raise Later(2.0, "device_busy")
+    by = recorded.because(job)
+    with asyncio.Runner() as runner:
+        try:
+            yield Talk(device, by, runner)
+        finally:
+            release(device.id, holder)
+
+
+def lease(device: UUID, holder: str) -> bool:
+    """Take a device's lease, if nobody else holds it."""
+    now = timezone.now()
+    DeviceLease.objects.bulk_create(
+        [DeviceLease(device=device, holder="", until=now)], ignore_conflicts=True
+    )
+    free = Q(until__lte=now) | Q(holder=holder)
+    taken = DeviceLease.objects.filter(free, device=device).update(holder=holder, until=now + LEASE)
+    return bool(taken)
+
+
+def release(device: UUID, holder: str) -> None:
+    DeviceLease.objects.filter(device=device, holder=holder).update(until=timezone.now())
+
+
+@dataclass
+class Talk:
+    """A conversation with one device, for as long as its lease is held."""
+
+    device: Device
+    by: By
+    _runner: asyncio.Runner
+    _ends: float = field(default_factory=lambda: time.monotonic() + LONGEST_TALK)
+    _drivers: dict[str, Driver] = field(default_factory=dict)
+
+    def driver(self, service: Service | None = None) -> Driver:
+        """The device's own driver, or that of one of its further services.
+
+        Raises CertificateChanged, Unreachable.
+        """
+        name = service.driver if service else self.device.driver
+        if name not in self._drivers:
+            self._drivers[name] = driver(name, self._address(service))
+        return self._drivers[name]
+
+    def ask(
+        self, call: Callable[[Driver], Coroutine[Any, Any, T]], service: Service | None = None
+    ) -> T:
+        """One call without a login. Raises DeviceError."""
+        return self._run(call(self.driver(service)))
+
+    def ask_as(
+        self,
+        login: Login,
+        call: Callable[[Driver, Login], Coroutine[Any, Any, T]],
+        service: Service | None = None,
+    ) -> T:
+        """One call with a login, within its tries. Raises DeviceError, so TriesSpent."""
+        asked = self.driver(service)
+        tries = Tries(self.device, login.username)
+        tries.spend()
+        try:
+            answer = self._run(call(asked, login))
+        except NotAuthorised:
+            raise
+        except LockedOut as error:
+            tries.locked(error.seconds_left)
+            raise
+        except DeviceError:
+            tries.give_back()  # it was no answer to the login
+            raise
+        if answer is not False:
+            tries.accepted()
+        return answer
+
+    def check(self, login: Login, service: Service | None = None) -> bool:
+        """Whether a login opens the device. Raises DeviceError."""
+        return self.ask_as(login, lambda driver, one: driver.check(one), service)
+
+    def doors(self) -> list[Door]:
+        """Every way in that a login can be tried at, the device's own first."""
+        ways: list[Service | None] = [None, *services_of(self.device)]
+        return [
+            Door(service.driver if service else self.device.driver, partial(self._at, service))
+            for service in ways
+            if service is None or Ability.CHECK in abilities_of(service.driver)
+        ]
+
+    def _at(self, service: Service | None, login: Login) -> bool:
+        return self.check(login, service)
+
+    def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        try:
+            return self._runner.run(_until(call, self._ends))
+        except CertificateChanged as error:
+            handle(RecordCertificateChange(error.port, error.seen), self.device.id, self.by)
+            raise
+
+    def _address(self, service: Service | None) -> Address:
+        port, tls = (service.port, service.tls) if service else (self.device.port, self.device.tls)
+        path = Address("", 0).path if service else self.device.path
+        address = Address(self.device.host, port, tls, path)
+        if not tls:
+            return address
+        pins = {pin["port"]: pin["certificate"] for pin in self.device.pins}
+        if port not in pins:
+            pins[port] = self._run(http.certificate_of(address))
+            handle(PinCertificate(port, pins[port]), self.device.id, self.by)
+            self.device.refresh_from_db(fields=["pins"])
+        return Address(self.device.host, port, tls, path, pins[port])
+
+
+async def _until(call: Coroutine[Any, Any, T], ends: float) -> T:
+    try:
+        async with asyncio.timeout(max(ends - time.monotonic(), 0.1)):
+            return await call
+    except TimeoutError as error:
+        raise Unreachable("The device takes too long.") from error
+
+
+@dataclass(frozen=True)
+class Tries:
+    """The budget of wrong logins of one account on one device."""
+
+    device: Device
+    username: str
+
+    def left(self) -> int:
+        """How many wrong logins may still be tried: the last one never."""
+        return max(0, self._most - self._row().failed)
+
+    def spend(self) -> None:
+        """Count a login before it is tried. Raises LockedOut, TriesSpent."""
+        row, now = self._row(), timezone.now()
+        if row.locked_until and row.locked_until > now:
+            raise LockedOut(int((row.locked_until - now).total_seconds()) + 1)
+        if row.failed >= self._most:
+            assert row.failed_at
+            frees = row.failed_at + timedelta(seconds=self._lock_out.forgets)
+            raise TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
+        self._rows().update(failed=F("failed") + 1, failed_at=now)
+
+    def give_back(self) -> None:
+        """The login that was counted last never got to be judged."""
+        self._rows().filter(failed__gt=0).update(failed=F("failed") - 1)
+
+    def accepted(self) -> None:
+        """A right login: devices count from here anew."""
+        self._rows().update(failed=0, failed_at=None, locked_until=None)
+
+    def locked(self, seconds: int | None) -> None:
+        """The device says that it is locked: nothing is tried before it opens again."""
+        wait = seconds or self._lock_out.locks
+        self._rows().update(locked_until=timezone.now() + timedelta(seconds=wait))
+
+    @property
+    def _lock_out(self) -> lock_outs.LockOut:
+        return lock_outs.of(self.device.manufacturer, self.device.kind)
+
+    @property
+    def _most(self) -> int:
+        return self._lock_out.tries - 1
+
+    def _rows(self) -> Any:
+        return LoginTries.objects.filter(device=self.device.id, username=self.username)
+
+    def _row(self) -> LoginTries:
+        """What is counted; failures that the device has forgotten by now are forgotten here too."""
+        with transaction.atomic():
+            row, _ = LoginTries.objects.get_or_create(device=self.device.id, username=self.username)
+            forgets = timedelta(seconds=self._lock_out.forgets)
+            if row.failed and row.failed_at and row.failed_at + forgets <= timezone.now():
+                self._rows().update(failed=0, failed_at=None)
+                row.failed, row.failed_at = 0, None
+        return row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -13,32 +13,34 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Case, Count, Model, Q, QuerySet, Value, When
 
-from devices import vault
-from devices.models import Credential, Device, Site
-from devices.state import DeviceState, Kind, Purpose
+from devices.models import Credential, Device, Site, Telemetry
+from devices.state import Kind, Purpose
 from devices.status import Status
-from devices.steps.add_device import AddDevice, DeviceAdded, Placed
+from devices.steps.add_device import DeviceAdded
 from devices.steps.check_device import CheckRequested
-from fleet.errors import NotFound, Refused
-from fleet.eventstore.handling import supplies
-from fleet.eventstore.messages import Actor, By
+from fleet.errors import NotFound
+from fleet.eventstore.messages import Actor
 from fleet.eventstore.models import Checkpoint, EventRow, Job
 from fleet.eventstore.subscriptions import CHECKPOINT
 
 M = TypeVar("M", bound=Model)
 
+_SHUT_OUT = Q(certified=False) | Q(nvr_opens=False)
 _IS = {
-    Status.CERTIFIED: Q(certified=True, trouble=""),
-    Status.NOT_CERTIFIED: Q(certified=False, trouble=""),
-    Status.NOT_CHECKED: Q(certified=None, trouble=""),
-    Status.TROUBLE: ~Q(trouble=""),
+    Status.REMOVED: Q(removed=True),
+    Status.TROUBLE: Q(removed=False) & ~Q(trouble=""),
+    Status.NOT_CERTIFIED: Q(removed=False, trouble="") & _SHUT_OUT,
+    Status.NOT_CHECKED: Q(removed=False, trouble="", certified=None) & ~Q(nvr_opens=False),
+    Status.CERTIFIED: Q(removed=False, trouble="", certified=True) & ~Q(nvr_opens=False),
 }
-_FIND = ("name", "host", "model", "serial", "place__name", "nvr__name")
+_FIND = ("name", "host", "model", "serial", "mac", "place__name", "nvr__name")
+_THERE = Q(devices__removed=False)
 # What needs somebody comes first.
 _URGENCY = Case(
     When(_IS[Status.NOT_CERTIFIED], then=Value(0)),
     When(_IS[Status.TROUBLE], then=Value(1)),
     When(_IS[Status.NOT_CHECKED], then=Value(2)),
+    When(_IS[Status.REMOVED], then=Value(4)),
     default=Value(3),
 )
 ORDERS: dict[str, Sequence[Any]] = {
@@ -57,9 +59,14 @@ def sites(actor: Actor) -> QuerySet[Site]:
     rows: QuerySet[Site] = (
         Site.objects.visible_to(actor)
         .annotate(
-            device_count=Count("devices"),
-            not_certified=Count("devices", filter=Q(devices__certified=False, devices__trouble="")),
-            in_trouble=Count("devices", filter=Q(devices__trouble__gt="")),
+            device_count=Count("devices", filter=_THERE),
+            not_certified=Count(
+                "devices",
+                filter=_THERE
+                & Q(devices__trouble="")
+                & (Q(devices__certified=False) | Q(devices__nvr_opens=False)),
+            ),
+            in_trouble=Count("devices", filter=_THERE & Q(devices__trouble__gt="")),
         )
         .order_by("name", "id")
     )
@@ -76,13 +83,22 @@ def site(actor: Actor, site_id: UUID) -> Site:
     return _one(sites(actor), site_id, "site")
 
 
-def devices(actor: Actor) -> QuerySet[Device]:
+def place(actor: Actor, site_id: UUID) -> Site:
+    """A site without counting anything."""
+    return _one(site_names(actor), site_id, "site")
+
+
+def devices(actor: Actor, *, removed: bool = False) -> QuerySet[Device]:
+    """Those of the fleet; with `removed` also those that have left it."""
     rows: QuerySet[Device] = Device.objects.visible_to(actor).select_related("place", "nvr")
+    if not removed:
+        rows = rows.filter(removed=False)
     return rows.order_by("name", "id")
 
 
 def device(actor: Actor, device_id: UUID) -> Device:
-    return _one(devices(actor), device_id, "device")
+    """One device, also one that has left the fleet: its history and passwords are still there."""
+    return _one(devices(actor, removed=True), device_id, "device")
 
 
 def narrowed(
@@ -123,8 +139,8 @@ def needing_somebody(actor: Actor) -> QuerySet[Device]:
 def counted(actor: Actor) -> dict[str, int]:
     """How many devices there are in `all`, of each kind, and of each status."""
     wanted = {
-        "all": Q(),
-        **{k.value: Q(kind=k) for k in Kind},
+        "all": Q(removed=False),
+        **{k.value: Q(kind=k, removed=False) for k in Kind},
         **{s.value: q for s, q in _IS.items()},
     }
     counts = Device.objects.visible_to(actor).aggregate(
@@ -186,6 +202,12 @@ def credential(actor: Actor, device_id: UUID, username: str) -> Credential:
     return row
 
 
+def telemetry(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, Telemetry]:
+    """What was heard last of those devices that may be seen."""
+    seen = Device.objects.visible_to(actor).filter(pk__in=list(device_ids)).values("pk")
+    return {row.device: row for row in Telemetry.objects.filter(device__in=seen)}
+
+
 def zone_of(device: Device) -> ZoneInfo:
     """The time zone of the device's site."""
     return ZoneInfo(getattr(device.place, "timezone", "UTC"))
@@ -207,15 +229,3 @@ def _one(rows: QuerySet[M], pk: UUID, what: str) -> M:
     if (row := rows.filter(pk=pk).first()) is None:
         raise NotFound(what)
     return row
-
-
-@supplies(Placed)
-def placed(command: AddDevice, state: DeviceState, by: By) -> Placed:
-    """The site as whoever asks may see it, and the typed password, put into the vault."""
-    at = site(by.actor, command.site)
-    if command.nvr is not None:
-        nvr = device(by.actor, command.nvr)
-        if nvr.site != at.id or nvr.kind != "nvr":
-            raise Refused("nvr_wrong", "Choose an NVR of the same site.", field="nvr")
-    assert at.organisation
-    return Placed(at.organisation, vault.put(state.id, command.password))

@@ -1,56 +1,87 @@
-"""What happens out there when a device is added or is to be checked."""
+"""What happens out there when a device is added, activated, replaced, or is to be checked."""
 
 from __future__ import annotations
 
-import asyncio
+import base64
+import os
 from contextlib import suppress
-from dataclasses import dataclass
 from uuid import UUID
 
 from devices import vault
-from devices.doors import MANAGEMENT_USERNAME, driver_of, login, wrong_password
-from devices.drivers.base import Driver, Login
+from devices.doors import (
+    MANAGEMENT_USERNAME,
+    Talk,
+    login,
+    recovery_key,
+    services_of,
+    talking,
+    wrong_password,
+)
+from devices.drivers.base import Login, Service
 from devices.drivers.errors import (
     DeviceError,
+    FactoryFresh,
     LockedOut,
     NotSupported,
     OpensToAnything,
+    TriesSpent,
     Unreachable,
     UsernameClash,
 )
 from devices.models import Device
 from devices.passwords import PasswordRules
 from devices.queries import credential_for_jobs, device_for_jobs
-from devices.state import CredentialState, Purpose, credential_id
+from devices.recorders import read_channels
+from devices.state import CredentialState, DeviceState, Kind, Purpose, credential_id
+from devices.steps.activate_device import RecordActivated
 from devices.steps.add_device import DeviceAdded
 from devices.steps.check_device import CheckRequested, RecordCheck, RecordTrouble
-from devices.steps.credential import BeginCredential, PromoteCandidate
+from devices.steps.credential import (
+    BeginCredential,
+    EarlierPasswordRefused,
+    PromoteCandidate,
+    RecordFoundAgain,
+    RecordRefused,
+    StoreCandidate,
+)
+from devices.steps.replace_device import DeviceReplaced
 from devices.steps.take_in_device import (
     DeviceIdentified,
     RecordIdentity,
     RecordManagementAccount,
+    RecordServices,
 )
+from devices.steps.try_history import HistoryRequested, RecordHistoryTried
 from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import By, Recorded
-from fleet.eventstore.store import state_of
+from fleet.eventstore.store import read_stream, state_of
 from fleet.eventstore.subscriptions import Later, later, reaction
 
+RECOVERY_KEY = 32  # bytes
+RECOVERY = "recovery key"  # in place of an account's name
 
-@reaction(DeviceAdded)
+
+@reaction(DeviceAdded, DeviceReplaced)
 def take_in_device(recorded: Recorded) -> None:
     """Keep the typed password, find out what the device is, and make Rekey's own account there.
 
-    A device that does not answer is asked again, with growing waits, until it does.
+    A device that does not answer is asked again, with growing waits, until it does. One that is
+    factory-fresh gets its first password before.
     """
     added = recorded.event
-    assert isinstance(added, DeviceAdded)
-    by = recorded.because("take in the device")
+    assert isinstance(added, DeviceAdded | DeviceReplaced)
     device = device_for_jobs(recorded.stream)
-    _begin(device, added.username, Purpose.DEVICE, added.secret, by)
+    by = recorded.because("take in the device")
+    _keep(device, added.username, Purpose.DEVICE, added.secret, by)
+    if device.removed:
+        return
     try:
-        look_at(device, by)
-    except LockedOut as error:
+        with talking(device, recorded, "take in the device") as talk:
+            if device.fresh:
+                _activate(talk, login(device.id, added.username, added.secret))
+            look_at(talk)
+    except (LockedOut, TriesSpent) as error:
         raise Later(error.seconds_left or 60, error.code) from error
     except Unreachable as error:
         raise later(recorded, error.code) from error
@@ -61,98 +92,189 @@ def take_in_device(recorded: Recorded) -> None:
 @reaction(CheckRequested)
 def check_device(recorded: Recorded) -> None:
     """Ask once; what comes of it stands on the device."""
-    with suppress(DeviceError):
-        look_at(device_for_jobs(recorded.stream), recorded.because("check the device"))
+    device = device_for_jobs(recorded.stream)
+    if not device.removed:
+        with suppress(DeviceError), talking(device, recorded, "check the device") as talk:
+            look_at(talk)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """What a look at a device found. `opened_with` is the id of the password that opens it."""
+@reaction(HistoryRequested)
+def try_history(recorded: Recorded) -> None:
+    """Try the earlier passwords, the newest first, as far as the login tries go; the rest later."""
+    device = device_for_jobs(recorded.stream)
+    account = credential_id(device.id, device.username)
+    known = state_of(CredentialState, account)
+    with talking(device, recorded, "try the earlier passwords") as talk:
+        try:
+            for secret in known.superseded:
+                if secret in _refused_since(recorded, account):
+                    continue
+                if talk.check(login(device.id, device.username, secret)):
+                    orders = [
+                        Order(RecordFoundAgain(secret), account),
+                        Order(RecordCheck(opened=True), device.id),
+                    ]
+                    handle_all(orders, talk.by)
+                    return
+                handle(RecordRefused(secret), account, talk.by)
+            handle(RecordHistoryTried(len(known.superseded)), device.id, talk.by)
+        except (LockedOut, TriesSpent) as error:
+            raise Later(error.seconds_left or 60, error.code) from error
+        except Unreachable as error:
+            raise later(recorded, error.code) from error
+        except DeviceError as error:
+            handle(RecordTrouble(error.code), device.id, talk.by)
 
-    opened_with: UUID | None
-    identity: DeviceIdentified | None
+
+def _refused_since(recorded: Recorded, account: UUID) -> set[UUID]:
+    """What was tried already because of this request: the login tries may last for a part only."""
+    return {
+        tried.event.secret
+        for tried in read_stream(account)
+        if tried.causation == recorded.id and isinstance(tried.event, EarlierPasswordRefused)
+    }
 
 
-def look_at(device: Device, by: By) -> None:
-    """Which of the likely passwords opens the device, what it is, is Rekey's account there?
+# --- a look at a device ---------------------------------------------------------------------------
+
+
+def look_at(talk: Talk) -> None:
+    """Which of the likely passwords opens the device, what is it, is Rekey's account there?
 
     Trouble is recorded, and raised as a DeviceError.
     """
+    device = talk.device
     account = credential_id(device.id, device.username)
-    credential = state_of(CredentialState, account)
-    candidates = [s for s in (credential.candidate, credential.current) if s]
-    logins = {s: login(device.id, device.username, s) for s in candidates}
     try:
-        seen = asyncio.run(_look(driver_of(device), logins, device.username))
-        if seen.opened_with is None and state_of(CredentialState, account) != credential:
-            return look_at(device, by)  # a reset has changed the password while it was tried
-        orders = [Order(RecordCheck(seen.opened_with is not None), device.id)]
-        if seen.identity is not None:
-            orders.append(Order(RecordIdentity(seen.identity), device.id))
-        if seen.opened_with is not None:
-            orders.append(Order(PromoteCandidate(seen.opened_with), account))
-        handle_all(orders, by)
-        if seen.opened_with is not None and not device.managed:
-            _make_management_account(device, logins[seen.opened_with], by)
+        credential = state_of(CredentialState, account)
+        candidates = [s for s in (credential.candidate, credential.current) if s]
+        logins = {s: login(device.id, device.username, s) for s in candidates}
+        opened = next((s for s in candidates if talk.check(logins[s])), None)
+        if opened is None:
+            handle(RecordCheck(opened=False), device.id, talk.by)
+            return
+        # After it: a wrong one costs a try only where there is something to find out by it, and
+        # the next right one makes good for it.
+        if talk.check(Login(device.username, wrong_password())):
+            raise OpensToAnything
+        orders = [
+            Order(RecordCheck(opened=True), device.id),
+            Order(PromoteCandidate(opened), account),
+            Order(RecordIdentity(_identity(talk, logins[opened])), device.id),
+            Order(RecordServices(_further_services(talk, logins[opened])), device.id),
+        ]
+        handle_all(orders, talk.by)
+        device.refresh_from_db(fields=["services", "manufacturer", "max_password"])
+        if not device.managed:
+            _make_management_account(talk, logins[opened])
+        if device.kind == Kind.NVR:
+            read_channels(talk, logins[opened])
     except DeviceError as error:
-        handle(RecordTrouble(error.code), device.id, by)
+        handle(RecordTrouble(error.code), device.id, talk.by)
         raise
 
 
-async def _look(driver: Driver, logins: dict[UUID, Login], username: str) -> Seen:
-    if await driver.check(Login(username, wrong_password())):
-        raise OpensToAnything
-    for secret, one in logins.items():
-        if await driver.check(one):
-            identity, rules = await driver.identify(one), await driver.rules()
-            return Seen(
-                secret,
-                DeviceIdentified(
-                    identity.manufacturer,
-                    identity.model,
-                    identity.firmware,
-                    identity.serial,
-                    rules.max_length,
-                ),
-            )
-    return Seen(None, None)
+def _identity(talk: Talk, admin: Login) -> DeviceIdentified:
+    identity = talk.ask_as(admin, lambda driver, one: driver.identify(one))
+    rules = talk.ask(lambda driver: driver.rules())
+    return DeviceIdentified(
+        identity.manufacturer,
+        identity.model,
+        identity.firmware,
+        identity.serial,
+        rules.max_length,
+        identity.mac,
+    )
 
 
-def _make_management_account(device: Device, admin: Login, by: By) -> None:
+def _further_services(talk: Talk, admin: Login) -> tuple[Service, ...]:
+    """Only a hint of the device's: that it gives none is no trouble."""
+    try:
+        return talk.ask_as(admin, lambda driver, one: driver.services(one))
+    except (LockedOut, TriesSpent, Unreachable):
+        raise
+    except DeviceError:
+        return ()
+
+
+def _make_management_account(talk: Talk, admin: Login) -> None:
     """Its password is in the vault before the device hears of it, as with every other."""
+    device = talk.device
     if credential_for_jobs(device.id, Purpose.MANAGEMENT) is None:
         fresh = vault.put(device.id, PasswordRules.of_device(device.max_password).generate())
-        _begin(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, fresh, by)
-    # Asked after that: where two jobs begin at once, both go on with the password of the first.
+        _keep(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, fresh, talk.by)
     stream = credential_id(device.id, MANAGEMENT_USERNAME)
     known = state_of(CredentialState, stream)
     secret = known.candidate or known.current
     assert secret
     own = login(device.id, MANAGEMENT_USERNAME, secret)
-    asyncio.run(_create(driver_of(device), admin, own))
+    try:
+        talk.ask_as(admin, lambda driver, one: driver.create_account(one, own))
+    except UsernameClash:  # made by an earlier run that died, or by an earlier Rekey
+        talk.ask_as(admin, lambda driver, one: driver.set_password(one, own.username, own.password))
+    if not talk.check(own):
+        raise NotSupported
     handle_all(
         [
             Order(PromoteCandidate(secret), stream),
             Order(RecordManagementAccount(MANAGEMENT_USERNAME), device.id),
         ],
-        by,
+        talk.by,
     )
 
 
-async def _create(driver: Driver, admin: Login, own: Login) -> None:
+# --- a device's first password --------------------------------------------------------------------
+
+
+def _activate(talk: Talk, first: Login) -> None:
+    """Set the first password. A run that comes back finds it there, and goes on.
+
+    Raises DeviceError; what is not for waiting is recorded.
+    """
+    device = talk.device
     try:
-        await driver.create_account(admin, own)
-    except UsernameClash:  # made by an earlier run that died, or by an earlier Rekey
-        await driver.set_password(admin, own.username, own.password)
-    if not await driver.check(own):
-        raise NotSupported
+        if not _opens(talk, first):
+            service = next((s for s in services_of(device) if s.driver == "recovery"), None)
+            key = _recovery_key(talk) if service else b""
+            talk.ask(lambda driver: driver.activate(first, device.reset_email, key), service)
+        handle(RecordActivated(), device.id, talk.by)
+    except DeviceError as error:
+        handle(RecordTrouble(error.code), device.id, talk.by)
+        raise
 
 
-def _begin(device: Device, username: str, purpose: Purpose, secret: UUID, by: By) -> None:
+def _opens(talk: Talk, first: Login) -> bool:
+    try:
+        return talk.check(first)
+    except (FactoryFresh, OpensToAnything):
+        return False
+
+
+def _recovery_key(talk: Talk) -> bytes:
+    """The key that the device will check codes with: in the vault before the device hears it."""
+    device = talk.device
+    if credential_for_jobs(device.id, Purpose.RECOVERY) is None:
+        fresh = vault.put(device.id, base64.b64encode(os.urandom(RECOVERY_KEY)).decode())
+        _keep(device, RECOVERY, Purpose.RECOVERY, fresh, talk.by)
+    known = state_of(CredentialState, credential_id(device.id, RECOVERY))
+    secret = known.candidate or known.current
+    assert secret
+    return recovery_key(device.id, secret)
+
+
+# --- what the jobs share --------------------------------------------------------------------------
+
+
+def _keep(device: Device, username: str, purpose: Purpose, secret: UUID, by: By) -> None:
+    """Keep a password as the candidate of an account. Repeating it changes nothing."""
     stream = credential_id(device.id, username)
-    assert device.organisation and device.site
-    command = BeginCredential(
-        device.organisation, device.site, device.id, username, purpose, secret
-    )
-    with suppress(Conflict):  # an earlier run of the same job has done it
-        handle(command, stream, by)
+    state = state_of(DeviceState, device.id)
+    assert state.organisation and state.site
+    begin = BeginCredential(state.organisation, state.site, device.id, username, purpose, secret)
+    try:
+        handle(begin, stream, by)
+    except Conflict as conflict:  # by an earlier run, or for the device that stood here before
+        if conflict.code != "exists_already":
+            raise
+        if secret not in state_of(CredentialState, stream).known:
+            handle(StoreCandidate(secret), stream, by)

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 from devices.drivers import errors
 from devices.drivers.errors import DeviceError
+
+
+class Standing(Protocol):
+    """What a device's status is told from."""
+
+    certified: bool | None
+    nvr_opens: bool | None
+    trouble: str
+    removed: bool
 
 
 class Status(StrEnum):
@@ -15,11 +25,17 @@ class Status(StrEnum):
     NOT_CERTIFIED = "not_certified"
     NOT_CHECKED = "not_checked"
     TROUBLE = "trouble"
+    REMOVED = "removed"
 
     @classmethod
-    def of(cls, certified: bool | None, trouble: str) -> Status:
-        if trouble:
+    def of(cls, device: Standing) -> Status:
+        if device.removed:
+            return cls.REMOVED
+        if device.trouble:
             return cls.TROUBLE
+        if device.nvr_opens is False:
+            return cls.NOT_CERTIFIED
+        certified = device.certified
         if certified is None:
             return cls.NOT_CHECKED
         return cls.CERTIFIED if certified else cls.NOT_CERTIFIED
@@ -39,17 +55,23 @@ _WORDS = {
     Status.NOT_CERTIFIED: "Not certified",
     Status.NOT_CHECKED: "Not checked yet",
     Status.TROUBLE: "In trouble",
+    Status.REMOVED: "Removed",
 }
 _TONES = {
     Status.CERTIFIED: "ok",
     Status.NOT_CERTIFIED: "warn",
     Status.NOT_CHECKED: "quiet",
     Status.TROUBLE: "bad",
+    Status.REMOVED: "quiet",
 }
 _TROUBLES = {
     "unreachable": "Does not answer",
     "locked_out": "Locked against logins",
     "opens_to_anything": "Lets any password in",
+    "certificate_changed": "Shows another certificate",
+    "tries_spent": "Login tries are spent",
+    "factory_fresh": "Has no password yet",
+    "forbidden_address": "Address not allowed",
 }
 _ERRORS = {
     one.code: one

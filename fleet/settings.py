@@ -8,8 +8,10 @@
 | SMTP_URL | smtp://user:password@host:25, smtp+tls:// for STARTTLS | the local mail sink |
 | REKEY_URL | the address people type, for links in mails | http://127.0.0.1:8000 |
 | REKEY_SECRET_KEY, …_CODE_KEY, …_VAULT_KEY | base64 of 32 bytes each | made, in REKEY_VAR |
+| each of them with …_FILE or …_COMMAND | a file, or what prints it, see `fleet.secrets` | none |
 | REKEY_ALLOWED_HOSTS | names this server answers to, with commas | this machine only |
 | REKEY_PROXIES | addresses of proxies in front, with commas: they say who asks | none |
+| REKEY_LOCAL_DEVICES | networks on this very machine where devices may be, with commas | none |
 | REKEY_MAIL_FROM | the sender that people are asked to allow | rekey@localhost |
 """
 
@@ -23,7 +25,7 @@ import environ
 import structlog
 from csp.constants import NONE, SELF
 
-from fleet.secrets import key_from_environment_or_file
+from fleet.secrets import keys_of
 
 env = environ.Env()
 
@@ -32,9 +34,11 @@ VAR = Path(env("REKEY_VAR", default=str(BASE_DIR / "var")))
 VAR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 DEBUG = False
-SECRET_KEY = key_from_environment_or_file("REKEY_SECRET_KEY", VAR / "secret_key").hex()
-REKEY_CODE_KEY = key_from_environment_or_file("REKEY_CODE_KEY", VAR / "code_key")
-REKEY_VAULT_KEY = key_from_environment_or_file("REKEY_VAULT_KEY", VAR / "vault_key")
+SECRET_KEY, *SECRET_KEY_FALLBACKS = (
+    key.value.hex() for key in keys_of("REKEY_SECRET_KEY", VAR / "secret_key").last
+)
+REKEY_CODE_KEY = keys_of("REKEY_CODE_KEY", VAR / "code_key").last[0].value
+REKEY_VAULT_KEYS = keys_of("REKEY_VAULT_KEY", VAR / "vault_key")  # all of them, see devices.key_ring
 REKEY_URL = env("REKEY_URL", default="http://127.0.0.1:8000").rstrip("/")
 _https = REKEY_URL.startswith("https://")
 
@@ -43,6 +47,12 @@ ALLOWED_HOSTS = env.list(
 )
 CSRF_TRUSTED_ORIGINS = [REKEY_URL]
 REKEY_PROXIES = env.list("REKEY_PROXIES", default=[])
+
+# --- devices --------------------------------------------------------------------------------------
+
+# Whoever may type an address could have Rekey talk to itself: see devices.drivers.reach.
+REKEY_LOCAL_DEVICES = env.list("REKEY_LOCAL_DEVICES", default=[])
+REKEY_SWEEP_DEVICES_SECONDS = env.float("REKEY_SWEEP_DEVICES_SECONDS", default=300.0)
 
 # --- apps -----------------------------------------------------------------------------------------
 

@@ -1,12 +1,23 @@
-"""The proof of a password change: the new one opens, and the old one and a wrong one do not.
+"""The proof of a password change: the new one opens every door of the device, and the old one and
+a wrong one open none.
 
-Devices lie: some answer a change with yes and do nothing, some open to any password.
+Devices lie: some answer a change with yes and do nothing, some open to any password, and some
+change it at one door and not at the other.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from devices.drivers.base import DoorTried, Driver, Login, LoginKind
+from devices.drivers.base import DoorTried, Login, LoginKind
 from devices.drivers.errors import DeviceError, OpensToAnything
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A protocol of the device, and how a login is tried there. See ``Driver.check``."""
+
+    name: str
+    check: Callable[[Login], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +34,43 @@ class Proof:
     error: DeviceError | None = None
 
 
-async def prove(driver: Driver, username: str, new: str, old: str | None, wrong: str) -> Proof:
-    """Try a wrong password, the old one where it is known, and the new one.
+def prove(doors: Iterable[Door], username: str, new: str, old: str | None, wrong: str) -> Proof:
+    """Try a wrong password, the old one where it is known, and the new one, at each door.
 
-    Costs at most two of the device's login tries. Device errors end it and are in the result.
+    Costs at most two login tries on end: the new one comes last, and on most devices a success
+    resets the count. An error at the first door ends it and is in the result; a further door that
+    cannot be tried leaves the change unproven.
     """
     if wrong in (new, old):
         raise ValueError("the wrong password has to be wrong")
     logins: list[tuple[LoginKind, str]] = [("wrong", wrong)]
     if old is not None and old != new:
         logins.append(("old", old))
-    # The new one last: on most devices a success resets the count of failed logins.
     logins.append(("new", new))
-    doors: list[DoorTried] = []
-    for kind, password in logins:
-        try:
-            opened = await driver.check(Login(username, password))
-        except OpensToAnything:
-            doors.append(DoorTried(driver.name, kind, True, OpensToAnything.code))
-            return Proof(tuple(doors), False, OpensToAnything.code)
-        except DeviceError as error:
-            doors.append(DoorTried(driver.name, kind, None, error.code))
-            return Proof(tuple(doors), False, error.code, error)
-        doors.append(DoorTried(driver.name, kind, opened))
-    reason = _reason({door.login for door in doors if door.opened})
-    return Proof(tuple(doors), reason == "proven", reason)
+    tried: list[DoorTried] = []
+    for number, door in enumerate(doors):
+        for kind, password in logins:
+            try:
+                opened = door.check(Login(username, password))
+            except OpensToAnything:
+                tried.append(DoorTried(door.name, kind, True, OpensToAnything.code))
+                return Proof(tuple(tried), False, OpensToAnything.code)
+            except DeviceError as error:
+                tried.append(DoorTried(door.name, kind, None, error.code))
+                if number == 0:
+                    return Proof(tuple(tried), False, error.code, error)
+                break
+            tried.append(DoorTried(door.name, kind, opened))
+    reason = _reason(tried)
+    return Proof(tuple(tried), reason == "proven", reason)
 
 
-def _reason(opened: set[LoginKind]) -> str:
+def _reason(tried: list[DoorTried]) -> str:
+    opened = {door.login for door in tried if door.opened}
     if "wrong" in opened:
         return "opens_to_anything"
-    if "new" not in opened:
+    if any(door.login == "new" and not door.opened for door in tried):
         return "new_refused"
     if "old" in opened:
         return "old_still_opens"
-    return "proven"
+    return next((door.detail for door in tried if door.opened is None), "proven")

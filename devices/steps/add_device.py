@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
-from devices.state import DeviceState, Kind
+from devices.drivers.base import Service
+from devices.state import ONVIF_PATH, SERVICES, DeviceState, Kind
 from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
@@ -19,6 +21,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 LONGEST_HOST = 253
 _EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
+_PATH = re.compile(r"/[!-~]{0,199}")
+_SERVICE = re.compile(r"(?P<name>[a-z_]{1,20})(?::(?P<port>\d{1,5}))?(?P<tls>\+tls|\+plain)?")
 MOST_CHANNELS = 256  # the largest NVRs on the market have 128
 
 
@@ -30,7 +34,20 @@ class Placed:
     secret: UUID
 
 
-@event("devices.device_added")
+@dataclass(frozen=True)
+class Reached:
+    """That Rekey may talk to the address that a command names; its password's id in the vault."""
+
+    secret: UUID | None = None
+
+
+def _plain_onvif(fields: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 knew plain HTTP at ONVIF's usual path alone."""
+    newer = {"tls": False, "path": ONVIF_PATH, "services": [], "serial": "", "mac": ""}
+    return {**fields, **newer, "fresh": False}
+
+
+@event("devices.device_added", schema=2, upcast={1: _plain_onvif})
 class DeviceAdded(Event[DeviceState]):
     """{actor} added {name} to the fleet."""
 
@@ -46,6 +63,12 @@ class DeviceAdded(Event[DeviceState]):
     reset_email: str
     nvr: UUID | None
     channel: int | None
+    tls: bool
+    path: str
+    services: tuple[Service, ...]
+    serial: str
+    mac: str
+    fresh: bool
 
     def evolve(self, state: DeviceState) -> DeviceState:
         return state.but(
@@ -61,6 +84,12 @@ class DeviceAdded(Event[DeviceState]):
             reset_email=self.reset_email,
             nvr=self.nvr,
             channel=self.channel,
+            tls=self.tls,
+            path=self.path,
+            services=self.services,
+            serial=self.serial,
+            mac=self.mac,
+            fresh=self.fresh,
         )
 
 
@@ -83,47 +112,147 @@ class AddDevice(Command[DeviceState]):
     )
     nvr: UUID | None = asked("NVR", default=None)
     channel: int | None = asked("Channel", default=None)
+    tls: bool = asked("HTTPS", help="The port above talks TLS.", default=False)
+    path: str = asked("Path of the ONVIF service", default=ONVIF_PATH, initial=ONVIF_PATH)
+    services: str = asked(
+        "Further services",
+        help="Such as “rtsp:554 vigi_nvr:20443”. RTSP is found out by itself on most devices.",
+        default="",
+    )
+    serial: str = asked("Serial number", help="If known; else the device tells.", default="")
+    mac: str = asked("MAC address", help="If known; else the device tells.", default="")
     placed: Placed = supplied()
 
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
-        if not self.name.strip():
-            raise Refused("name_missing", "Give the device a name.", field="name")
-        if not is_host(self.host):
-            raise Refused(
-                "host_wrong", "Give an IP address or a host name, without http://.", field="host"
-            )
-        if not 1 <= self.port <= 65535:
-            raise Refused("port_wrong", "A port is a number from 1 to 65535.", field="port")
-        if not self.username.strip():
-            raise Refused("username_missing", "Name the account.", field="username")
         if not self.password:
             raise Refused("password_missing", "Type the account's password.", field="password")
-        if self.reset_email and not _EMAIL.fullmatch(self.reset_email):
-            raise Refused(
-                "email_wrong", "Use a form such as name@example.com.", field="reset_email"
-            )
-        if (self.nvr is None) != (self.channel is None):
-            raise Refused("channel_wrong", "Give both the NVR and its channel.", field="channel")
-        if self.channel is not None and not 1 <= self.channel <= MOST_CHANNELS:
-            raise Refused(
-                "channel_wrong", f"Channels go from 1 to {MOST_CHANNELS}.", field="channel"
-            )
-        if self.nvr is not None and self.kind is Kind.NVR:
-            raise Refused("nvr_on_nvr", "An NVR has no channel on another one.", field="nvr")
-        yield DeviceAdded(
-            organisation=self.placed.organisation,
-            site=self.site,
-            kind=self.kind,
-            name=self.name.strip(),
-            host=self.host,
-            port=self.port,
-            driver="onvif",
-            username=self.username.strip(),
-            secret=self.placed.secret,
-            reset_email=self.reset_email,
-            nvr=self.nvr,
-            channel=self.channel,
+        yield added(self, self.placed, fresh=False)
+
+
+class Placing(Protocol):
+    """What a command says of a device that comes to the fleet."""
+
+    @property
+    def site(self) -> UUID: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+    @property
+    def username(self) -> str: ...
+    @property
+    def reset_email(self) -> str: ...
+    @property
+    def nvr(self) -> UUID | None: ...
+    @property
+    def channel(self) -> int | None: ...
+    @property
+    def tls(self) -> bool: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def services(self) -> str: ...
+    @property
+    def serial(self) -> str: ...
+    @property
+    def mac(self) -> str: ...
+
+
+def added(asked: Placing, placed: Placed, *, fresh: bool) -> DeviceAdded:
+    """The event, if nothing about the device is wrong. Raises Refused."""
+    if not asked.name.strip():
+        raise Refused("name_missing", "Give the device a name.", field="name")
+    check_address(asked.host, asked.port, asked.path)
+    if not asked.username.strip():
+        raise Refused("username_missing", "Name the account.", field="username")
+    if asked.reset_email and not _EMAIL.fullmatch(asked.reset_email):
+        raise Refused("email_wrong", "Use a form such as name@example.com.", field="reset_email")
+    check_channel(asked.kind, asked.nvr, asked.channel)
+    return DeviceAdded(
+        organisation=placed.organisation,
+        site=asked.site,
+        kind=asked.kind,
+        name=asked.name.strip(),
+        host=asked.host,
+        port=asked.port,
+        driver="onvif",
+        username=asked.username.strip(),
+        secret=placed.secret,
+        reset_email=asked.reset_email,
+        nvr=asked.nvr,
+        channel=asked.channel,
+        tls=asked.tls,
+        path=asked.path,
+        services=services_in(asked.services),
+        serial=asked.serial.strip(),
+        mac=mac_in(asked.mac),
+        fresh=fresh,
+    )
+
+
+def check_address(host: str, port: int, path: str) -> None:
+    """Raises Refused for what is no address of a service."""
+    if not is_host(host):
+        raise Refused(
+            "host_wrong", "Give an IP address or a host name, without http://.", field="host"
         )
+    if not 1 <= port <= 65535:
+        raise Refused("port_wrong", "A port is a number from 1 to 65535.", field="port")
+    if not _PATH.fullmatch(path):
+        raise Refused("path_wrong", "A path begins with / and has no spaces.", field="path")
+
+
+def check_channel(kind: Kind, nvr: UUID | None, channel: int | None) -> None:
+    """Raises Refused for half a place, or one that there is not."""
+    if (nvr is None) != (channel is None):
+        raise Refused("channel_wrong", "Give both the NVR and its channel.", field="channel")
+    if channel is not None and not 1 <= channel <= MOST_CHANNELS:
+        raise Refused("channel_wrong", f"Channels go from 1 to {MOST_CHANNELS}.", field="channel")
+    if nvr is not None and kind is Kind.NVR:
+        raise Refused("nvr_on_nvr", "An NVR has no channel on another one.", field="nvr")
+
+
+def services_in(text: str) -> tuple[Service, ...]:
+    """`rtsp:554 vigi_nvr:20443`, with +tls or +plain behind a port that is other than usual.
+
+    Raises Refused.
+    """
+    found: dict[str, Service] = {}
+    for word in text.replace(",", " ").split():
+        match = _SERVICE.fullmatch(word)
+        usual = SERVICES.get(match["name"]) if match else None
+        port = int(match["port"] or (usual.port if usual else 0)) if match else 0
+        if match is None or usual is None or usual.driver in found or not 1 <= port <= 65535:
+            raise Refused(
+                "services_wrong",
+                f"“{word}” is no service. Use each of {', '.join(SERVICES)} once at most,"
+                " with its port: rtsp:554.",
+                field="services",
+            )
+        tls = {"+tls": True, "+plain": False}.get(match["tls"] or "", usual.tls)
+        found[usual.driver] = Service(usual.driver, port, tls)
+    return tuple(found[name] for name in sorted(found))
+
+
+def services_text(services: Iterable[Service]) -> str:
+    """What `services_in` reads."""
+    return " ".join(
+        f"{s.driver}:{s.port}"
+        + ("" if s.tls == SERVICES[s.driver].tls else "+tls" if s.tls else "+plain")
+        for s in services
+    )
+
+
+def mac_in(text: str) -> str:
+    """A MAC address as AA:BB:CC:DD:EE:FF, or "" for none. Raises Refused."""
+    digits = re.sub(r"[-:.\s]", "", text).upper()
+    if digits and not re.fullmatch("[0-9A-F]{12}", digits):
+        raise Refused("mac_wrong", "A MAC address has twelve digits, 0 to F.", field="mac")
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
 
 
 def is_host(text: str) -> bool:

@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from devices.state import DeviceState
+from devices.steps.remove_device import refuse_removed
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, Event, command, event
 
 TROUBLES = {
     "unreachable": "it does not answer",
+    "certificate_changed": "it shows another certificate than before",
+    "tries_spent": "Rekey keeps its last login try",
+    "factory_fresh": "it has no password yet",
+    "forbidden_address": "Rekey does not talk to its address",
     "locked_out": "it has locked itself against logins for a while",
     "opens_to_anything": "it lets any password in, so a check proves nothing",
 }
@@ -56,6 +61,7 @@ class CheckDevice(Command[DeviceState]):
     """Ask the device whether the stored password opens it."""
 
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        refuse_removed(state)
         yield CheckRequested()
 
 
@@ -80,3 +86,30 @@ class RecordTrouble(Command[DeviceState]):
         if state.trouble != self.trouble:
             words = TROUBLES.get(self.trouble, self.trouble.replace("_", " "))
             yield DeviceTroubled(self.trouble, words)
+
+
+@event("devices.nvr_let_in")
+class NvrLetIn(Event[DeviceState]):
+    """The password that its NVR has opens the camera."""
+
+    def evolve(self, state: DeviceState) -> DeviceState:
+        return state.but(nvr_opens=True)
+
+
+@event("devices.nvr_shut_out")
+class NvrShutOut(Event[DeviceState]):
+    """The NVR does not open the camera any more, though it answers: not certified there."""
+
+    def evolve(self, state: DeviceState) -> DeviceState:
+        return state.but(nvr_opens=False)
+
+
+@command(by=Role.JOB)
+class RecordNvrOpens(Command[DeviceState]):
+    """Record whether the camera's NVR opens it, if that is another answer than before."""
+
+    opens: bool
+
+    def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        if state.nvr is not None and state.nvr_opens is not self.opens:
+            yield NvrLetIn() if self.opens else NvrShutOut()

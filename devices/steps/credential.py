@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from devices.state import CredentialState, Purpose
+from devices.state import KEPT, CredentialState, Purpose
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, Event, command, event
 
@@ -63,6 +63,59 @@ class CandidateWithdrawn(Event[CredentialState]):
 
     def evolve(self, state: CredentialState) -> CredentialState:
         return state.but(candidate=None, superseded=state.remembering(state.candidate))
+
+
+@event("devices.password_found_again")
+class PasswordFoundAgain(Event[CredentialState]):
+    """An earlier password of {username} still opens the device: it is the current one again."""
+
+    username: str
+    secret: UUID
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state.but(
+            current=self.secret,
+            candidate=None,
+            superseded=tuple(
+                dict.fromkeys(
+                    s
+                    for s in (state.candidate, state.current, *state.superseded)
+                    if s and s != self.secret
+                )
+            )[:KEPT],
+        )
+
+
+@event("devices.earlier_password_refused")
+class EarlierPasswordRefused(Event[CredentialState]):
+    """An earlier password of {username} does not open the device any more."""
+
+    username: str
+    secret: UUID
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state
+
+
+@command(by=Role.JOB)
+class RecordRefused(Command[CredentialState]):
+    """Record that an earlier password was tried, so that it costs no further try."""
+
+    secret: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        yield EarlierPasswordRefused(state.username, self.secret)
+
+
+@command(by=Role.JOB)
+class RecordFoundAgain(Command[CredentialState]):
+    """Make an earlier password the current one. Repeating it changes nothing."""
+
+    secret: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        if self.secret in state.superseded:
+            yield PasswordFoundAgain(state.username, self.secret)
 
 
 @command(by=Role.JOB, creates=True)

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
-from devices.state import DeviceState
+from devices.drivers.base import Service
+from devices.state import ChannelFacts, DeviceState
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, Event, command, event
 
 
-@event("devices.device_identified")
+def _without_mac(fields: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 had no MAC address."""
+    return {**fields, "mac": ""}
+
+
+@event("devices.device_identified", schema=2, upcast={1: _without_mac})
 class DeviceIdentified(Event[DeviceState]):
     """The device says that it is a {manufacturer} {model}, firmware {firmware}."""
 
@@ -19,6 +26,7 @@ class DeviceIdentified(Event[DeviceState]):
     firmware: str
     serial: str
     max_password: int | None
+    mac: str
 
     def evolve(self, state: DeviceState) -> DeviceState:
         return state.but(
@@ -27,6 +35,7 @@ class DeviceIdentified(Event[DeviceState]):
             firmware=self.firmware,
             serial=self.serial,
             max_password=self.max_password,
+            mac=self.mac or state.mac,
         )
 
 
@@ -47,10 +56,8 @@ class RecordIdentity(Command[DeviceState]):
     found: DeviceIdentified
 
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
-        told = self.found
-        known = (state.manufacturer, state.model, state.firmware, state.serial, state.max_password)
-        if known != (told.manufacturer, told.model, told.firmware, told.serial, told.max_password):
-            yield told
+        if self.found.evolve(state) != state:
+            yield self.found
 
 
 @command(by=Role.JOB)
@@ -62,3 +69,51 @@ class RecordManagementAccount(Command[DeviceState]):
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
         if not state.managed:
             yield ManagementAccountMade(self.username)
+
+
+@event("devices.services_found")
+class ServicesFound(Event[DeviceState]):
+    """The device says what further services it has: {words}."""
+
+    services: tuple[Service, ...]
+    words: str
+
+    def evolve(self, state: DeviceState) -> DeviceState:
+        return state.but(services=self.services)
+
+
+@command(by=Role.JOB)
+class RecordServices(Command[DeviceState]):
+    """Record services that the device names; what people have said of one stays."""
+
+    services: tuple[Service, ...]
+
+    def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        known = {service.driver for service in state.services}
+        new = tuple(service for service in self.services if service.driver not in known)
+        if new:
+            words = ", ".join(f"{service.driver} at port {service.port}" for service in new)
+            both = sorted((*state.services, *new), key=lambda service: service.driver)
+            yield ServicesFound(tuple(both), words)
+
+
+@event("devices.channels_read")
+class ChannelsRead(Event[DeviceState]):
+    """The NVR has cameras on {count} channels."""
+
+    count: int
+    channels: tuple[ChannelFacts, ...]
+
+    def evolve(self, state: DeviceState) -> DeviceState:
+        return state.but(channels=self.channels)
+
+
+@command(by=Role.JOB)
+class RecordChannels(Command[DeviceState]):
+    """Record what is on an NVR's channels, if it is other than before."""
+
+    channels: tuple[ChannelFacts, ...]
+
+    def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        if self.channels != state.channels:
+            yield ChannelsRead(len(self.channels), self.channels)

@@ -23,7 +23,7 @@ _ICONS = {Kind.NVR: "hard-drive", Kind.CAMERA: "cctv"}
 @register.simple_tag
 def device_status(device: Any) -> SafeString:
     """`{% device_status device %}`: its badge; a trouble is named."""
-    known = Status.of(device.certified, device.trouble)
+    known = Status.of(device)
     words = trouble_words(device.trouble) if device.trouble else known.words
     return status(known.tone, words)
 
@@ -31,7 +31,7 @@ def device_status(device: Any) -> SafeString:
 @register.filter
 def status_of(device: Any) -> str:
     """certified, not_certified, not_checked or trouble."""
-    return Status.of(device.certified, device.trouble).value
+    return Status.of(device).value
 
 
 @register.filter

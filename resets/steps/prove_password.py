@@ -16,6 +16,9 @@ WORDS = {
     "new_refused": "the device said yes to the new password and does not open with it",
     "old_still_opens": "the old password still opens the device",
     "opens_to_anything": "the device opens to a wrong password, so nothing is proven",
+    "unreachable": "a door of the device does not answer, so it could not be tried",
+    "locked_out": "a door of the device is locked against logins, so it could not be tried",
+    "certificate_changed": "a door of the device shows another certificate than before",
 }
 
 

@@ -24,6 +24,8 @@ from fleet.local.family import die_with_parent
 from fleet.local.processes import Process
 from fleet.local.supervisor import StartFailed, Supervisor
 
+LOOPBACK_NETWORK = "127.0.0.0/8"  # where the virtual fleet is
+
 
 class Command(BaseCommand):
     help = "Run all of Rekey on this machine: web server, workers, mail sink, virtual fleet."
@@ -50,11 +52,18 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             connections.close_all()
             self._say("database: ready")
-            demo = not (options["no_demo"] or options["no_virtual_fleet"])
-            self._run(wanted, stopping, demo=demo)
+            virtual_fleet = not options["no_virtual_fleet"]
+            demo = virtual_fleet and not options["no_demo"]
+            self._run(wanted, stopping, _environment(virtual_fleet), demo=demo)
 
-    def _run(self, wanted: list[Process], stopping: threading.Event, *, demo: bool) -> None:
-        environment = _environment()
+    def _run(
+        self,
+        wanted: list[Process],
+        stopping: threading.Event,
+        environment: dict[str, str],
+        *,
+        demo: bool,
+    ) -> None:
         supervisor = Supervisor(
             wanted,
             folder=settings.BASE_DIR,
@@ -126,11 +135,12 @@ def _processes(workers: int, virtual_fleet: bool) -> list[Process]:
     return [*wanted, processes.web(), *map(processes.worker, names), processes.beat()]
 
 
-def _environment() -> dict[str, str]:
+def _environment(virtual_fleet: bool) -> dict[str, str]:
     """What the children get: ours, with the addresses that follow from the ports."""
     return {
         "REKEY_URL": f"http://{ports.LOOPBACK}:{ports.WEB.number}",
         "SMTP_URL": f"smtp://{ports.LOOPBACK}:{ports.SMTP.number}",
+        **({"REKEY_LOCAL_DEVICES": LOOPBACK_NETWORK} if virtual_fleet else {}),
         **os.environ,
         "REKEY_VAR": str(settings.VAR),
         "PYTHONUNBUFFERED": "1",

@@ -1,0 +1,65 @@
+"""What an NVR says of its channels, and what that means for the cameras in the fleet."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+
+from devices.doors import Talk, services_of
+from devices.drivers.base import Ability, Channel, Login
+from devices.drivers.registry import abilities_of
+from devices.models import Device, Telemetry
+from devices.state import ChannelFacts
+from devices.steps.check_device import RecordNvrOpens
+from devices.steps.take_in_device import RecordChannels
+from fleet.eventstore.handling import Order, handle_all
+
+
+def read_channels(talk: Talk, admin: Login) -> None:
+    """Read the channels, where a service of the NVR tells them. Raises DeviceError."""
+    nvr = talk.device
+    service = next(
+        (s for s in services_of(nvr) if Ability.CHANNELS in abilities_of(s.driver)), None
+    )
+    if service is None:
+        return
+    channels = talk.ask_as(admin, lambda driver, one: driver.channels(one), service)
+    facts = tuple(ChannelFacts(c.number, c.name, c.host, c.mac) for c in channels)
+    orders = [Order(RecordChannels(facts), nvr.id)]
+    for camera in Device.objects.for_jobs().filter(nvr=nvr.id, removed=False):
+        opens = _opens(camera, channels)
+        if opens is not None:
+            orders.append(Order(RecordNvrOpens(opens), camera.id))
+    handle_all(orders, talk.by)
+    Telemetry.objects.update_or_create(
+        device=nvr.id,
+        defaults={"channels_online": [c.number for c in channels if c.online]},
+        create_defaults={
+            "channels_online": [c.number for c in channels if c.online],
+            "next_at": timezone.now(),
+        },
+    )
+
+
+def _opens(camera: Device, channels: tuple[Channel, ...]) -> bool | None:
+    """Whether the NVR opens the camera. An NVR says only that a channel is offline; where the
+    camera answers Rekey all the same, it is the password that is wrong.
+
+    None: the NVR has it on no channel, or nobody reaches it.
+    """
+    on = next((c for c in channels if is_on(camera, c)), None)
+    if on is None:
+        return None
+    if on.online:
+        return True
+    heard = Telemetry.objects.filter(device=camera.id).first()
+    answers = camera.certified is not None and not camera.trouble
+    if heard is not None and heard.online is not None:
+        answers = heard.online
+    return False if answers else None
+
+
+def is_on(camera: Device, channel: Channel | ChannelFacts) -> bool:
+    """Whether what is on a channel is this camera: by its MAC address, else by where it is."""
+    if camera.mac and channel.mac:
+        return camera.mac == channel.mac
+    return camera.channel == channel.number or camera.host == channel.host
