@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from xml.etree.ElementTree import Element  # nosec B405
 
 from devices.virtual.device import Device, Fault
-from devices.virtual.digest import Digest, Refused
+from devices.virtual.digest_guard import Algorithm, DigestGuard, Stale
 from devices.virtual.lockout import FOR_GOOD
 from devices.virtual.service import Request
 from devices.virtual.spec import Auth, Character
@@ -42,7 +42,8 @@ class Access:
         self._digest = None
         if device.spec.auth is not Auth.WS:
             sha = device.spec.auth is Auth.DIGEST_SHA256
-            self._digest = Digest(device, REALM, "SHA-256" if sha else "MD5")
+            algorithm = Algorithm.SHA256 if sha else Algorithm.MD5
+            self._digest = DigestGuard(REALM, algorithm, device.random_bytes, qop=True)
         self._tokens: dict[bytes, float] = {}
 
     def enter(self, header: Element | None, request: Request) -> str:
@@ -60,18 +61,26 @@ class Access:
         """Refuse as if no login had been given. Raises Denied."""
         if self._digest is None:
             raise Denied(400, Fault("NotAuthorized"))
-        raise Denied(401, Fault("NotAuthorized"), self._digest.challenge(now))
+        raise _challenged(self._digest, now)
 
-    def _by_digest(self, digest: Digest, request: Request) -> str:
-        given = request.headers.get("authorization")
+    def _by_digest(self, digest: DigestGuard, request: Request) -> str:
+        device, now = self._device, request.now
+        given = request.headers.get("authorization", "")
+        if not given.lower().startswith("digest "):
+            raise _challenged(digest, now)
+        if locked := device.locked_for(request.client, now):
+            raise Denied(403, _locked(locked))
         try:
-            return digest.enter(given, request.method, request.target, request.client, request.now)
-        except Refused as refused:
-            if refused.locked:
-                raise Denied(403, _locked(refused.locked)) from refused
-            if refused.wrong and self._device.spec.refusal_status:
-                raise self._wrong() from refused
-            raise Denied(401, Fault("NotAuthorized"), refused.challenge) from refused
+            answer = digest.read(given, request.method, request.target, now)
+        except Stale as stale:
+            raise _challenged(digest, now, stale=True) from stale
+        if device.is_(Character.OPEN):
+            return answer.username
+        if not answer.opens(device.passwords_of(answer.username)):
+            device.failed(request.client, now, answer.username)
+            raise self._wrong() if device.spec.refusal_status else _challenged(digest, now)
+        device.succeeded(request.client)
+        return answer.username
 
     def _by_token(self, token: Element | None, client: str, now: float) -> str:
         if token is None:
@@ -118,6 +127,10 @@ class Access:
         """The refusal of a wrong login where no challenge goes with it."""
         status = self._device.spec.refusal_status or 400
         return Denied(status, Fault(receiver=True) if status == 500 else Fault("NotAuthorized"))
+
+
+def _challenged(digest: DigestGuard, now: float, *, stale: bool = False) -> Denied:
+    return Denied(401, Fault("NotAuthorized"), digest.challenge(now, stale=stale))
 
 
 def _locked(seconds: float) -> Fault:
