@@ -1,46 +1,116 @@
 """The vault: where passwords are, and the only place where they are, encrypted.
 
 Envelope encryption: each password has a data key of its own, AES-256-GCM; the data key is wrapped
-by the master key, whose id stands on the row. Both layers are bound to the secret's id and its
-device, so a row that is moved to another device does not decrypt.
+by a master key, whose id stands on the row, see `key_ring`. Both layers are bound to the secret's
+id and its device, so a row that is moved to another device does not decrypt. Master keys change
+while everything runs, see `vault_rotation`; what nobody needs is forgotten, see `forgetting`.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
+import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
+from django.utils import timezone
 
+from devices.forgetting import forget_unreferenced as forget_unreferenced
+from devices.forgetting import held_by as held_by
+from devices.key_ring import DATA_KEY, Altered, MasterKey, first_context, opened, ring, sealed
 from devices.models import Secret
 from devices.state import credential_id
 from devices.steps.reveal_password import RevealPassword
+from fleet.errors import Conflict
+from fleet.eventstore import database
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By
+from fleet.eventstore.tables import Table
+from fleet.secrets import UnsuitableKey
 
-NONCE = 12  # bytes, NIST SP 800-38D
+log = structlog.get_logger(__name__)
+
+_table = Table(Secret)
 
 
-class VaultError(Exception):
-    """A password cannot be read: the key is another one, or the row was altered."""
+class VaultError(Conflict):
+    """A password cannot be read or kept. Its `code` says why, its sentence what to do:
+
+    vault_locked      the master key is not there: it has to be put back
+    vault_altered     the row was altered, or belongs elsewhere
+    vault_forgotten   there is no such row
+    """
+
+    @classmethod
+    def locked(cls) -> VaultError:
+        return cls(
+            "vault_locked",
+            "The vault was locked with another master key than Rekey has here. Whoever runs Rekey:"
+            " check REKEY_VAULT_KEY, then run manage.py vault status.",
+        )
+
+    @classmethod
+    def altered(cls) -> VaultError:
+        return cls(
+            "vault_altered",
+            "This row of the vault was altered, or belongs elsewhere. Restore the database, or set"
+            " a new password on the device.",
+        )
+
+    @classmethod
+    def forgotten(cls) -> VaultError:
+        return cls(
+            "vault_forgotten",
+            "This password is not in the vault any more. Set a new one on the device.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it stands in the table."""
+
+    secret: UUID
+    key_id: str
+    wrapped_key: bytes
+    ciphertext: bytes
+
+    def data_key(self, key: MasterKey, device: UUID) -> bytes:
+        """Raises Altered."""
+        return key.unwrap(self.wrapped_key, self.secret, device)
+
+    def password(self, key: MasterKey, device: UUID) -> str:
+        """Raises Altered."""
+        cipher = AESGCM(self.data_key(key, device))
+        return opened(cipher, self.ciphertext, first_context(self.secret, device)).decode()
 
 
 def put(device: UUID, password: str) -> UUID:
-    """Keep a password of a device; answers with its id in the vault."""
-    secret, data_key = new_id(), AESGCM.generate_key(256)
-    context = _context(secret, device)
-    Secret.objects.create(
-        id=secret,
-        device=device,
-        key_id=_key_id(settings.REKEY_VAULT_KEY),
-        wrapped_key=_sealed(settings.REKEY_VAULT_KEY[:32], data_key, context),
-        ciphertext=_sealed(data_key, password.encode(), context),
-    )
-    return secret
+    """Keep a password of a device; answers with its id in the vault. Raises VaultError."""
+    return put_many([(device, password)])[0]
+
+
+def put_many(pairs: Iterable[tuple[UUID, str]]) -> list[UUID]:
+    """Keep many passwords, each of a device, at once; answers with their ids in that order.
+
+    Raises VaultError when there is no key to seal with any more; then nothing is kept.
+    """
+    try:
+        key, now = ring().newest(), timezone.now()
+        rows = [_sealed_row(key, device, password) for device, password in pairs]
+        _table.insert([_table.row(row | {"created_at": now}) for row in rows])
+        # Only now, with the rows in the table, nobody takes a key away that they need: see
+        # `vault_rotation.retire`. Whoever did so just before has left a newer one.
+        while (newest := ring().newest()).id != key.id:
+            _wrap_anew(rows, key, newest)
+            key = newest
+    except UnsuitableKey as error:
+        log.error("vault_keys_unreadable", why=str(error))
+        raise VaultError.locked() from None
+    return [row["id"] for row in rows]
 
 
 def get(secret: UUID, device: UUID) -> str:
@@ -48,34 +118,17 @@ def get(secret: UUID, device: UUID) -> str:
 
     Raises VaultError.
     """
-    row = Secret.objects.filter(pk=secret).first()
-    if row is None:
-        raise VaultError("this password is not in the vault any more")
-    if row.key_id != _key_id(settings.REKEY_VAULT_KEY):
-        raise VaultError("the vault was locked with another master key: check REKEY_VAULT_KEY")
-    context = _context(secret, device)
+    row = _row(secret)
+    if (key := ring().find(row.key_id)) is None:
+        row = _row(secret)  # it may have been wrapped anew while its key was looked for
+        if (key := ring().find(row.key_id)) is None:
+            log.error("vault_locked", secret=str(secret), key=row.key_id)
+            raise VaultError.locked()
     try:
-        data_key = _opened(settings.REKEY_VAULT_KEY[:32], bytes(row.wrapped_key), context)
-        return _opened(data_key, bytes(row.ciphertext), context).decode()
-    except (InvalidTag, ValueError):  # ValueError: too short even for a nonce
-        raise VaultError("this row of the vault was altered, or belongs elsewhere") from None
-
-
-def _context(secret: UUID, device: UUID) -> bytes:
-    return b"rekey vault 1" + secret.bytes + device.bytes
-
-
-def _key_id(key: bytes) -> str:
-    return hashlib.sha256(b"rekey vault key id" + key).hexdigest()[:16]
-
-
-def _sealed(key: bytes, plain: bytes, context: bytes) -> bytes:
-    nonce = os.urandom(NONCE)
-    return nonce + AESGCM(key).encrypt(nonce, plain, context)
-
-
-def _opened(key: bytes, sealed: bytes, context: bytes) -> bytes:
-    return AESGCM(key).decrypt(sealed[:NONCE], sealed[NONCE:], context)
+        return row.password(key, device)
+    except Altered:
+        log.error("vault_altered", secret=str(secret), key=row.key_id)
+        raise VaultError.altered() from None
 
 
 def reveal(device: UUID, username: str, reason: str, by: By) -> str:
@@ -85,3 +138,33 @@ def reveal(device: UUID, username: str, reason: str, by: By) -> str:
     """
     outcome = handle(RevealPassword(reason), credential_id(device, username), by)
     return get(outcome.state.current, device)
+
+
+def _row(secret: UUID) -> Row:
+    found = database.rows(
+        "SELECT key_id, wrapped_key, ciphertext FROM vault WHERE id = %s", [secret]
+    )
+    if not found:
+        raise VaultError.forgotten()
+    key_id, wrapped_key, ciphertext = found[0]
+    return Row(secret, key_id, bytes(wrapped_key), bytes(ciphertext))
+
+
+def _sealed_row(key: MasterKey, device: UUID, password: str) -> dict[str, Any]:
+    secret, data_key = new_id(), os.urandom(DATA_KEY)
+    return {
+        "id": secret,
+        "device": device,
+        "key_id": key.id,
+        "wrapped_key": key.wrap(data_key, secret, device),
+        "ciphertext": sealed(AESGCM(data_key), password.encode(), first_context(secret, device)),
+    }
+
+
+def _wrap_anew(rows: list[dict[str, Any]], key: MasterKey, newest: MasterKey) -> None:
+    for row in rows:
+        secret, device = row["id"], row["device"]
+        data_key = key.unwrap(row["wrapped_key"], secret, device)
+        row |= {"key_id": newest.id, "wrapped_key": newest.wrap(data_key, secret, device)}
+        changed = {"key_id": newest.id, "wrapped_key": row["wrapped_key"]}
+        Secret.objects.filter(pk=secret).update(**changed)

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import environ
 import structlog
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from fleet.secrets import keys_of
@@ -38,7 +39,7 @@ SECRET_KEY, *SECRET_KEY_FALLBACKS = (
     key.value.hex() for key in keys_of("REKEY_SECRET_KEY", VAR / "secret_key").last
 )
 REKEY_CODE_KEY = keys_of("REKEY_CODE_KEY", VAR / "code_key").last[0].value
-REKEY_VAULT_KEYS = keys_of("REKEY_VAULT_KEY", VAR / "vault_key")  # all of them, see devices.key_ring
+REKEY_VAULT_KEYS = keys_of("REKEY_VAULT_KEY", VAR / "vault_key")  # all of them: devices.key_ring
 REKEY_URL = env("REKEY_URL", default="http://127.0.0.1:8000").rstrip("/")
 _https = REKEY_URL.startswith("https://")
 
@@ -169,6 +170,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": REKEY_SWEEP_SECONDS,
         # Nobody needs yesterday's wake-up: without this they pile up while no worker runs.
         "options": {"expires": REKEY_SWEEP_SECONDS * 2},
+    },
+    "forget passwords": {
+        "task": "devices.tasks.forget_passwords",
+        "schedule": crontab(hour=3, minute=17),
+        "options": {"expires": 3600},
     },
 }
 
