@@ -20,7 +20,7 @@ from devices.virtual.service import Online, Reply, Request, Then
 from devices.virtual.spec import Auth, Character
 
 REALM = "TP-LINK NVR"
-TOKEN = "/openapi/token"  # noqa: S105
+TOKEN = "/openapi/token"  # noqa: S105  # nosec B105
 ADDED_DEVICES = "/openapi/added_devices"
 SYSTEMCTL = "/openapi/systemctl"
 TOKEN_LIFE = 1800.0
@@ -162,7 +162,7 @@ class NvrApi:
             username, passwords, now + TOKEN_LIFE, refresh, now + REFRESH_LIFE
         )
         content = {
-            "token_type": "bearer",
+            "token_type": "bearer",  # nosec B105
             "expires_in": int(TOKEN_LIFE),
             "access_token": quote(access, safe=""),
             "refresh_token": quote(refresh, safe=""),
