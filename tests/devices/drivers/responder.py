@@ -15,7 +15,9 @@ Answer = tuple[str, bytes | str]
 
 @dataclass
 class Responder:
-    port: int = 0
+    port: int
+    say: Callable[[str, bytes | str], None]
+    """Say this from that address to whoever asked last."""
     heard: list[str] = field(default_factory=list)
 
     def types_heard(self) -> list[str]:
@@ -25,21 +27,22 @@ class Responder:
 @asynccontextmanager
 async def responder(answer: Callable[[str], Iterable[Answer]]) -> AsyncIterator[Responder]:
     """Answers each datagram with what ``answer`` says to it."""
-    loop, seen = asyncio.get_running_loop(), Responder()
     senders: dict[str, socket.socket] = {}
+    asker = ("", 0)
 
-    def sender(address: str) -> socket.socket:
-        if address not in senders:
-            senders[address] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            senders[address].bind((address, 0))  # another port than it was asked at
-        return senders[address]
+    def say(source: str, content: bytes | str) -> None:
+        if source not in senders:
+            senders[source] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            senders[source].bind((source, 0))  # another port than it was asked at
+        senders[source].sendto(content if isinstance(content, bytes) else content.encode(), asker)
 
     class Protocol(asyncio.DatagramProtocol):
         def datagram_received(self, data, address):
+            nonlocal asker
+            asker = address
             seen.heard.append(data.decode())
             for source, content in answer(data.decode()):
-                body = content if isinstance(content, bytes) else content.encode()
-                sender(source).sendto(body, address)
+                say(source, content)
 
     ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     ear.bind(("", 0))
@@ -48,7 +51,8 @@ async def responder(answer: Callable[[str], Iterable[Answer]]) -> AsyncIterator[
         socket.IP_ADD_MEMBERSHIP,
         socket.inet_aton(GROUP) + socket.inet_aton("127.0.0.1"),
     )
-    seen.port = ear.getsockname()[1]
+    seen = Responder(ear.getsockname()[1], say)
+    loop = asyncio.get_running_loop()
     transport, _ = await loop.create_datagram_endpoint(Protocol, sock=ear)
     try:
         yield seen
