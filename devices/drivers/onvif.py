@@ -3,11 +3,13 @@
 A device guards its calls with HTTP digest or with a WS-UsernameToken, and which of the two it
 shows when it is asked without either. That first question also finds a call that the device does
 guard, since some give an identity or an (empty) list of accounts to anybody, and a login that is
-tried on such a call proves nothing.
+tried on such a call proves nothing. A device that guards no call at all is factory-fresh if it has
+no accounts (see ``is_fresh``), and otherwise one that opens to anything.
 """
 
 import time
 import unicodedata
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, NamedTuple
 from xml.etree.ElementTree import Element  # nosec B405
@@ -22,31 +24,43 @@ from devices.drivers.base import (
     Identity,
     Login,
     PasswordRules,
+    Service,
 )
 from devices.drivers.errors import (
     BadAnswer,
+    CertificateChanged,
+    ClockRefused,
     Declined,
     DeviceError,
+    FactoryFresh,
+    ForbiddenAddress,
     NotAuthorised,
+    NotFresh,
     NotSupported,
     OpensToAnything,
     PasswordRefused,
     UnknownAccount,
     Unreachable,
+    UsernameClash,
     UsernameRefused,
 )
 from devices.drivers.http import DEFAULT_TIMEOUT, Answer, post, travelling
 
+# What most devices guard comes first: it is asked before each check by a driver that is new.
+_QUESTIONS = (
+    ("GetDeviceInformation", messages.GET_DEVICE_INFORMATION),
+    ("GetUsers", messages.GET_USERS),
+    ("GetNetworkInterfaces", messages.GET_NETWORK_INTERFACES),
+)
 _ACTION = "http://www.onvif.org/ver10/device/wsdl/"
 
 
 class _Gate(NamedTuple):
-    """A call that the device guards, how, and what it answers to those whom it does not let in."""
+    """A call that the device guards, and how."""
 
     operation: str
     request: str
     http_digest: bool
-    refusal: type[DeviceError]
 
 
 class Onvif(Driver):
@@ -63,17 +77,69 @@ class Onvif(Driver):
         self._accepted: Login | None = None
 
     async def identify(self, login: Login | None = None) -> Identity:
-        return messages.identity_of(
+        """What the device says it is; with a login also its MAC address, where it tells that."""
+        identity = messages.identity_of(
             await self._call("GetDeviceInformation", messages.GET_DEVICE_INFORMATION, login)
         )
+        if login is None:
+            return identity
+        try:
+            interfaces = await self._call(
+                "GetNetworkInterfaces", messages.GET_NETWORK_INTERFACES, login
+            )
+            return replace(identity, mac=messages.mac_of(interfaces))
+        except (BadAnswer, Declined, NotAuthorised, NotSupported):
+            return identity
+
+    async def is_there(self) -> None:
+        try:
+            await self._call("GetSystemDateAndTime", messages.GET_SYSTEM_DATE_AND_TIME)
+        except (Unreachable, BadAnswer, CertificateChanged, ForbiddenAddress):
+            raise
+        except DeviceError:
+            pass  # it answers, if only to refuse
 
     async def check(self, login: Login) -> bool:
         gate = await self._learn()
         try:
             await self._call(gate.operation, gate.request, login)
-        except (NotAuthorised, gate.refusal):
-            return False
+        except (NotAuthorised, Declined):
+            return False  # the call has nothing in it that could be declined, but the login
         return True
+
+    async def is_fresh(self) -> bool:
+        """Whether it has no account: it tells what it is, its (empty) list of accounts and its
+        network to anybody, though a device that has accounts guards one of the three at least.
+
+        ONVIF has no word for it. A fresh device that refuses these calls in its own way does not
+        show as one, and a list that is empty while another call is guarded proves nothing.
+        """
+        try:
+            await self._learn()
+        except FactoryFresh:
+            return True
+        except OpensToAnything:
+            return False
+        return False
+
+    async def activate(self, new: Login, reset_email: str, recovery_key: bytes = b"") -> None:
+        """Make the first account of a fresh device, an administrator.
+
+        ONVIF carries neither a Reset Password Email nor a recovery key: both are left out.
+        NotFresh may also mean that an earlier call did it and its answer was lost: check ``new``.
+        """
+        _writable(new)
+        if not await self.is_fresh():
+            raise NotFresh
+        try:
+            await self._call("CreateUsers", messages.create_users(new, ADMINISTRATOR), changes=True)
+        except (NotAuthorised, UsernameClash) as error:
+            raise NotFresh from error
+
+    async def services(self, login: Login) -> tuple[Service, ...]:
+        return messages.services_of(
+            await self._call("GetNetworkProtocols", messages.GET_NETWORK_PROTOCOLS, login)
+        )
 
     async def accounts(self, login: Login) -> tuple[Account, ...]:
         return messages.accounts_of(await self._call("GetUsers", messages.GET_USERS, login))
@@ -85,11 +151,8 @@ class Onvif(Driver):
     async def set_password(self, login: Login, username: str, new_password: str) -> None:
         changed = Login(username, new_password)
         _writable(changed)
-        # Asked first: SetUser wants the level too, and some servers create a user that they miss.
-        levels = {account.username: account.level for account in await self.accounts(login)}
-        if username not in levels:
-            raise UnknownAccount
-        await self._change(login, "SetUser", messages.set_user(changed, levels[username]))
+        level = await self._level(login, username)
+        await self._change(login, "SetUser", messages.set_user(changed, level))
 
     async def delete_account(self, login: Login, username: str) -> None:
         _writable(Login(username, ""))
@@ -99,6 +162,17 @@ class Onvif(Driver):
         return messages.rules_of(
             await self._call("GetServiceCapabilities", messages.GET_SERVICE_CAPABILITIES)
         )
+
+    async def _level(self, login: Login, username: str) -> str:
+        """The level of an account, since SetUser wants it too, and some servers make a user that
+        they do not find. Raises UnknownAccount."""
+        users = await self._call("GetUsers", messages.GET_USERS, login)
+        if username == login.username and not messages.names_accounts(users):
+            return ADMINISTRATOR  # some name nobody; who may set a password by ONVIF is that
+        for account in messages.accounts_of(users):
+            if account.username == username:
+                return account.level
+        raise UnknownAccount
 
     async def _change(self, login: Login, operation: str, request: str) -> None:
         try:
@@ -123,6 +197,9 @@ class Onvif(Driver):
         except (BadAnswer, Unreachable) as error:
             error.maybe_done = changes
             raise
+        except ClockRefused:
+            self._clock = None  # it was set since it was asked for
+            raise
 
     async def _learn(self) -> _Gate:
         """Find a call that is refused without a login, and by the refusal the authentication."""
@@ -131,21 +208,23 @@ class Onvif(Driver):
         return self._gate
 
     async def _find_gate(self) -> _Gate:
-        second_best = None
-        for operation, request in (
-            ("GetDeviceInformation", messages.GET_DEVICE_INFORMATION),
-            ("GetUsers", messages.GET_USERS),
-        ):
+        second_best, nobody = None, False
+        for operation, request in _QUESTIONS:
             answer = await self._post(operation, soap.envelope(request))
             try:
-                soap.read(answer, operation)
+                told = soap.read(answer, operation)
             except NotAuthorised:
                 self._keep_challenge(answer)
-                return _Gate(operation, request, self._challenge is not None, NotAuthorised)
-            except Declined as refusal:  # some servers give no reason for any refusal
-                second_best = second_best or _Gate(operation, request, False, type(refusal))
+                return _Gate(operation, request, self._challenge is not None)
+            except Declined:  # some servers give no reason for any refusal
+                second_best = second_best or _Gate(operation, request, False)
+            except NotSupported:
+                if operation == "GetDeviceInformation":  # each device has that, so this is none
+                    raise
+            else:
+                nobody = nobody or (operation == "GetUsers" and not messages.names_accounts(told))
         if second_best is None:
-            raise OpensToAnything
+            raise FactoryFresh if nobody else OpensToAnything
         return second_best
 
     async def _post_with_digest(

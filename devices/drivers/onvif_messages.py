@@ -7,7 +7,7 @@ import re
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element  # nosec B405
 
-from devices.drivers.base import Account, Identity, Login, PasswordRules
+from devices.drivers.base import Account, Identity, Login, PasswordRules, Service
 from devices.drivers.errors import BadAnswer
 from devices.drivers.safe_xml import text_of
 from devices.drivers.soap import text
@@ -16,6 +16,8 @@ GET_SYSTEM_DATE_AND_TIME = "<tds:GetSystemDateAndTime/>"
 GET_SERVICE_CAPABILITIES = "<tds:GetServiceCapabilities/>"
 GET_DEVICE_INFORMATION = "<tds:GetDeviceInformation/>"
 GET_USERS = "<tds:GetUsers/>"
+GET_NETWORK_INTERFACES = "<tds:GetNetworkInterfaces/>"
+GET_NETWORK_PROTOCOLS = "<tds:GetNetworkProtocols/>"
 
 
 def create_users(new: Login, level: str) -> str:
@@ -83,6 +85,31 @@ def accounts_of(answer: Element) -> tuple[Account, ...]:
     return found
 
 
+def names_accounts(answer: Element) -> bool:
+    return answer.find("{*}User") is not None
+
+
+def mac_of(answer: Element) -> str:
+    """The MAC address of the first interface that has one, those in use first; or ""."""
+    found = [
+        (text_of(interface, "{*}Enabled") in ("false", "0"), mac)
+        for interface in answer.findall("{*}NetworkInterfaces")
+        if (mac := _mac(text_of(interface, "{*}Info/{*}HwAddress")))
+    ]
+    return min(found, key=lambda one: one[0], default=(False, ""))[1]
+
+
+def services_of(answer: Element) -> tuple[Service, ...]:
+    """RTSP, where it is switched on. HTTP and HTTPS are ways to the services, not services."""
+    ports = (
+        _port(text_of(protocol, "{*}Port"))
+        for protocol in answer.findall("{*}NetworkProtocols")
+        if text_of(protocol, "{*}Name").upper() == "RTSP"
+        and text_of(protocol, "{*}Enabled") in ("true", "1")
+    )
+    return tuple(Service("rtsp", port) for port in dict.fromkeys(ports) if port)
+
+
 def rules_of(answer: Element) -> PasswordRules:
     security = answer.find("{*}Capabilities/{*}Security")
     given = dict(security.attrib) if security is not None else {}
@@ -92,6 +119,17 @@ def rules_of(answer: Element) -> PasswordRules:
         max_users=_positive(given.get("MaxUsers")),
         accounts_supported=given.get("UserConfigNotSupported", "").lower() not in ("true", "1"),
     )
+
+
+def _mac(told: str) -> str:
+    digits = re.sub(r"[:.\-]", "", told).upper()
+    if not re.fullmatch(r"[0-9A-F]{12}", digits) or digits in ("0" * 12, "F" * 12):
+        return ""
+    return ":".join(re.findall("..", digits))
+
+
+def _port(told: str) -> int | None:
+    return _positive(told) if len(told) <= 5 and (_positive(told) or 0) <= 65_535 else None
 
 
 def _positive(value: str | None) -> int | None:

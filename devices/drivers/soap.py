@@ -11,11 +11,11 @@ from devices.drivers import onvif_faults
 from devices.drivers.base import Login
 from devices.drivers.errors import (
     BadAnswer,
+    Busy,
     DeviceError,
     LockedOut,
     NotAuthorised,
     NotSupported,
-    Unreachable,
 )
 from devices.drivers.http import Answer
 from devices.drivers.safe_xml import parse
@@ -92,7 +92,7 @@ def _error_of_status(answer: Answer) -> DeviceError:
         case 404 | 405 | 501:
             return NotSupported("There is no ONVIF service at this address and path.")
         case 408 | 502 | 503 | 504:
-            return Unreachable(f"The device is busy (HTTP {answer.status}).")
+            return Busy()
         case status if 300 <= status < 400:
             return BadAnswer("The device points to another address, which is not followed.")
         case status:

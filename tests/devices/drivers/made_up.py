@@ -49,7 +49,7 @@ class Lab:
 
     @property
     def address(self) -> Address:
-        return Address(*self.fleet.address(self.spec.serial))
+        return Address(*self.fleet.address(self.spec.serial), path=self.spec.path)
 
     def driver(self, timeout: float = 10) -> Driver:
         return driver("onvif", self.address, timeout)

@@ -17,6 +17,7 @@ from devices.drivers import onvif_messages as messages
 from devices.drivers.errors import (
     ActionFailed,
     BadAnswer,
+    Busy,
     ClockRefused,
     Declined,
     DeviceError,
@@ -34,6 +35,10 @@ from devices.drivers.safe_xml import MAX_BYTES, parse
 from tests.devices.drivers.made_up import IDENTITY, envelope, fault, password, server
 
 LOGIN = Login("admin", password())
+USERS = (
+    "<tds:GetUsersResponse><tds:User><tt:Username>admin</tt:Username></tds:User>"
+    "</tds:GetUsersResponse>"
+)
 BOMB = (
     '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
     + "".join(
@@ -91,7 +96,7 @@ def identified(status: int, body: str | bytes, **headers: str) -> Any:
         (NotSupported, 405, "", {}),
         (ActionFailed, 500, fault("Receiver"), {}),
         (ActionFailed, 500, fault("Receiver", "ActionFailed"), {}),
-        (Unreachable, 503, "", {}),
+        (Busy, 503, "", {}),
         (BadAnswer, 500, "", {}),
         (BadAnswer, 418, "teapot", {}),
         (BadAnswer, 200, "", {}),
@@ -202,11 +207,14 @@ def test_an_endless_answer_is_cut_off():
 def test_a_device_that_asks_nobody_for_a_login_is_not_checked():
     def answer(request, body):
         if "GetUsers" in body:
-            return web.Response(text=envelope("<tds:GetUsersResponse/>"))
+            return web.Response(text=envelope(USERS))
+        if "GetNetworkInterfaces" in body:
+            return web.Response(text=envelope("<tds:GetNetworkInterfacesResponse/>"))
         return web.Response(text=IDENTITY)
 
     with pytest.raises(OpensToAnything):
         asyncio.run(_asked(answer, lambda onvif: onvif.check(LOGIN)))
+    assert not asyncio.run(_asked(answer, lambda onvif: onvif.is_fresh()))
 
 
 def test_the_check_uses_a_call_that_the_device_guards():
@@ -226,19 +234,22 @@ def test_an_empty_list_of_accounts_is_no_answer():
             return web.Response(text=envelope("<tds:GetUsersResponse/>"))
         return web.Response(status=400, text=fault("Sender", "NotAuthorized"))
 
+    for username in ("guard", "Admin"):
+        with pytest.raises(BadAnswer):
+            asyncio.run(
+                _asked(answer, lambda onvif, n=username: onvif.set_password(LOGIN, n, password()))
+            )
     with pytest.raises(BadAnswer):
-        asyncio.run(_asked(answer, lambda onvif: onvif.set_password(LOGIN, "admin", password())))
+        asyncio.run(_asked(answer, lambda onvif: onvif.accounts(LOGIN)))
 
 
 @pytest.mark.parametrize("said", [200, 500])
 def test_a_change_with_a_strange_answer_may_have_been_made(said):
-    users = "<tds:GetUsersResponse><tds:User><tt:Username>admin</tt:Username></tds:User></tds:GetUsersResponse>"  # noqa: E501
-
     def answer(request, body):
         if "UsernameToken" not in body:
             return web.Response(status=400, text=fault("Sender", "NotAuthorized"))
         if "GetUsers" in body:
-            return web.Response(text=envelope(users))
+            return web.Response(text=envelope(USERS))
         return web.Response(status=said, text="what?")
 
     with pytest.raises(BadAnswer) as caught:
