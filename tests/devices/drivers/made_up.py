@@ -12,6 +12,9 @@ from aiohttp import web
 
 from devices.drivers import Address, Driver, Login, driver
 from devices.virtual import Auth, DeviceSpec, Fleet, running_fleet, uniform_scenario
+from devices.virtual.device import Device
+from devices.virtual.onvif_service import OnvifService
+from devices.virtual.service import Request
 
 T = TypeVar("T")
 
@@ -103,6 +106,22 @@ async def server(
     finally:
         listening.close()
         await handling.shutdown(timeout=0.01)
+
+
+def answers_of(spec: DeviceSpec, good: list[str] | None = None) -> Callable[..., web.Response]:
+    """How a virtual device answers a made-up server's requests; keeps its good answers in ``good``."""
+    service, time = OnvifService(Device(spec)), Time()
+
+    def answer(request: web.BaseRequest, body: str) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        reply = service.answer(
+            Request("POST", request.raw_path, headers, body.encode(), "127.0.0.1", time())
+        )
+        if good is not None and reply.status == 200:
+            good.append(reply.body.decode())
+        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+
+    return answer
 
 
 def envelope(body: str, declaration: str = '<?xml version="1.0" encoding="UTF-8"?>') -> str:

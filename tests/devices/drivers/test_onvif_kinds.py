@@ -22,14 +22,11 @@ from devices.drivers.errors import (
     UsernameRefused,
 )
 from devices.virtual import Auth, Character, DeviceSpec
-from devices.virtual.device import Device
-from devices.virtual.onvif_service import OnvifService
-from devices.virtual.service import Request
 from tests.devices.drivers.certificates import shown_by_a_device
 from tests.devices.drivers.made_up import (
     IDENTITY,
     Lab,
-    Time,
+    answers_of,
     camera,
     envelope,
     fault,
@@ -350,16 +347,8 @@ def test_a_service_at_another_path_is_found_there_and_nowhere_else(auth):
 
 @every_auth
 def test_everything_works_behind_tls(auth):
-    spec, time = camera(auth=auth), Time()
-    service = OnvifService(Device(spec))
+    spec = camera(auth=auth)
     context, _ = shown_by_a_device()
-
-    def answer(request: web.BaseRequest, body: str) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = service.answer(
-            Request("POST", request.raw_path, headers, body.encode(), "127.0.0.1", time())
-        )
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
     async def story(onvif):
         admin, new = Login("admin", spec.password), Login("admin", password())
@@ -369,4 +358,4 @@ def test_everything_works_behind_tls(auth):
         assert await onvif.check(new)
         return (await onvif.identify(new)).mac
 
-    assert asked(answer, story, context)[0] == mac_of(spec)
+    assert asked(answers_of(spec), story, context)[0] == mac_of(spec)

@@ -14,10 +14,7 @@ from devices.drivers import Login, driver
 from devices.drivers import onvif_messages as messages
 from devices.drivers.soap import envelope, username_token
 from devices.virtual import Auth
-from devices.virtual.device import Device
-from devices.virtual.onvif_service import OnvifService
-from devices.virtual.service import Request
-from tests.devices.drivers.made_up import IDENTITY, Time, camera, password, server
+from tests.devices.drivers.made_up import IDENTITY, answers_of, camera, password, server
 
 every_auth = pytest.mark.parametrize("auth", list(Auth))
 
@@ -44,6 +41,8 @@ def test_every_request_and_every_answer_follows_the_onvif_schema(auth, schema):
     assert operations >= {
         "GetServiceCapabilities",
         "GetDeviceInformation",
+        "GetNetworkInterfaces",
+        "GetNetworkProtocols",
         "GetUsers",
         "CreateUsers",
         "SetUser",
@@ -51,6 +50,21 @@ def test_every_request_and_every_answer_follows_the_onvif_schema(auth, schema):
     }
     assert ("GetSystemDateAndTime" in operations) == (auth is Auth.WS)
     for body in [*bodies, *answers]:
+        schema.assertValid(body_of(body))
+
+
+@every_auth
+def test_the_requests_of_an_activation_follow_the_onvif_schema_too(auth, schema):
+    spec = camera(auth=auth, fresh=True)
+
+    async def talk() -> list[str]:
+        async with server(answers_of(spec)) as seen:
+            await driver("onvif", seen.address).activate(Login("admin", password()), "")
+            return seen.bodies
+
+    bodies = asyncio.run(talk())
+    assert "CreateUsers" in bodies[-1]
+    for body in bodies:
         schema.assertValid(body_of(body))
 
 
@@ -79,23 +93,14 @@ def test_no_password_travels_before_the_login_is_shown(auth):
 
 def conversation(auth: Auth) -> tuple[list[str], list[str], list[dict[str, str]]]:
     """Every operation once: the request bodies, the bodies of good answers, request headers."""
-    spec, time, answers = camera(auth=auth), Time(), []
-    service = OnvifService(Device(spec))
-
-    def answer(request: web.BaseRequest, body: str) -> web.Response:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        reply = service.answer(
-            Request("POST", request.raw_path, headers, body.encode(), "127.0.0.1", time())
-        )
-        if reply.status == 200:
-            answers.append(reply.body.decode())
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+    spec, answers = camera(auth=auth), []
 
     async def talk() -> tuple[list[str], list[dict[str, str]]]:
-        async with server(answer) as seen:
+        async with server(answers_of(spec, answers)) as seen:
             onvif, admin = driver("onvif", seen.address), Login("admin", spec.password)
             await onvif.rules()
             await onvif.identify(admin)
+            await onvif.services(admin)
             await onvif.create_account(admin, Login("<guard> & co", password()))
             await onvif.set_password(admin, "<guard> & co", password())
             await onvif.delete_account(admin, "<guard> & co")
