@@ -89,7 +89,7 @@ class DigestGuard:
             if not re.fullmatch("[0-9a-f]{8}", count) or int(count, 16) <= highest:
                 raise Stale
             self._nonces[nonce] = (issued, int(count, 16))
-        username = re.sub(r"\\(.)", r"\1", given.get("username", ""))
+        username = _utf8(re.sub(r"\\(.)", r"\1", given.get("username", "")))
         right_form = (
             given.get("realm") == self._realm
             and given.get("uri") == uri
@@ -110,6 +110,14 @@ class DigestGuard:
         if self._nonces:
             living = {n: known for n, known in self._nonces.items() if now - known[0] <= NONCE_LIFE}
             self._nonces = dict(list(living.items())[-_NONCES_KEPT:])
+
+
+def _utf8(text: str) -> str:
+    """A name as it was meant: headers are read as Latin-1, and mostly sent as UTF-8."""
+    try:
+        return text.encode("latin-1").decode()
+    except UnicodeError:
+        return text
 
 
 def _bytes(text: str) -> bytes:
