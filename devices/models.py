@@ -166,8 +166,9 @@ class Discovered(ReadModel):
 class Telemetry(models.Model):
     """What is heard of a device from minute to minute. Only a change of state is an event.
 
-    `online` is whether it answered when it was last asked, None if it never was; `milliseconds` is
-    how long that took. `channels_online` are those of an NVR. `next_at` is when the sweep asks.
+    `online` is whether it answered when it was last asked, None if it never was; `misses` how often
+    it did not, on end; `milliseconds` how long it took. `channels_online` are those of an NVR.
+    `next_at` is when the sweep asks.
     """
 
     device = models.UUIDField(primary_key=True)
@@ -175,6 +176,7 @@ class Telemetry(models.Model):
     seen_at = models.DateTimeField(null=True)
     asked_at = models.DateTimeField(null=True)
     milliseconds = models.PositiveIntegerField(null=True)
+    misses = models.PositiveIntegerField(default=0)
     channels_online = models.JSONField(default=list)
     next_at = models.DateTimeField()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils import timezone
 
 from devices.doors import Talk, services_of
-from devices.drivers.base import Ability, Channel, Login
+from devices.drivers.base import Ability, Channel, Login, Service
 from devices.drivers.registry import abilities_of
 from devices.models import Device, Telemetry
 from devices.state import ChannelFacts
@@ -16,31 +18,40 @@ from fleet.eventstore.handling import Order, handle_all
 
 def read_channels(talk: Talk, admin: Login) -> None:
     """Read the channels, where a service of the NVR tells them. Raises DeviceError."""
-    nvr = talk.device
-    service = next(
-        (s for s in services_of(nvr) if Ability.CHANNELS in abilities_of(s.driver)), None
-    )
-    if service is None:
-        return
-    channels = talk.ask_as(admin, lambda driver, one: driver.channels(one), service)
+    if service := channel_service(talk.device):
+        channels = talk.ask_as(admin, lambda driver, one: driver.channels(one), service)
+        handle_all(orders_of(talk.device, channels), talk.by)
+        keep_online(talk.device, channels)
+
+
+def channel_service(nvr: Device) -> Service | None:
+    """The service of a recorder that tells its channels."""
+    told = (s for s in services_of(nvr) if Ability.CHANNELS in abilities_of(s.driver))
+    return next(told, None)
+
+
+def orders_of(nvr: Device, channels: Sequence[Channel]) -> list[Order]:
+    """What is to be recorded of the NVR and of the cameras on it."""
     facts = tuple(ChannelFacts(c.number, c.name, c.host, c.mac) for c in channels)
     orders = [Order(RecordChannels(facts), nvr.id)]
     for camera in Device.objects.for_jobs().filter(nvr=nvr.id, removed=False):
         opens = _opens(camera, channels)
-        if opens is not None:
+        if opens is not None and opens is not camera.nvr_opens:
             orders.append(Order(RecordNvrOpens(opens), camera.id))
-    handle_all(orders, talk.by)
+    return orders
+
+
+def keep_online(nvr: Device, channels: Sequence[Channel]) -> None:
+    """Which channels are online comes and goes: it is telemetry."""
+    online = [c.number for c in channels if c.online]
     Telemetry.objects.update_or_create(
         device=nvr.id,
-        defaults={"channels_online": [c.number for c in channels if c.online]},
-        create_defaults={
-            "channels_online": [c.number for c in channels if c.online],
-            "next_at": timezone.now(),
-        },
+        defaults={"channels_online": online},
+        create_defaults={"channels_online": online, "next_at": timezone.now()},
     )
 
 
-def _opens(camera: Device, channels: tuple[Channel, ...]) -> bool | None:
+def _opens(camera: Device, channels: Sequence[Channel]) -> bool | None:
     """Whether the NVR opens the camera. An NVR says only that a channel is offline; where the
     camera answers Rekey all the same, it is the password that is wrong.
 

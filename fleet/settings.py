@@ -53,6 +53,8 @@ REKEY_PROXIES = env.list("REKEY_PROXIES", default=[])
 
 # Whoever may type an address could have Rekey talk to itself: see devices.drivers.reach.
 REKEY_LOCAL_DEVICES = env.list("REKEY_LOCAL_DEVICES", default=[])
+REKEY_DISCOVERY_PORT = env.int("REKEY_DISCOVERY_PORT", default=3702)
+# How often each device is asked whether it is there and certified.
 REKEY_SWEEP_DEVICES_SECONDS = env.float("REKEY_SWEEP_DEVICES_SECONDS", default=300.0)
 
 # --- apps -----------------------------------------------------------------------------------------
@@ -170,6 +172,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": REKEY_SWEEP_SECONDS,
         # Nobody needs yesterday's wake-up: without this they pile up while no worker runs.
         "options": {"expires": REKEY_SWEEP_SECONDS * 2},
+    },
+    "sweep devices": {
+        "task": "devices.tasks.sweep_devices",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
     },
     "forget passwords": {
         "task": "devices.tasks.forget_passwords",

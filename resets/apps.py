@@ -5,7 +5,7 @@ class ResetsConfig(AppConfig):
     name = "resets"
 
     def ready(self) -> None:
-        from resets import projections, queries, reactions, steps  # noqa: F401 - they register
-        from resets.panels import register
+        from resets import holds, panels, projections, queries, reactions, steps  # noqa: F401 - they register
 
-        register()
+        panels.register()
+        holds.register()

@@ -140,7 +140,14 @@ def device_facts(command: RequestReset, state: ResetState, by: By) -> DeviceFact
     row = devices.device(by.actor, command.device)
     assert row.organisation and row.site
     return DeviceFacts(
-        row.id, row.organisation, row.site, row.name, row.username, row.reset_email, row.managed
+        row.id,
+        row.organisation,
+        row.site,
+        row.name,
+        row.username,
+        row.reset_email,
+        row.managed,
+        row.removed,
     )
 
 

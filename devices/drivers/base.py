@@ -20,6 +20,7 @@ class Ability(StrEnum):
     """What a driver can do for a device; each is the name of a call. People read the value."""
 
     IDENTIFY = "identify"
+    IS_THERE = "is_there"
     CHECK = "check"
     TRIES_LEFT = "tries_left"
     IS_FRESH = "is_fresh"
@@ -160,6 +161,10 @@ class Driver:
 
     async def identify(self, login: Login | None = None) -> Identity:
         """Ask the device what it is. Some tell it without a login."""
+        raise NotSupported
+
+    async def is_there(self) -> None:
+        """Ask for something that needs no login. Raises Unreachable, BadAnswer."""
         raise NotSupported
 
     async def check(self, login: Login) -> bool:

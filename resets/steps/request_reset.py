@@ -24,6 +24,7 @@ class DeviceFacts:
     username: str
     reset_email: str
     managed: bool
+    removed: bool = False
 
 
 @event("resets.reset_requested")
@@ -80,6 +81,10 @@ class RequestReset(Command[ResetState]):
                 "reason_missing",
                 "Say why the password is being reset; it stands in the history.",
                 field="reason",
+            )
+        if self.facts.removed:
+            raise Refused(
+                "device_removed", "This device was removed from the fleet. Add it again to go on."
             )
         if not self.facts.reset_email:
             raise Refused(

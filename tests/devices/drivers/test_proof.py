@@ -7,6 +7,7 @@ import pytest
 
 from devices.drivers import Login, Proof, prove
 from devices.drivers.errors import DeviceError, LockedOut, OpensToAnything, Unreachable
+from devices.drivers.proof import Door
 from devices.virtual import Auth, Character
 from tests.devices.drivers.made_up import Lab, password, with_camera
 
@@ -17,9 +18,19 @@ def proof_after_a_change(**traits) -> Proof:
     async def story(lab: Lab) -> Proof:
         onvif, new = lab.driver(), password()
         await onvif.set_password(lab.admin, "admin", new)
-        return await prove(onvif, "admin", new, lab.admin.password, password())
+        return await proven(onvif, "admin", new, lab.admin.password, password())
 
     return with_camera(story, **traits)
+
+
+async def proven(driver, *passwords) -> Proof:
+    """The proof at a driver's one door. It is synchronous, and the driver's loop runs meanwhile."""
+    loop = asyncio.get_running_loop()
+
+    def check(login: Login) -> bool:
+        return asyncio.run_coroutine_threadsafe(driver.check(login), loop).result(30)
+
+    return await asyncio.to_thread(prove, [Door(driver.name, check)], *passwords)
 
 
 @pytest.mark.parametrize("auth", list(Auth))
@@ -47,7 +58,7 @@ def test_a_proof_leaves_the_count_of_failed_logins_at_nought():
         onvif, new = lab.driver(), password()
         await onvif.set_password(lab.admin, "admin", new)
         for _ in range(10):
-            proof = await prove(onvif, "admin", new, lab.admin.password, password())
+            proof = await proven(onvif, "admin", new, lab.admin.password, password())
             assert proof.proven
 
     with_camera(story, lockout_tries=3)
@@ -55,7 +66,7 @@ def test_a_proof_leaves_the_count_of_failed_logins_at_nought():
 
 def test_a_dead_device_proves_nothing():
     async def story(lab: Lab):
-        return await prove(lab.driver(), "admin", password(), None, password())
+        return await proven(lab.driver(), "admin", password(), None, password())
 
     proof = with_camera(story, character=Character.DEAD)
     assert (proof.proven, proof.reason) == (False, "unreachable")
@@ -64,13 +75,17 @@ def test_a_dead_device_proves_nothing():
 
 @dataclass
 class Scripted:
-    """A driver that answers each check from a list."""
+    """A door that answers each check from a list."""
 
     answers: list[bool | DeviceError]
     name: str = "scripted"
     tried: list[str] = field(default_factory=list)
 
-    async def check(self, login: Login) -> bool:
+    @property
+    def door(self) -> Door:
+        return Door(self.name, self.check)
+
+    def check(self, login: Login) -> bool:
         self.tried.append(login.password)
         answer = self.answers.pop(0)
         if isinstance(answer, DeviceError):
@@ -80,14 +95,14 @@ class Scripted:
 
 def test_the_new_password_is_tried_last():
     scripted = Scripted([False, False, True])
-    assert asyncio.run(prove(scripted, "admin", "new", "old", "wrong")).proven
+    assert prove([scripted.door], "admin", "new", "old", "wrong").proven
     assert scripted.tried == ["wrong", "old", "new"]
 
 
 @pytest.mark.parametrize("old", [None, "new"])
 def test_without_another_old_password_two_logins_are_enough(old):
     scripted = Scripted([False, True])
-    assert asyncio.run(prove(scripted, "admin", "new", old, "wrong")).proven
+    assert prove([scripted.door], "admin", "new", old, "wrong").proven
     assert scripted.tried == ["wrong", "new"]
 
 
@@ -101,13 +116,29 @@ def test_without_another_old_password_two_logins_are_enough(old):
 )
 def test_a_proof_ends_at_the_first_door_that_cannot_be_tried(error, reason):
     scripted = Scripted([False, error])
-    proof = asyncio.run(prove(scripted, "admin", "new", "old", "wrong"))
+    proof = prove([scripted.door], "admin", "new", "old", "wrong")
     assert (proof.proven, proof.reason) == (False, reason)
     assert [door.login for door in proof.doors] == ["wrong", "old"]
     assert proof.doors[-1].detail == reason
     assert scripted.tried == ["wrong", "old"]
 
 
+def test_the_new_password_has_to_open_every_door():
+    first, second = Scripted([False, False, True]), Scripted([False, True, False], name="rtsp")
+    proof = prove([first.door, second.door], "admin", "new", "old", "wrong")
+    assert (proof.proven, proof.reason) == (False, "new_refused")
+    assert [(d.door, d.login) for d in proof.doors if d.opened] == [
+        ("scripted", "new"),
+        ("rtsp", "old"),
+    ]
+
+
+def test_a_further_door_that_cannot_be_tried_leaves_the_change_unproven():
+    first, second = Scripted([False, False, True]), Scripted([Unreachable()], name="rtsp")
+    proof = prove([first.door, second.door], "admin", "new", "old", "wrong")
+    assert (proof.proven, proof.reason, proof.error) == (False, "unreachable", None)
+
+
 def test_a_wrong_password_has_to_be_wrong():
     with pytest.raises(ValueError, match="wrong"):
-        asyncio.run(prove(Scripted([]), "admin", "new", "old", "old"))
+        prove([Scripted([]).door], "admin", "new", "old", "old")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from devices.state import Kind, Purpose
+from devices.state import ONVIF_PATH, Kind, Purpose
 from devices.steps.add_device import DeviceAdded, Placed
 from devices.steps.credential import CandidateStored, CredentialBegun
 
@@ -25,6 +25,12 @@ ADDED = DeviceAdded(
     reset_email="owner@example.com",
     nvr=None,
     channel=None,
+    tls=False,
+    path=ONVIF_PATH,
+    services=(),
+    serial="",
+    mac="",
+    fresh=False,
 )
 BEGUN = (
     CredentialBegun(ORGANISATION, SITE, DEVICE, "admin", Purpose.DEVICE),

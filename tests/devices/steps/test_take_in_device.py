@@ -13,7 +13,7 @@ from devices.steps.take_in_device import (
 from fleet.eventstore.testing import given
 from tests.devices.steps.story import ADDED
 
-FOUND = DeviceIdentified("Acme", "Eye 3", "1.2.3", "A-0001", 32)
+FOUND = DeviceIdentified("Acme", "Eye 3", "1.2.3", "A-0001", 32, "00:FF:00:00:00:01")
 
 
 def test_what_the_device_says_it_is_is_recorded() -> None:

@@ -1,0 +1,27 @@
+"""Moving devices between sites: their passwords go with them, and an NVR's cameras with the NVR."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from devices import queries
+from devices.models import Credential, Device
+from devices.steps.move_device import MoveCredential, MoveDevice
+from fleet.eventstore.handling import Order, handle_all
+from fleet.eventstore.messages import By
+
+
+def move(device_ids: Iterable[UUID], site: UUID, by: By) -> int:
+    """Move them, all or none; answers with how many have moved. Raises RekeyError."""
+    chosen = {queries.device(by.actor, pk).pk for pk in device_ids}
+    channels = Device.objects.visible_to(by.actor).filter(nvr__in=chosen, removed=False)
+    together = chosen | {camera.pk for camera in channels}
+    rows = Device.objects.visible_to(by.actor).filter(pk__in=together)
+    orders = [
+        Order(MoveDevice(site, with_nvr=row.nvr_id in together), row.pk)
+        for row in rows.order_by("nvr_id", "pk")
+    ]
+    accounts = Credential.objects.visible_to(by.actor).filter(device__in=together)
+    orders += [Order(MoveCredential(site), account.pk) for account in accounts]
+    return sum(bool(outcome.events) for outcome in handle_all(orders, by)[: len(together)])

@@ -1,0 +1,307 @@
+"""Is every device there, and certified? Asked of all of them, again and again.
+
+Each device is due once in an interval, the fleet spread over it. Whoever takes some holds their
+leases meanwhile, so that no job talks to them, and counts the logins before they are tried (see
+`doors`). What is heard is telemetry; only a change of state becomes an event.
+
+A password that a device has refused is not tried again by a machine: of a device that is not
+certified it is asked only whether it is there. So no sweep ever locks a device.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.utils import timezone
+
+from devices import lock_outs, vault
+from devices.doors import LEASE
+from devices.drivers.base import Address, Channel, Login
+from devices.drivers.errors import CertificateChanged, DeviceError, LockedOut, Unreachable
+from devices.drivers.registry import driver
+from devices.models import Credential, Device, DeviceLease, LoginTries, Telemetry
+from devices.recorders import channel_service, orders_of
+from devices.state import Purpose
+from devices.steps.certificates import RecordCertificateChange
+from devices.steps.check_device import RecordCheck, RecordTrouble
+from fleet.eventstore.handling import Order, handle_all
+from fleet.eventstore.messages import Actor, By
+from fleet.eventstore.tables import Table
+
+AT_ONCE = 100
+BATCH = 1000
+MISSES = 2  # on end, before a device that does not answer is in trouble: one answer may be lost
+JITTER = 0.1
+TIMEOUT = 10.0  # seconds for each exchange
+LONGEST = 60.0  # seconds for a device; below the lease
+BY = By(Actor.job("sweep the fleet"))
+
+_telemetry = Table(Telemetry)
+
+
+def sweep(limit: int = BATCH) -> int:
+    """Ask the devices that are due, `limit` of them at most; answers with how many were asked."""
+    _begin_telemetry()
+    holder = f"sweep {uuid4()}"
+    asked = _taken(holder, limit)
+    if not asked:
+        return 0
+    try:
+        plans = list(_plans(asked))
+        _count_logins(plans)
+        heard = asyncio.run(ask_all(plans))
+        _settle_logins(heard)
+        _record(heard, _keep(heard))
+    finally:
+        DeviceLease.objects.filter(holder=holder).update(until=timezone.now())
+    return len(asked)
+
+
+# --- who is due -----------------------------------------------------------------------------------
+
+
+def _begin_telemetry() -> None:
+    """Devices that were never swept begin at a moment of their own within the interval."""
+    known = Telemetry.objects.filter(device=OuterRef("pk"))
+    new = Device.objects.for_jobs().filter(~Exists(known), removed=False).values_list("pk")
+    now = timezone.now()
+    Telemetry.objects.bulk_create(
+        (
+            Telemetry(device=pk, next_at=now + timedelta(seconds=random.random() * _interval()))  # noqa: S311
+            for (pk,) in new
+        ),
+        ignore_conflicts=True,
+    )
+
+
+def _interval() -> float:
+    seconds: float = settings.REKEY_SWEEP_DEVICES_SECONDS
+    return seconds
+
+
+def _taken(holder: str, limit: int) -> list[UUID]:
+    """Take devices that are due: nobody else does before their next turn, or talks to them now."""
+    now = timezone.now()
+    with transaction.atomic():
+        due = Telemetry.objects.filter(next_at__lte=now).order_by("next_at")
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True)
+        ids = list(due.values_list("device", flat=True)[:limit])
+        Telemetry.objects.filter(device__in=ids).update(
+            next_at=now + timedelta(seconds=_interval())
+        )
+    DeviceLease.objects.bulk_create(
+        (DeviceLease(device=pk, holder="", until=now) for pk in ids), ignore_conflicts=True
+    )
+    free = DeviceLease.objects.filter(device__in=ids, until__lte=now)
+    free.update(holder=holder, until=now + LEASE)
+    return list(DeviceLease.objects.filter(holder=holder).values_list("device", flat=True))
+
+
+# --- what is asked --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one device is asked. Without a login, only whether it is there."""
+
+    device: Device
+    login: Login | None
+
+    @property
+    def address(self) -> Address:
+        d = self.device
+        pin = next((p["certificate"] for p in d.pins if p["port"] == d.port), "")
+        return Address(d.host, d.port, d.tls, d.path, pin)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What came of it. `opened` None: no login was tried, or it was not judged."""
+
+    plan: Plan
+    opened: bool | None
+    milliseconds: int
+    error: DeviceError | None = None
+    channels: tuple[Channel, ...] | None = None
+
+    @property
+    def online(self) -> bool:
+        return not isinstance(self.error, Unreachable)
+
+
+def _plans(ids: Sequence[UUID]) -> Iterator[Plan]:
+    devices = list(Device.objects.for_jobs().filter(pk__in=ids, removed=False))
+    certified = {d.pk: d.username for d in devices if d.certified}
+    accounts = Credential.objects.for_jobs().filter(
+        device__in=certified, purpose=Purpose.DEVICE.value, current__isnull=False
+    )
+    spent = _spent(devices)
+    current = {
+        account.device: account.current
+        for account in accounts
+        if account.username == certified[account.device] and account.device not in spent
+    }
+    passwords = {secret: vault.get(secret, device) for device, secret in current.items()}
+    for device in devices:
+        if device.tls and not any(pin["port"] == device.port for pin in device.pins):
+            continue  # its certificate is pinned when it is taken in, or looked at
+        secret = current.get(device.pk)
+        password = passwords.get(secret) if secret else None
+        yield Plan(device, Login(device.username, password) if password else None)
+
+
+def _spent(devices: Iterable[Device]) -> set[UUID]:
+    """Those whose login tries do not allow for another one, or that are locked."""
+    by_id = {device.pk: device for device in devices}
+    now = timezone.now()
+    return {
+        row.device
+        for row in LoginTries.objects.filter(device__in=by_id)
+        if row.username == by_id[row.device].username and _is_spent(row, by_id[row.device], now)
+    }
+
+
+def _is_spent(row: LoginTries, device: Device, now: datetime) -> bool:
+    most = lock_outs.of(device.manufacturer, device.kind).tries - 1
+    return row.failed >= most or bool(row.locked_until and row.locked_until > now)
+
+
+async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> list[Heard]:
+    """Ask all of them, so many at the same time."""
+    waiting = iter(plans)
+    heard: list[Heard] = []
+
+    async def go_on() -> None:
+        for plan in waiting:
+            heard.append(await _ask(plan))
+
+    await asyncio.gather(*(go_on() for _ in range(at_once)))
+    return heard
+
+
+async def _ask(plan: Plan) -> Heard:
+    begun = time.perf_counter()
+    opened: bool | None = None
+    error: DeviceError | None = None
+    channels: tuple[Channel, ...] | None = None
+    device = driver(plan.device.driver, plan.address, TIMEOUT)
+    try:
+        async with asyncio.timeout(LONGEST):
+            if plan.login is None:
+                await device.is_there()
+            elif opened := await device.check(plan.login):
+                channels = await _channels(plan)
+    except TimeoutError:
+        error = Unreachable("The device takes too long.")
+    except DeviceError as problem:
+        error = problem
+    return Heard(plan, opened, int((time.perf_counter() - begun) * 1000), error, channels)
+
+
+async def _channels(plan: Plan) -> tuple[Channel, ...] | None:
+    service = channel_service(plan.device) if plan.device.services else None
+    if service is None or plan.login is None:
+        return None
+    pin = next((p["certificate"] for p in plan.device.pins if p["port"] == service.port), "")
+    if service.tls and not pin:
+        return None
+    address = Address(plan.device.host, service.port, service.tls, pin=pin)
+    try:
+        return await driver(service.driver, address, TIMEOUT).channels(plan.login)
+    except DeviceError:
+        return None  # the device itself opens; its next look says what is wrong with this
+
+
+# --- what is kept of it ---------------------------------------------------------------------------
+
+
+def _count_logins(plans: Sequence[Plan]) -> None:
+    """As in `doors.Tries.spend`, for all at once: before they are tried."""
+    tried = [plan for plan in plans if plan.login]
+    LoginTries.objects.bulk_create(
+        (LoginTries(device=p.device.pk, username=p.device.username) for p in tried),
+        ignore_conflicts=True,
+    )
+    _tries_of(tried).update(failed=F("failed") + 1, failed_at=timezone.now())
+
+
+def _settle_logins(heard: Sequence[Heard]) -> None:
+    right = [h.plan for h in heard if h.opened]
+    unjudged = [h.plan for h in heard if h.plan.login and h.opened is None]
+    _tries_of(right).update(failed=0, failed_at=None, locked_until=None)
+    _tries_of(unjudged).filter(failed__gt=0).update(failed=F("failed") - 1)
+    for h in heard:
+        if isinstance(h.error, LockedOut):
+            locks = lock_outs.of(h.plan.device.manufacturer, h.plan.device.kind).locks
+            until = timezone.now() + timedelta(seconds=h.error.seconds_left or locks)
+            _tries_of([h.plan]).update(locked_until=until)
+
+
+def _tries_of(plans: Sequence[Plan]) -> Any:
+    # Accounts mostly have the same name everywhere: one condition for each name.
+    names = {plan.device.username for plan in plans}
+    chosen = Q(pk__in=[])
+    for name in names:
+        ids = [p.device.pk for p in plans if p.device.username == name]
+        chosen |= Q(username=name, device__in=ids)
+    return LoginTries.objects.filter(chosen)
+
+
+def _keep(heard: Sequence[Heard]) -> dict[UUID, int]:
+    """Telemetry, and when each is due next: spread a little, so that they never come in step.
+
+    Answers with how often each did not answer, on end.
+    """
+    now = timezone.now()
+    before = Telemetry.objects.in_bulk([h.plan.device.pk for h in heard])
+    rows = []
+    for h in heard:
+        row = before.get(h.plan.device.pk) or Telemetry(device=h.plan.device.pk)
+        row.online, row.asked_at, row.milliseconds = h.online, now, h.milliseconds
+        row.seen_at = now if h.online else row.seen_at
+        row.misses = 0 if h.online else row.misses + 1
+        if h.channels is not None:
+            row.channels_online = [c.number for c in h.channels if c.online]
+        spread = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311
+        row.next_at = now + timedelta(seconds=_interval() * spread)
+        rows.append({name: getattr(row, name) for name in _telemetry.names})
+    with transaction.atomic():
+        _telemetry.upsert([_telemetry.row(row) for row in rows])
+    return {row["device"]: row["misses"] for row in rows}
+
+
+def _record(heard: Sequence[Heard], misses: Mapping[UUID, int]) -> None:
+    """Only what has changed, in one transaction."""
+    orders = [order for h in heard for order in _orders(h, misses)]
+    if orders:
+        handle_all(orders, BY)
+
+
+def _orders(h: Heard, misses: Mapping[UUID, int]) -> Iterator[Order]:
+    device = h.plan.device
+    if isinstance(h.error, Unreachable):
+        if misses[device.pk] >= MISSES and device.trouble != h.error.code:
+            yield Order(RecordTrouble(h.error.code), device.pk)
+    elif h.error is not None:
+        if isinstance(h.error, CertificateChanged):
+            yield Order(RecordCertificateChange(h.error.port, h.error.seen), device.pk)
+        if device.trouble != h.error.code:
+            yield Order(RecordTrouble(h.error.code), device.pk)
+    elif h.opened is not None:
+        if device.certified is not h.opened or device.trouble:
+            yield Order(RecordCheck(h.opened), device.pk)
+    elif device.trouble == Unreachable.code and device.certified is not None:
+        yield Order(RecordCheck(device.certified), device.pk)  # it is back
+    if h.channels is not None:
+        yield from orders_of(device, h.channels)
