@@ -109,7 +109,7 @@ async def server(
 
 
 def answers_of(spec: DeviceSpec, good: list[str] | None = None) -> Callable[..., web.Response]:
-    """How a virtual device answers a made-up server's requests; keeps its good answers in ``good``."""
+    """How a virtual device answers a made-up server; its good answers are kept in ``good``."""
     service, time = OnvifService(Device(spec)), Time()
 
     def answer(request: web.BaseRequest, body: str) -> web.Response:

@@ -132,6 +132,42 @@ def test_a_locked_device_tells_how_long():
 
 
 @pytest.mark.parametrize(
+    ("told", "mac"),
+    [
+        ("00:ff:00:13:31:01", "00:FF:00:13:31:01"),
+        ("00-FF-00-13-31-01", "00:FF:00:13:31:01"),
+        ("00ff.0013.3101", "00:FF:00:13:31:01"),
+        ("00ff00133101", "00:FF:00:13:31:01"),
+        ("00:00:00:00:00:00", ""),
+        ("ff:ff:ff:ff:ff:ff", ""),
+        ("00:ff:00:13:31", ""),
+        ("00:ff:00:13:31:0²", ""),
+        ("eth0", ""),
+        ("", ""),
+    ],
+)
+def test_a_mac_address_is_read_however_it_is_written(told, mac):
+    assert messages.mac_of(interfaces(("true", told))) == mac
+
+
+def test_the_mac_address_of_an_interface_in_use_comes_first():
+    off, none, on = ("false", "00:ff:00:00:00:01"), ("true", ""), ("true", "00:ff:00:00:00:02")
+    assert messages.mac_of(interfaces(off, none, on)) == "00:FF:00:00:00:02"
+    assert messages.mac_of(interfaces(off)) == "00:FF:00:00:00:01"
+    assert messages.mac_of(interfaces()) == ""
+
+
+def interfaces(*given: tuple[str, str]):
+    told = "".join(
+        f"<tds:NetworkInterfaces><tt:Enabled>{on}</tt:Enabled>"
+        f"<tt:Info><tt:HwAddress>{mac}</tt:HwAddress></tt:Info></tds:NetworkInterfaces>"
+        for on, mac in given
+    )
+    body = f"<tds:GetNetworkInterfacesResponse>{told}</tds:GetNetworkInterfacesResponse>"
+    return soap.read(Answer(200, {}, envelope(body).encode()), "GetNetworkInterfaces")
+
+
+@pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "gb2312", "latin-1"]
 )
 def test_an_answer_may_come_in_any_common_encoding(encoding):
@@ -292,6 +328,13 @@ _WELL_FORMED = st.sampled_from(
         envelope('<tds:GetServiceCapabilitiesResponse><tds:Capabilities>'
                  '<tds:Security MaxUsers="8"/></tds:Capabilities>'
                  '</tds:GetServiceCapabilitiesResponse>'),
+        envelope("<tds:GetNetworkInterfacesResponse><tds:NetworkInterfaces token='e'>"
+                 "<tt:Enabled>true</tt:Enabled><tt:Info><tt:HwAddress>00:ff:00:13:31:01"
+                 "</tt:HwAddress></tt:Info></tds:NetworkInterfaces>"
+                 "</tds:GetNetworkInterfacesResponse>"),
+        envelope("<tds:GetNetworkProtocolsResponse><tds:NetworkProtocols><tt:Name>RTSP</tt:Name>"
+                 "<tt:Enabled>true</tt:Enabled><tt:Port>554</tt:Port></tds:NetworkProtocols>"
+                 "</tds:GetNetworkProtocolsResponse>"),
         envelope("<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:UTCDateTime><tt:Time>"
                  "<tt:Hour>1</tt:Hour><tt:Minute>1</tt:Minute><tt:Second>1</tt:Second></tt:Time>"
                  "<tt:Date><tt:Year>9999</tt:Year><tt:Month>1</tt:Month><tt:Day>1</tt:Day></tt:Date>"
@@ -325,6 +368,8 @@ ANSWERS = st.builds(
 READERS = {
     "GetDeviceInformation": messages.identity_of,
     "GetUsers": messages.accounts_of,
+    "GetNetworkInterfaces": messages.mac_of,
+    "GetNetworkProtocols": messages.services_of,
     "GetServiceCapabilities": messages.rules_of,
     "GetSystemDateAndTime": messages.utc_of,
     "SetUser": lambda answer: None,
