@@ -6,8 +6,8 @@ passwords or accounts. Tokens and all other texts come percent-encoded.
 
 import ipaddress
 import re
-import time
 from dataclasses import dataclass, field
+from time import monotonic
 from types import MappingProxyType
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import quote, unquote
@@ -104,7 +104,7 @@ class VigiNvr(Driver):
         session = self._session
         if session is None or session.login != login:
             return await self._log_in(login)
-        if time.monotonic() < session.until:
+        if monotonic() < session.until:
             return session
         return await self._renew(session)
 
@@ -160,7 +160,7 @@ class VigiNvr(Driver):
             login,
             access,
             unquote(given.refresh_token),
-            time.monotonic() + given.expires_in - _EARLY,
+            monotonic() + given.expires_in - _EARLY,
         )
         return self._session
 
