@@ -17,7 +17,8 @@ from typing import Any
 from aiohttp import web
 
 from devices.virtual.device import DeviceSpec, Fault
-from devices.virtual.server import HOST, Fleet, PortTaken, running_fleet
+from devices.virtual.host import HOST, PortTaken
+from devices.virtual.server import Fleet, running_fleet
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

@@ -5,7 +5,8 @@ It knows nothing of the product and was written from the ONVIF documents, not fr
 
 import hashlib
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from devices.virtual.lockout import FOR_GOOD, Locks
 from devices.virtual.spec import (
@@ -79,11 +80,12 @@ class Device:
 
     Kept without power: ``users``, ``channels`` (of a recorder, by number), ``flash`` (what services
     keep there). ``ports`` tells where its services listen: "onvif" and the names of the others.
+    ``fleet_start`` counts the starts of its fleet.
     """
 
     __slots__ = (
-        "_drawn", "_life", "_restarts", "calls", "channels", "failed_logins", "flash", "locks",
-        "ports", "spec", "users",
+        "_drawn", "_restarts", "calls", "channels", "failed_logins", "flash", "fleet_start",
+        "locks", "ports", "spec", "users",
     )  # fmt: skip
 
     def __init__(self, spec: DeviceSpec) -> None:
@@ -97,7 +99,7 @@ class Device:
         self.calls: dict[str, int] = {}
         self.failed_logins = 0
         self.locks = Locks(spec)
-        self._life = ""
+        self.fleet_start = 1
         self._restarts = 0
         self._drawn = 0
 
@@ -121,7 +123,7 @@ class Device:
         if not self.spec.seed:
             return secrets.token_bytes(count)
         self._drawn += 1
-        source = f"{self.spec.seed}/{self._life}/{self._restarts}/{self._drawn}"
+        source = f"{self.spec.seed}/{self.lifetime}/{self._drawn}"
         return hashlib.shake_128(source.encode()).digest(count)
 
     def there(self, now: float) -> bool:
@@ -131,12 +133,27 @@ class Device:
         turn = f"{self.spec.seed}/{self.spec.serial}/{now // self.spec.flapping}"
         return hashlib.sha256(turn.encode()).digest()[0] < 128
 
-    def restarted(self, life: str = "") -> None:
-        """Power was off: locks are gone, accounts stay. ``life`` names the fleet's own start."""
-        self._life = life or self._life
+    @property
+    def lifetime(self) -> str:
+        """Another one after every restart, of the device and of its fleet."""
+        return f"{self.fleet_start}.{self._restarts}"
+
+    def restarted(self) -> None:
+        """Power was off: locks are gone, accounts stay."""
         self._restarts += 1
         self._drawn = 0
         self.locks.forget()
+
+    def keeps(self) -> dict[str, Any]:
+        """All that outlives a loss of power, as values of JSON."""
+        return {
+            "users": {name: asdict(user) for name, user in self.users.items()},
+            "channels": [
+                [number, copy.serial, copy.username, copy.password]
+                for number, copy in self.channels.items()
+            ],
+            "flash": self.flash,
+        }
 
     def factory_reset(self) -> None:
         """As it left the factory, whoever owned it since: no account, nothing kept."""

@@ -1,53 +1,87 @@
 """The devices' flash: accounts survive a restart of the process, as they survive one of a camera.
 
-One JSON file, replaced as a whole, readable by its owner alone. It holds passwords in clear, as a
-device has to: it is the devices' own memory and no part of the product's.
+A journal, one line of JSON for each change of a device with all that it keeps, readable by its
+owner alone. At the start it is read and written anew with one line for each device. It holds
+passwords in clear, as a device has to: it is the devices' own memory and no part of the product's.
 """
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, BinaryIO
 
-from devices.virtual.device import Device, User
+
+class MemoryUnreadable(Exception):
+    """The file is something else."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is no memory of a virtual fleet. Name another file, or delete it."
+        )
 
 
 class Memory:
-    """Keeps the accounts of devices at ``path``; with None it keeps nothing."""
+    """Keeps what devices say at ``path``, by their serials; with None it keeps nothing.
+
+    ``starts`` counts how often a fleet was started on it. Raises MemoryUnreadable.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._journal: BinaryIO | None = None
+        self.starts = 1
+        self.kept: dict[str, Any] = {}
+        if path is not None:
+            for line in _lines(path):
+                self.starts = max(self.starts, line.get("starts", 0) + 1)
+                if "serial" in line:
+                    self.kept[line["serial"]] = line["keeps"]
 
-    def recall(self, devices: Iterable[Device]) -> None:
-        """Give the devices the accounts that they had. Unknown serials are left out."""
-        if self._path is None or not self._path.exists():
-            return
-        kept = json.loads(self._path.read_text(encoding="utf-8"))
-        for device in devices:
-            users = kept.get(device.spec.serial)
-            if users:
-                device.users = {username: User(**user) for username, user in users.items()}
-
-    def keep(self, devices: Iterable[Device]) -> None:
-        """Write the accounts of all devices, whole or not at all."""
+    def open(self) -> None:
+        """Write the journal anew, whole or not at all, and be ready for more."""
         if self._path is None:
             return
-        content = {
-            device.spec.serial: {
-                username: {
-                    "password": user.password,
-                    "level": user.level,
-                    "kept": user.kept,
-                    "rtsp": user.rtsp,
-                }
-                for username, user in device.users.items()
-            }
-            for device in devices
-        }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         draft = self._path.with_name(self._path.name + ".draft")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(content, file)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(_line({"starts": self.starts}))
+            file.writelines(
+                _line({"serial": serial, "keeps": keeps}) for serial, keeps in self.kept.items()
+            )
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, self._path)
+        self._journal = self._path.open("ab")
+
+    def keep(self, serial: str, keeps: Any) -> None:
+        """On the disk when this returns."""
+        if self._journal is not None:
+            self._journal.write(_line({"serial": serial, "keeps": keeps}))
+            self._journal.flush()
+            os.fsync(self._journal.fileno())
+
+    def close(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+
+
+def _line(content: Any) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode() + b"\n"
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return  # it was killed while it wrote: nobody was told that this is kept
+            try:
+                content = json.loads(line)
+            except ValueError as error:
+                raise MemoryUnreadable(path) from error
+            if not isinstance(content, dict) or not content.keys() & {"serial", "starts"}:
+                raise MemoryUnreadable(path)
+            yield content

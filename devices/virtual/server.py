@@ -1,97 +1,32 @@
-"""The virtual fleet on real sockets: each device at its own port of loopback."""
+"""The virtual fleet on real sockets, and the same in a thread for synchronous code."""
 
 import asyncio
-import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from aiohttp import web
-
-from devices.virtual.device import Character, Device, DeviceSpec
+from devices.virtual.device import ChannelCopy, Device, User
+from devices.virtual.discovery import Responder
+from devices.virtual.host import HOST, CannotListen, Host, PortTaken
 from devices.virtual.memory import Memory
-from devices.virtual.onvif_service import OnvifService
-from devices.virtual.service import Request
+from devices.virtual.spec import Character, DeviceSpec
 
-HOST = "127.0.0.1"
+__all__ = ["HOST", "Fleet", "Host", "PortTaken", "ThreadedFleet", "fleet_in_thread",
+           "running_fleet"]  # fmt: skip
 
 _T = TypeVar("_T")
-
-
-class PortTaken(Exception):
-    """Somebody else listens there."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__(
-            f"Port {port} of {HOST} is taken. Stop what listens there, or choose other ports."
-        )
-        self.port = port
-
-
-class Host:
-    """One device at its port. While it is off the port stays ours, and refuses connections."""
-
-    def __init__(
-        self, device: Device, changed: Callable[[], None], now: Callable[[], float]
-    ) -> None:
-        self.device = device
-        self.on = False
-        self._changed = changed
-        self._now = now
-        self._service = OnvifService(device)
-        self._socket = _bound(device.spec.port)
-        self._port: int = self._socket.getsockname()[1]
-        self._listening: asyncio.Server | None = None
-        self._connections: web.Server | None = None
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return HOST, self._port
-
-    async def switch_on(self) -> None:
-        self.on = True
-        if self._listening or self.device.is_(Character.DEAD):
-            return
-        self.device.restarted()
-        self._service = OnvifService(self.device)
-        self._connections = web.Server(self._answer, access_log=None)
-        try:
-            self._listening = await asyncio.get_running_loop().create_server(
-                self._connections, sock=self._socket, backlog=128
-            )
-        except OSError as error:  # two may hold a port as long as neither listens
-            raise PortTaken(self._port) from error
-
-    async def switch_off(self) -> None:
-        self.on = False
-        if self._listening and self._connections:
-            self._listening.close()
-            await self._connections.shutdown(timeout=0.01)  # to aiohttp 0 means without end
-            self._listening = self._connections = None
-            self._socket = _bound(self._port)
-
-    def close(self) -> None:
-        self._socket.close()
-
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        body = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        await asyncio.sleep(self.device.spec.delay)
-        reply = self._service.answer(
-            Request(
-                request.method, request.raw_path, headers, body, request.remote or "", self._now()
-            )
-        )
-        if reply.changed:
-            self._changed()  # kept before the answer is given
-        return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
+_OWN_CERTIFICATES = 64
+"""Where more devices than that speak TLS, they share a few certificates."""
 
 
 class Fleet:
-    """All devices of one process. ``now`` is the world's clock, in seconds since 1970."""
+    """All devices of one process. ``now`` is the world's clock, in seconds since 1970.
+
+    With a ``discovery_port`` it answers WS-Discovery there (0: any free port). Raises CannotListen.
+    """
 
     def __init__(
         self,
@@ -99,29 +34,42 @@ class Fleet:
         *,
         memory: Path | None = None,
         now: Callable[[], float] = time.time,
+        discovery_port: int | None = None,
     ) -> None:
+        self._now = now
         self._memory = Memory(memory)
         self.hosts: dict[str, Host] = {}
-        devices = [Device(spec) for spec in specs]
-        self._memory.recall(devices)
         try:
-            for device in devices:
-                self.hosts[device.spec.serial] = Host(device, self._keep, now)
-        except PortTaken:
+            for spec in specs:
+                self.hosts[spec.serial] = Host(Device(spec), self)
+        except CannotListen:
             self._close()
             raise
+        self._share = sum(host.device.spec.tls or any(s.tls for s in host.device.spec.services)
+                          for host in self.hosts.values()) > _OWN_CERTIFICATES  # fmt: skip
+        for host in self.hosts.values():
+            self._furnish(host.device)
+        self.discovery = None if discovery_port is None else Responder(self.hosts, discovery_port)
 
     async def start(self) -> None:
+        self._memory.open()
         for host in self.hosts.values():
             await host.switch_on()
+        if self.discovery:
+            await self.discovery.open()
 
     async def stop(self) -> None:
+        if self.discovery:
+            self.discovery.close()
         for host in self.hosts.values():
             await host.switch_off()
         self._close()
 
-    def address(self, serial: str) -> tuple[str, int]:
-        return self.hosts[serial].address
+    # -- what tests and the demo ask --------------------------------------------------------------
+
+    def address(self, serial: str, service: str = "onvif") -> tuple[str, int]:
+        device = self.device(serial)
+        return device.spec.host, device.ports[service]
 
     def device(self, serial: str) -> Device:
         return self.hosts[serial].device
@@ -133,34 +81,102 @@ class Fleet:
     def change_password(self, serial: str, username: str, password: str) -> None:
         """Change a password on the device itself, behind everybody's back."""
         self.device(serial).change_password(username, password)
-        self._keep()
+        self.keep(self.device(serial))
+
+    def change_copy(self, serial: str, channel: int, username: str, password: str) -> None:
+        """Give a recorder another login for the camera on a channel, on its own page."""
+        copy = self.device(serial).channels[channel]
+        copy.username, copy.password = username, password
+        self.keep(self.device(serial))
 
     def calls(self, serial: str) -> Mapping[str, int]:
         """How often each operation was called, and ``failed_logins``."""
         device = self.device(serial)
         return {**device.calls, "failed_logins": device.failed_logins}
 
+    def locks(self, serial: str) -> dict[str, Any]:
+        """Who is locked out and for how many seconds yet; how often anybody was."""
+        locks = self.device(serial).locks
+        everybody = locks.for_good or self.device(serial).is_(Character.LOCKED)
+        now = locks.now_locked(self.now())
+        return {"locked": everybody or bool(now), "clients": now, "for_everybody": everybody,
+                "times": locks.times}  # fmt: skip
+
+    def certificate(self, serial: str, service: str = "onvif") -> str:
+        """The SHA-256 of the TLS certificate that a service shows now, in hex; "" without TLS."""
+        return self.hosts[serial].certificate(service)
+
     async def power(self, serial: str, on: bool) -> None:
         host = self.hosts[serial]
         await (host.switch_on() if on else host.switch_off())
 
-    def _keep(self) -> None:
-        self._memory.keep(host.device for host in self.hosts.values())
+    async def reboot(self, serial: str) -> None:
+        """Ends when the device is there again."""
+        await self.hosts[serial].restart()
+
+    async def factory_reset(self, serial: str) -> None:
+        """As the button on the device does it: no password any more, and a restart."""
+        await self.hosts[serial].factory_reset()
+
+    # -- what a host asks -------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self._now()
+
+    def keep(self, device: Device) -> None:
+        self._memory.keep(device.spec.serial, device.keeps())
+
+    def reaches(self, recorder: str, channel: int) -> bool:
+        copy = self.device(recorder).channels.get(channel)
+        camera = self.hosts.get(copy.serial) if copy else None
+        if copy is None or camera is None:
+            return False
+        return camera.there() and camera.device.opens(copy.username, copy.password)
+
+    def certificate_of(self, device: Device) -> str:
+        serial = device.spec.serial
+        if device.is_(Character.FICKLE):
+            return f"{device.spec.seed}/{serial}/{device.lifetime}"
+        if self._share:
+            return f"shared/{sum(serial.encode()) % _OWN_CERTIFICATES}"
+        return f"{device.spec.seed}/{serial}"
+
+    def _furnish(self, device: Device) -> None:
+        """Give a device what it has kept, or else what it is delivered with."""
+        device.fleet_start = self._memory.starts
+        spec, kept = device.spec, self._memory.kept.get(device.spec.serial)
+        if kept is not None:
+            device.users = {name: User(**user) for name, user in kept["users"].items()}
+            device.flash = kept["flash"]
+            for number, serial, *login in kept["channels"]:
+                self._attach(device, number, serial, *login)
+        if spec.nvr is None or spec.channel is None:
+            return
+        recorder = self.hosts.get(spec.nvr)
+        if recorder and spec.nvr not in self._memory.kept and not recorder.device.fresh:
+            self._attach(recorder.device, spec.channel, spec.serial, "admin", spec.password)
+
+    def _attach(
+        self, recorder: Device, channel: int, serial: str, username: str, password: str
+    ) -> None:
+        camera = self.hosts.get(serial)
+        if camera is None:
+            return
+        spec, (host, port) = camera.device.spec, camera.address
+        recorder.channels[channel] = ChannelCopy(
+            serial, "IPC", spec.name, host, port, spec.mac, username, password
+        )
 
     def _close(self) -> None:
+        self._memory.close()
         for host in self.hosts.values():
             host.close()
 
 
 @asynccontextmanager
-async def running_fleet(
-    specs: Iterable[DeviceSpec],
-    *,
-    memory: Path | None = None,
-    now: Callable[[], float] = time.time,
-) -> AsyncIterator[Fleet]:
-    """A fleet on the running event loop, for as long as the block lasts."""
-    fleet = Fleet(specs, memory=memory, now=now)
+async def running_fleet(specs: Iterable[DeviceSpec], **options: Any) -> AsyncIterator[Fleet]:
+    """A fleet on the running event loop, for as long as the block lasts; options as of Fleet."""
+    fleet = Fleet(specs, **options)
     try:
         await fleet.start()
         yield fleet
@@ -169,14 +185,18 @@ async def running_fleet(
 
 
 class ThreadedFleet:
-    """A fleet in a thread of its own, asked from synchronous code."""
+    """A fleet in a thread of its own, asked from synchronous code: see Fleet."""
 
     def __init__(self, fleet: Fleet, loop: asyncio.AbstractEventLoop) -> None:
         self._fleet = fleet
         self._loop = loop
 
-    def address(self, serial: str) -> tuple[str, int]:
-        return self._fleet.address(serial)
+    def address(self, serial: str, service: str = "onvif") -> tuple[str, int]:
+        return self._fleet.address(serial, service)
+
+    @property
+    def discovery_port(self) -> int | None:
+        return self._fleet.discovery.port if self._fleet.discovery else None
 
     def opens(self, serial: str, username: str, password: str) -> bool:
         return self._ask(lambda: self._fleet.opens(serial, username, password))
@@ -184,49 +204,49 @@ class ThreadedFleet:
     def change_password(self, serial: str, username: str, password: str) -> None:
         self._ask(lambda: self._fleet.change_password(serial, username, password))
 
+    def change_copy(self, serial: str, channel: int, username: str, password: str) -> None:
+        self._ask(lambda: self._fleet.change_copy(serial, channel, username, password))
+
     def calls(self, serial: str) -> Mapping[str, int]:
         return self._ask(lambda: self._fleet.calls(serial))
 
+    def locks(self, serial: str) -> dict[str, Any]:
+        return self._ask(lambda: self._fleet.locks(serial))
+
+    def certificate(self, serial: str, service: str = "onvif") -> str:
+        return self._ask(lambda: self._fleet.certificate(serial, service))
+
     def power(self, serial: str, on: bool) -> None:
-        asyncio.run_coroutine_threadsafe(self._fleet.power(serial, on), self._loop).result(10)
+        self._do(self._fleet.power(serial, on))
+
+    def reboot(self, serial: str) -> None:
+        self._do(self._fleet.reboot(serial))
+
+    def factory_reset(self, serial: str) -> None:
+        self._do(self._fleet.factory_reset(serial))
 
     def _ask(self, question: Callable[[], _T]) -> _T:
         async def asked() -> _T:
             return question()
 
-        return asyncio.run_coroutine_threadsafe(asked(), self._loop).result(10)
+        return self._do(asked())
+
+    def _do(self, what: Coroutine[Any, Any, _T]) -> _T:
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(10)
 
 
 @contextmanager
-def fleet_in_thread(
-    specs: Iterable[DeviceSpec],
-    *,
-    memory: Path | None = None,
-    now: Callable[[], float] = time.time,
-) -> Iterator[ThreadedFleet]:
+def fleet_in_thread(specs: Iterable[DeviceSpec], **options: Any) -> Iterator[ThreadedFleet]:
     """A fleet that answers on its sockets while the block's synchronous code runs."""
-    fleet = Fleet(specs, memory=memory, now=now)
+    fleet = Fleet(specs, **options)
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, name="virtual fleet", daemon=True)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(fleet.start(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(fleet.start(), loop).result(60)
         yield ThreadedFleet(fleet, loop)
     finally:
-        asyncio.run_coroutine_threadsafe(fleet.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(fleet.stop(), loop).result(60)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
-
-
-def _bound(port: int) -> socket.socket:
-    """A socket that holds a port without listening: connections to it are refused."""
-    held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        held.bind((HOST, port))
-    except OSError as error:
-        held.close()
-        raise PortTaken(port) from error
-    held.setblocking(False)
-    return held

@@ -51,6 +51,7 @@ class Character(Traits):
     TIMELESS = auto()  # ignores the time of a token
     NAMELESS = auto()  # tells no MAC: GetNetworkInterfaces is empty
     FICKLE = auto()  # shows another TLS certificate after every restart
+    OLD_TLS = auto()  # speaks TLS 1.2 alone, with an RSA key and one cipher suite
 
 
 class Discovery(Traits):

@@ -219,7 +219,7 @@ def test_an_answer_to_a_challenge_works_once_and_for_one_path():
 
     challenge = ask(None).headers["WWW-Authenticate"]
     assert ask(authorization(spec, ask(None).headers["WWW-Authenticate"], "/")).status == 401
-    for field in (" realm=", " uri=", " qop=", " algorithm=", " cnonce=", " username="):
+    for field in (" realm=", " uri=", " qop=", " cnonce=", " username="):
         incomplete = authorization(spec, challenge, "/onvif/device_service").replace(field, " x=")
         assert ask(incomplete).status == 401
         challenge = ask(None).headers["WWW-Authenticate"]

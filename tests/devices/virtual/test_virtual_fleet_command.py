@@ -24,7 +24,7 @@ def command(tmp_path: Path, port: int, control: int) -> list[str]:
     return [
         *(sys.executable, "manage.py", "virtual_fleet", "--count", "1", "--seed", "7"),
         *("--port-base", str(port), "--control-port", str(control)),
-        *("--memory", str(tmp_path / "flash.json")),
+        *("--memory", str(tmp_path / "flash.jsonl")),
     ]
 
 
@@ -68,7 +68,8 @@ def test_a_killed_fleet_comes_back_with_the_passwords_last_set(tmp_path, ports):
         asyncio.run(onvif.set_password(Login("admin", spec.password), "admin", new.password))
         process.send_signal(signal.SIGKILL)
         process.wait(10)
-    assert list(json.loads((tmp_path / "flash.json").read_text())) == [spec.serial]
+    lines = (tmp_path / "flash.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("serial") for line in lines] == [None, spec.serial]
     with running(tmp_path, *ports):
         assert asyncio.run(onvif.check(new))
 
