@@ -11,13 +11,16 @@ from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
 
-from devices import queries, vault
+from devices import deeds, queries, vault
+from devices.discovery_api import discovery_urlpatterns
 from devices.state import Kind, Purpose
 from devices.status import Status
+from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
 from devices.steps.open_site import OpenSite
 from devices.steps.reveal_password import RevealPassword
+from devices.steps.site_networks import SetNetworks
 from fleet.accounts.queries import organisation_of
 from fleet.accounts.sign_in import signed_in_just_now
 from fleet.api.calls import ApiView, Values, call, created, only
@@ -26,6 +29,7 @@ from fleet.api.pages import Pages
 from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
+from fleet.eventstore.messages import Command
 
 # --- sites ----------------------------------------------------------------------------------------
 
@@ -37,6 +41,7 @@ class Site(TypedDict):
     organisation: UUID
     name: str
     timezone: Annotated[str, Meta(description="As in Europe/Stockholm.")]
+    networks: Annotated[list[str], Meta(description="The site's own: Rekey searches no others.")]
     device_count: int
     not_certified: Annotated[int, Meta(description="Devices that do not open to what is stored.")]
     in_trouble: Annotated[int, Meta(description="Devices that cannot be asked.")]
@@ -69,11 +74,53 @@ class SiteView(ApiView):
         return Response(_site(self, site_id))
 
 
+class NetworksView(ApiView):
+    @call(answer=Site, body=Fields.asked_by(SetNetworks))
+    def post(self, asked: Values, site_id: UUID) -> Response:
+        """Name the site's own networks. Rekey searches these and no others."""
+        handle(SetNetworks(**asked), site_id, self.by)
+        return Response(_site(self, site_id))
+
+
 def _site(view: ApiView, site_id: UUID) -> Any:
     return only(queries.sites(view.actor).values(*SITE_COLUMNS), site_id, "site")
 
 
 # --- devices --------------------------------------------------------------------------------------
+
+
+class FurtherService(TypedDict):
+    """A further protocol of a device."""
+
+    driver: str
+    port: int
+    tls: bool
+
+
+class ReadChannel(TypedDict):
+    """A channel, as the NVR tells it."""
+
+    number: int
+    name: str
+    host: str
+    mac: str
+
+
+class Certificate(TypedDict):
+    """SHA-256 of the certificate that a port shows, in hex."""
+
+    port: int
+    certificate: str
+
+
+class Heard(TypedDict):
+    """What was heard of the device last."""
+
+    online: bool | None
+    seen_at: Time | None
+    asked_at: Time | None
+    milliseconds: int | None
+    channels_online: list[int]
 
 
 class Device(TypedDict):
@@ -89,18 +136,29 @@ class Device(TypedDict):
     name: str
     host: str
     port: int
+    tls: bool
+    path: str
     driver: str
+    services: Annotated[
+        list[FurtherService], Meta(description="What else the device talks, and where.")
+    ]
     username: str
     reset_email: str
     nvr: UUID | None
     channel: int | None
+    nvr_opens: Annotated[
+        bool | None, Meta(description="Whether its NVR opens it; null: nobody knows.")
+    ]
     manufacturer: str
     model: str
     firmware: str
     serial: str
+    mac: str
     certified: bool | None
     managed: bool
     trouble: Annotated[str, Meta(description="Why it could not be asked; empty if it could.")]
+    fresh: Annotated[bool, Meta(description="Whether its first password is still to be set.")]
+    removed: Annotated[bool, Meta(description="Whether it has left the fleet.")]
     changed_at: Time
 
 
@@ -118,10 +176,17 @@ class DeviceFacts(Device):
     nvr_name: str | None
     max_password: Annotated[int | None, Meta(description="Characters that it takes at most.")]
     accounts: list[Account]
+    channels_read: Annotated[list[ReadChannel], Meta(description="Of an NVR that tells them.")]
+    pins: Annotated[list[Certificate], Meta(description="What it has to show over TLS.")]
+    strange: Annotated[
+        list[Certificate], Meta(description="What it showed instead, and nobody has accepted.")
+    ]
+    heard: Heard | None
 
 
 RENAMED = {"site_name": F("place__name")}
 DEVICE_COLUMNS = tuple(name for name in Device.__annotations__ if name not in RENAMED)
+FACTS = ("max_password", "channels_read", "pins", "strange")
 ACCOUNT_COLUMNS = tuple(Account.__annotations__)
 
 
@@ -177,6 +242,63 @@ class DeviceView(ApiView):
         return Response(_device(self, device_id))
 
 
+class ActivateView(ApiView):
+    @call(answer=DeviceFacts, status=201, body=Fields.asked_by(ActivateDevice))
+    def post(self, asked: Values) -> Response:
+        """Set Password: give a factory-fresh device its first password, and add it.
+
+        Without a password, Rekey generates one for this device alone.
+        """
+        device = new_id()
+        handle(ActivateDevice(**asked), device, self.by)
+        return created(_device(self, device), "api-device", device_id=device)
+
+
+def deed_view(command: type[Command[Any]]) -> type[ApiView]:
+    """The call for one of the things that people do with a device."""
+
+    def post(self: ApiView, asked: Values, device_id: UUID) -> Response:
+        deeds.do(command(**asked), device_id, self.by)
+        return Response(_device(self, device_id))
+
+    post.__doc__ = command.about
+    declared = call(answer=DeviceFacts, body=Fields.asked_by(command))(post)
+    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
+
+
+Ids = Annotated[list[UUID], Meta(min_length=1, max_length=deeds.MOST)]
+
+
+class Done(TypedDict):
+    """To how many devices it was done."""
+
+    devices: int
+
+
+class CheckAllView(ApiView):
+    @call(answer=Done, status=202, body=Fields("CheckDevices", {"devices": Ids}, {}))
+    def post(self, asked: Values) -> Response:
+        """Ask many devices whether their stored passwords open them."""
+        deeds.check_all(asked["devices"], self.by)
+        return Response({"devices": len(asked["devices"])}, HTTPStatus.ACCEPTED)
+
+
+class MoveAllView(ApiView):
+    @call(answer=Done, body=Fields("MoveDevices", {"devices": Ids, "site": UUID}, {}))
+    def post(self, asked: Values) -> Response:
+        """Move many devices to another site of their organisation: all, or none."""
+        deeds.move_all(asked["devices"], asked["site"], self.by)
+        return Response({"devices": len(asked["devices"])})
+
+
+class RemoveAllView(ApiView):
+    @call(answer=Done, body=Fields("RemoveDevices", {"devices": Ids, "reason": text("Why.")}, {}))
+    def post(self, asked: Values) -> Response:
+        """Remove many devices from the fleet: all, or none."""
+        deeds.remove_all(asked["devices"], asked["reason"], self.by)
+        return Response({"devices": len(asked["devices"])})
+
+
 class CheckView(ApiView):
     @call(answer=DeviceFacts, status=202)
     def post(self, asked: Values, device_id: UUID) -> Response:
@@ -213,10 +335,12 @@ class RevealView(ApiView):
 
 
 def _device(view: ApiView, device_id: UUID) -> dict[str, Any]:
-    rows = _columns(queries.devices(view.actor), "max_password", nvr_name=F("nvr__name"))
-    row = only(rows, device_id, "device")
+    seen = queries.devices(view.actor, removed=True)
+    row = only(_columns(seen, *FACTS, nvr_name=F("nvr__name")), device_id, "device")
     accounts = queries.credentials(view.actor, device_id).values(*ACCOUNT_COLUMNS)
-    return {**row, "accounts": list(accounts)}
+    heard = queries.telemetry(view.actor, [device_id]).get(device_id)
+    told = {name: getattr(heard, name) for name in Heard.__annotations__} if heard else None
+    return {**row, "accounts": list(accounts), "heard": told}
 
 
 def _columns(rows: QuerySet[Any], *more: str, **renamed: F) -> QuerySet[Any, dict[str, Any]]:
@@ -226,8 +350,22 @@ def _columns(rows: QuerySet[Any], *more: str, **renamed: F) -> QuerySet[Any, dic
 urlpatterns = [
     path("sites/", SitesView.as_view(), name="api-sites"),
     path("sites/<uuid:site_id>/", SiteView.as_view(), name="api-site"),
+    path("sites/<uuid:site_id>/networks/", NetworksView.as_view(), name="api-site-networks"),
     path("devices/", DevicesView.as_view(), name="api-devices"),
+    path("devices/activate/", ActivateView.as_view(), name="api-devices-activate"),
+    path("devices/check/", CheckAllView.as_view(), name="api-devices-check"),
+    path("devices/move/", MoveAllView.as_view(), name="api-devices-move"),
+    path("devices/remove/", RemoveAllView.as_view(), name="api-devices-remove"),
     path("devices/<uuid:device_id>/", DeviceView.as_view(), name="api-device"),
     path("devices/<uuid:device_id>/check/", CheckView.as_view(), name="api-device-check"),
     path("devices/<uuid:device_id>/reveal/", RevealView.as_view(), name="api-device-reveal"),
+    *(
+        path(
+            f"devices/<uuid:device_id>/{slug}/",
+            deed_view(command).as_view(),
+            name=f"api-device-{slug}",
+        )
+        for slug, command in deeds.steps().items()
+    ),
+    *discovery_urlpatterns,
 ]

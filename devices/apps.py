@@ -5,7 +5,15 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
-        from devices import projections, reactions, searches, steps, supplies  # noqa: F401 - they register
+        from devices import (  # noqa: F401 - they register
+            import_projections,
+            import_reactions,
+            projections,
+            reactions,
+            searches,
+            steps,
+            supplies,
+        )
         from devices.panels import register
         from devices.reaching import configure
 

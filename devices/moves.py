@@ -12,8 +12,13 @@ from fleet.eventstore.handling import Order, handle_all
 from fleet.eventstore.messages import By
 
 
-def move(device_ids: Iterable[UUID], site: UUID, by: By) -> int:
-    """Move them, all or none; answers with how many have moved. Raises RekeyError."""
+def move(device_ids: Iterable[UUID], site: UUID, by: By) -> None:
+    """Move them, all or none. Raises RekeyError."""
+    handle_all(orders_of(device_ids, site, by), by)
+
+
+def orders_of(device_ids: Iterable[UUID], site: UUID, by: By) -> list[Order]:
+    """What is to be done to move them. Raises NotFound."""
     chosen = {queries.device(by.actor, pk).pk for pk in device_ids}
     channels = Device.objects.visible_to(by.actor).filter(nvr__in=chosen, removed=False)
     together = chosen | {camera.pk for camera in channels}
@@ -23,5 +28,4 @@ def move(device_ids: Iterable[UUID], site: UUID, by: By) -> int:
         for row in rows.order_by("nvr_id", "pk")
     ]
     accounts = Credential.objects.visible_to(by.actor).filter(device__in=together)
-    orders += [Order(MoveCredential(site), account.pk) for account in accounts]
-    return sum(bool(outcome.events) for outcome in handle_all(orders, by)[: len(together)])
+    return [*orders, *(Order(MoveCredential(site), account.pk) for account in accounts)]

@@ -80,12 +80,12 @@ def site_names(actor: Actor) -> QuerySet[Site]:
 
 
 def site(actor: Actor, site_id: UUID) -> Site:
-    return _one(sites(actor), site_id, "site")
+    return one(sites(actor), site_id, "site")
 
 
 def place(actor: Actor, site_id: UUID) -> Site:
     """A site without counting anything."""
-    return _one(site_names(actor), site_id, "site")
+    return one(site_names(actor), site_id, "site")
 
 
 def devices(actor: Actor, *, removed: bool = False) -> QuerySet[Device]:
@@ -98,7 +98,7 @@ def devices(actor: Actor, *, removed: bool = False) -> QuerySet[Device]:
 
 def device(actor: Actor, device_id: UUID) -> Device:
     """One device, also one that has left the fleet: its history and passwords are still there."""
-    return _one(devices(actor, removed=True), device_id, "device")
+    return one(devices(actor, removed=True), device_id, "device")
 
 
 def narrowed(
@@ -225,7 +225,7 @@ def credential_for_jobs(device_id: UUID, purpose: Purpose) -> Credential | None:
     return row
 
 
-def _one(rows: QuerySet[M], pk: UUID, what: str) -> M:
+def one(rows: QuerySet[M], pk: UUID, what: str) -> M:
     if (row := rows.filter(pk=pk).first()) is None:
         raise NotFound(what)
     return row

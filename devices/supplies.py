@@ -11,14 +11,14 @@ from devices.models import Device
 from devices.passwords import PasswordRules
 from devices.state import DeviceState, Kind, ScanState
 from devices.steps.activate_device import ActivateDevice
-from devices.steps.add_device import AddDevice, Placed, Reached, mac_in
+from devices.steps.add_device import AddDevice, Placed, Reached, mac_in, taken
 from devices.steps.change_device import ChangeDevice
 from devices.steps.move_device import Destination, MoveDevice
 from devices.steps.place_on_channel import PlaceOnChannel, Recorder
 from devices.steps.remove_device import Holds
 from devices.steps.replace_device import ReplaceDevice
 from devices.steps.scan_network import Ground, RequestScan
-from fleet.errors import Conflict, Refused
+from fleet.errors import Refused
 from fleet.eventstore.handling import supplies
 from fleet.eventstore.messages import Actor, By, Command
 
@@ -113,9 +113,4 @@ def _refuse_known(actor: Actor, organisation: UUID | None, serial: str, mac: str
             continue
         same = queries.devices(actor).filter(**{field: value}, organisation=organisation).first()
         if same is not None:
-            raise Conflict(
-                f"{field}_taken", f"{same.name} has this {_WORDS[field]} already.", field=field
-            )
-
-
-_WORDS = {"serial": "serial number", "mac": "MAC address"}
+            raise taken(field, same.name)

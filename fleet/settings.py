@@ -249,6 +249,10 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# A list of devices holds passwords: an upload never becomes a file on the way.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 6 * 2**20
+
 # --- pages and calls ------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en-gb"

@@ -9,6 +9,7 @@ contents(
     "scan_network",
     "discover",
     "add_device",
+    "import_devices",
     "activate_device",
     "take_in_device",
     "check_device",

@@ -13,7 +13,7 @@ from uuid import UUID
 from devices.drivers.base import Service
 from devices.state import ONVIF_PATH, SERVICES, DeviceState, Kind
 from fleet.accounts.state import Role
-from fleet.errors import Refused
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 
 # RFC 1123 §2.1. One way to match only: with optional dots it took years over sixty letters.
@@ -245,6 +245,13 @@ def services_text(services: Iterable[Service]) -> str:
         + ("" if s.tls == SERVICES[s.driver].tls else "+tls" if s.tls else "+plain")
         for s in services
     )
+
+
+def taken(field: str, name: str) -> Conflict:
+    """The answer to a serial number or a MAC address that another device has."""
+    if field == "serial":
+        return Conflict("serial_taken", f"{name} has this serial number already.", field="serial")
+    return Conflict("mac_taken", f"{name} has this MAC address already.", field="mac")
 
 
 def mac_in(text: str) -> str:

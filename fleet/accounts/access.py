@@ -113,24 +113,46 @@ def actor_of_token(text: str) -> tuple[Actor, Person] | None:
     digest = rows[0][0] if rows else ""
     if not hmac.compare_digest(digest_of(secret), digest) or prefix != "rk":
         return None
-    _, expires_at, most, name, organisation, site, person_id, person, *_ = rows[0]
-    if as_time(expires_at) <= timezone.now():
+    actor = _of_token(rows)
+    if actor is None:
         return None
+    return actor, Person(id=as_uuid(rows[0][6]), name=rows[0][7])
+
+
+def _of_token(rows: list[Any]) -> Actor | None:
+    """A token's rows, as `_BY_ID` gives them: None of one that has expired, or that is not there."""
+    if not rows or as_time(rows[0][1]) <= timezone.now():
+        return None
+    _, _, most, name, organisation, site, _, person, *_ = rows[0]
     organisation, site = as_uuid(organisation), site and as_uuid(site)
     grants = tuple(
         Grant(held.organisation, site or held.site, min(held.role, Role(most), key=_rank))
-        for held in (_grant(*row[8:]) for row in rows if row[8])
+        for held in (_grant(*row[8:11]) for row in rows if row[8])
         if held.organisation == organisation and (not site or held.covers(organisation, site))
     )
-    who = Person(id=as_uuid(person_id), name=person)
     shown = f"{person} ({name})"[:LONGEST_NAME]
-    return Actor("token", str(token_id), shown, grants), who
+    return Actor("token", str(as_uuid(rows[0][11])), shown, grants)
+
+
+def acting_again(actor: Actor) -> Actor | None:
+    """Whom an event names, with what they may do by now; None when they may do nothing any more.
+
+    For a job that goes on with what somebody asked for: it never does what they may not.
+    """
+    if actor.kind == "person":
+        person = Person.objects.filter(pk=actor.id, is_active=True).first()
+        again = actor_of(person) if person else None
+    elif actor.kind == "token":
+        again = _of_token(database.rows(_BY_ID, [UUID(actor.id), True, True]))
+    else:
+        return actor if actor.kind == "job" else None
+    return again if again and again.grants else None
 
 
 # One query, for every call of every integrator: the token, its person, and their roles.
 _BY_ID = """
 SELECT t.digest, t.expires_at, t.role, t.name, t.organisation, t.site, p.id, p.name,
-       r.organisation, r.site, r.role
+       r.organisation, r.site, r.role, t.id
 FROM token t
 JOIN person p ON p.id = t.person
 LEFT JOIN role r ON r.person = t.person AND r.active

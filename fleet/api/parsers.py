@@ -15,11 +15,14 @@ LARGEST = 1_000_000  # bytes
 class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_code = "too_large"
-    default_detail = f"A body has at most {LARGEST:,} bytes. Send less."
+
+    def __init__(self, largest: int = LARGEST) -> None:
+        super().__init__(f"A body has at most {largest:,} bytes. Send less.")
 
 
 class OrjsonParser(BaseParser):
     media_type = "application/json"
+    largest = LARGEST
 
     def parse(
         self,
@@ -27,9 +30,9 @@ class OrjsonParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        text = stream.read(LARGEST + 1)
-        if len(text) > LARGEST:
-            raise TooLarge
+        text = stream.read(self.largest + 1)
+        if len(text) > self.largest:
+            raise TooLarge(self.largest)
         if not text:
             return {}
         try:

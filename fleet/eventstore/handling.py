@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from fleet.errors import Conflict, NotFound, RekeyError
 from fleet.eventstore import gate, projections, store, subscriptions
-from fleet.eventstore.messages import By, Command, Event, State
+from fleet.eventstore.messages import SUPPLIED, By, Command, Event, State
 
 TRIES = 20  # of one command against others on the same stream
 
@@ -86,15 +86,16 @@ def handle(command: Command[Any], stream: UUID, by: By) -> Outcome:
     return outcome
 
 
-def handle_all(orders: Sequence[Order], by: By) -> list[Outcome]:
+def handle_all(orders: Sequence[Order] | Callable[[], Sequence[Order]], by: By) -> list[Outcome]:
     """Carry out many commands in one transaction: all of them, or none.
 
-    Several for one stream see each other's events. Recorded refusals stand in the outcomes.
+    Several for one stream see each other's events. Recorded refusals stand in the outcomes. Orders
+    that depend on what is true by then come as a function: it is called inside the transaction.
     """
     for attempt in range(TRIES):
         try:
             with transaction.atomic(durable=True):
-                return _attempt(orders, by)
+                return _attempt(orders() if callable(orders) else orders, by)
         except store.VersionTaken:
             time.sleep(random.uniform(0, 0.01) * attempt)  # noqa: S311 - only spreads the tries
         except IntegrityError as error:
@@ -136,7 +137,9 @@ def _decide(
             raise NotFound(before.category)
         gate.check(by.actor, command.by, before)
     for name, kind in _supplied_fields(type(command)):  # type: ignore[arg-type]
-        command = dataclasses.replace(command, **{name: _suppliers[kind](command, before, by)})  # type: ignore[type-var]
+        if getattr(command, name) is SUPPLIED:  # else it was looked up for many at once
+            fact = _suppliers[kind](command, before, by)
+            command = dataclasses.replace(command, **{name: fact})  # type: ignore[type-var]
     return tuple(command.decide(before, now))
 
 

@@ -28,7 +28,7 @@ def add(who: Cast, number: int, name: str = "", **more: Any) -> UUID:
         site=who.site,
         kind=more.pop("kind", Kind.CAMERA),
         name=name or f"Camera {number:03}",
-        host=f"192.0.2.{number}",
+        host=f"203.0.113.{number}",
         port=80,
         username="admin",
         password="correct-horse-1",
@@ -83,7 +83,7 @@ def test_devices_are_found_by_what_is_known_of_them(who: Cast, alice: Api) -> No
     assert found(certified="unknown") == ["Gate south", "Recorder"]
     assert found(status="trouble") == ["Gate south"]
     assert found(q="gate") == ["Gate north", "Gate south"]
-    assert found(q="192.0.2.3") == ["Gate south"]
+    assert found(q="203.0.113.3") == ["Gate south"]
     assert found(q="%") == []
     assert found(site=str(who.site), sort="-name") == ["Recorder", "Gate south", "Gate north"]
     assert found(site=str(uuid4())) == []

@@ -31,7 +31,7 @@ def camera(who: Cast, **changes: Any) -> dict[str, Any]:
         "site": str(who.site),
         "kind": "camera",
         "name": "Gate",
-        "host": "192.0.2.7",
+        "host": "203.0.113.7",
         "port": 80,
         "username": "admin",
         "password": "correct-horse-7",

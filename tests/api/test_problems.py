@@ -133,13 +133,13 @@ def test_numbers_out_of_every_range(who: Cast, alice: Api, number: float) -> Non
         "site": str(who.site),
         "kind": "nvr",
         "name": "Recorder",
-        "host": "192.0.2.1",
+        "host": "203.0.113.1",
         "port": 80,
         "username": "admin",
         "password": "correct-horse-1",
     }
     made = alice.post("devices/", nvr).json()["id"]
-    camera = nvr | {"kind": "camera", "host": "192.0.2.2", "nvr": made, "channel": 1}
+    camera = nvr | {"kind": "camera", "host": "203.0.113.2", "nvr": made, "channel": 1}
     for field in ("port", "channel"):
         answer = alice.post("devices/", camera | {field: number})
         assert answer.status_code in (400, 422), answer.content

@@ -104,7 +104,7 @@ def test_an_nvr_lists_its_channels_and_their_state(
     pages: Client, who: Cast, camera: UUID, fleet: ThreadedFleet
 ) -> None:
     nvr, other = new_id(), new_id()
-    add = {"site": who.site, "host": "192.0.2.7", "username": "admin", "password": ANOTHER}
+    add = {"site": who.site, "host": "203.0.113.7", "username": "admin", "password": ANOTHER}
     handle(AddDevice(kind=Kind.NVR, name="Recorder", port=80, **add), nvr, who.by(who.alice))
     handle(
         AddDevice(kind=Kind.CAMERA, name="Quay", port=81, nvr=nvr, channel=4, **add),

@@ -237,11 +237,11 @@ def known(who: Cast) -> UUID:
 
 
 def test_a_password_is_shown_once_its_showing_is_recorded(who: Cast, known: UUID) -> None:
-    by = replace(who.by(who.alice), source="192.0.2.1")
+    by = replace(who.by(who.alice), source="203.0.113.1")
     assert vault.reveal(known, "admin", "to look at the picture", by) == PASSWORD
     last = EventRow.everything.order_by("position").last()
     assert (last.type, last.reason) == ("devices.password_revealed", "to look at the picture")
-    assert (last.actor_name, last.source, last.subject) == ("Alice", "192.0.2.1", known)
+    assert (last.actor_name, last.source, last.subject) == ("Alice", "203.0.113.1", known)
     assert PASSWORD not in last.data
 
 

@@ -69,7 +69,7 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "site": str(at.site),
         "kind": "camera",
         "name": "Another",
-        "host": "192.0.2.77",
+        "host": "203.0.113.77",
         "port": 80,
         "username": "admin",
         "password": "correct-horse-2",

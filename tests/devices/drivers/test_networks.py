@@ -101,6 +101,6 @@ def test_this_machines_own_addresses_are_found_with_their_networks():
 
 def test_where_the_system_tells_no_masks_an_address_is_its_own_network(monkeypatch):
     monkeypatch.setattr(networks.sys, "platform", "another")
-    monkeypatch.setattr(socket, "gethostbyname_ex", lambda name: (name, [], ["192.0.2.9"]))
+    monkeypatch.setattr(socket, "gethostbyname_ex", lambda name: (name, [], ["203.0.113.9"]))
     (only,) = own_interfaces()
-    assert str(only.address) == "192.0.2.9" and str(only.network) == "192.0.2.9/32"
+    assert str(only.address) == "203.0.113.9" and str(only.network) == "203.0.113.9/32"

@@ -67,7 +67,7 @@ def strictly(monkeypatch):
         ("240.0.0.1", "not_unicast"),
         ("ff02::c", "not_unicast"),
         ("::ffff:224.0.0.1", "not_unicast"),
-        ("192.0.2.17", None),
+        ("203.0.113.17", None),
         ("10.255.255.254", None),
         ("2001:db8::17", None),
         ("camera-17.example", None),
@@ -88,7 +88,7 @@ def test_a_machine_that_binds_any_address_still_knows_its_own(monkeypatch):
     monkeypatch.setattr(reach, "_can_be_bound", lambda address: True)
     reach._binds_anything.cache_clear()
     try:
-        assert STRICT.problem("192.0.2.17", 80) is None
+        assert STRICT.problem("203.0.113.17", 80) is None
         assert reach._is_ours(reach.ip_address("127.0.0.1"))
     finally:
         reach._binds_anything.cache_clear()

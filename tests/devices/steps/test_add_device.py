@@ -16,7 +16,7 @@ ADD = AddDevice(
     site=SITE,
     kind=Kind.CAMERA,
     name=" Gate north ",
-    host="192.0.2.7",
+    host="203.0.113.7",
     port=80,
     username=" admin ",
     password="made-up-and-old-1",
@@ -43,7 +43,7 @@ def test_a_device_may_have_no_mailbox_yet() -> None:
 REFUSED = [
     ("name_missing", "name", {"name": "  "}),
     ("host_wrong", "host", {"host": ""}),
-    ("host_wrong", "host", {"host": "http://192.0.2.7"}),
+    ("host_wrong", "host", {"host": "http://203.0.113.7"}),
     ("port_wrong", "port", {"port": 0}),
     ("port_wrong", "port", {"port": -80}),
     ("port_wrong", "port", {"port": 65_536}),
@@ -70,7 +70,7 @@ def test_what_cannot_be_is_refused_beside_its_field(code: str, field: str, field
 @pytest.mark.parametrize(
     "host",
     [
-        "192.0.2.7",
+        "203.0.113.7",
         "2001:db8::7",
         "::1",
         "camera",
@@ -89,7 +89,7 @@ def test_an_address_or_a_host_name_is_a_host(host: str) -> None:
         "",
         " ",
         "192.0.2",
-        "192.0.2.256",
+        "203.0.113.256",
         "1234",
         "http://gate",
         "gate/path",

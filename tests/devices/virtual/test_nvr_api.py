@@ -301,6 +301,13 @@ def test_the_lock_is_the_devices_and_not_this_doors():
     assert code(client.ask("GET", TOKEN)) == LOCKED
 
 
+def test_a_right_login_sets_the_count_to_nothing():
+    client = Client(recorder(lockout_tries=3))
+    for _ in range(3):
+        assert [code(client.login("admin", password())) for _ in range(2)] == [-40401, -40401]
+        assert client.token()["error_code"] == 0
+
+
 def test_a_device_that_is_locked_for_good_says_so():
     client = Client(recorder(character=Character.LOCKED))
     assert code(client.ask("GET", TOKEN)) == SYSTEM_LOCKED

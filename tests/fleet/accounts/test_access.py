@@ -223,7 +223,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
         who.organisation, "0" * 64, "another", site=who.site
     ),
     "device.add-device": lambda who, device: AddDevice(
-        who.site, Kind.CAMERA, "Another", "192.0.2.9", 80, "admin", "made-up-and-old-1"
+        who.site, Kind.CAMERA, "Another", "203.0.113.9", 80, "admin", "made-up-and-old-1"
     ),
     "reset.request-reset": lambda who, device: RequestReset(device, "The installer left"),
     "credential.begin-credential": lambda who, device: BeginCredential(

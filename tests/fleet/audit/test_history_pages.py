@@ -48,7 +48,7 @@ def add(who: Cast, name: str, site: UUID | None = None, reason: str = "", port: 
         site=site or who.site,
         kind=Kind.CAMERA,
         name=name,
-        host="192.0.2.9",
+        host="203.0.113.9",
         port=port,
         username="admin",
         password="invented-for-this-test-1",
@@ -249,6 +249,6 @@ def test_the_export_holds_all_of_the_filtered_history(pages: Client, who: Cast) 
 
 
 def test_what_a_spreadsheet_would_run_is_made_harmless(pages: Client, who: Cast) -> None:
-    add(who, "Gate", reason='=HYPERLINK("http://192.0.2.1/")')
+    add(who, "Gate", reason='=HYPERLINK("http://203.0.113.1/")')
     [row] = csv.DictReader(io.StringIO(_exported(pages, device="gate")))
     assert row["reason"].startswith("'=")

@@ -35,7 +35,7 @@ def owed(who: Cast) -> UUID:
         site=who.site,
         kind=Kind.CAMERA,
         name="Gate",
-        host="192.0.2.9",
+        host="203.0.113.9",
         username="admin",
         port=80,
         password="invented-for-this-test-1",

@@ -28,7 +28,7 @@ def add(who: Cast, **fields: Any) -> AddDevice:
         "site": who.site,
         "kind": Kind.CAMERA,
         "name": "Gate north",
-        "host": "192.0.2.7",  # RFC 5737: nobody is there
+        "host": "203.0.113.7",  # RFC 5737: nobody is there
         "port": next(_ports) % 60_000 + 1,
         "username": "admin",
         "password": "made-up-and-old-1",

@@ -52,11 +52,11 @@ def who(db: None) -> Cast:
 def test_an_event_says_who_when_why_from_where_and_because_of_what(who: Cast) -> None:
     cause, thread = new_id(), new_id()
     target = device(who)
-    by = By(who.by(who.tess).actor, "192.0.2.1", "it blinks", thread, cause)
+    by = By(who.by(who.tess).actor, "203.0.113.1", "it blinks", thread, cause)
     handle(CheckDevice(), target, by)
     last = read_stream(target)[-1]
     assert (last.actor.kind, last.actor.id, last.actor.name) == ("person", str(who.tess.id), "Tess")
-    assert (last.source, last.reason) == ("192.0.2.1", "it blinks")
+    assert (last.source, last.reason) == ("203.0.113.1", "it blinks")
     assert (last.correlation, last.causation) == (thread, cause)
     assert (last.organisation, last.site, last.subject) == (who.organisation, who.site, target)
     assert last.category == "device"

@@ -162,13 +162,13 @@ def test_pages_keep_the_filters_and_mark_where_one_is() -> None:
 @time_machine.travel(NOW, tick=False)
 def test_a_history_is_told_day_by_day_in_the_site_s_zone() -> None:
     entries = [
-        {"sentence": "Bob typed a wrong code.", "at": NOW, "actor": "Bob", "source": "192.0.2.7"},
+        {"sentence": "Bob typed a wrong code.", "at": NOW, "actor": "Bob", "source": "203.0.113.7"},
         {"sentence": "Alice asked.", "at": NOW - timedelta(days=1), "reason": "Ticket 4711"},
     ]
     drawn = draw("{% timeline entries zone='Europe/Stockholm' %}", entries=entries)
     assert drawn.index("Today, 22 November 2026") < drawn.index("Bob typed")
     assert drawn.index("Bob typed") < drawn.index("Yesterday, 21 November 2026")
-    for said in ("15:31:00", "just now", "192.0.2.7", "Ticket 4711", "1 day ago"):
+    for said in ("15:31:00", "just now", "203.0.113.7", "Ticket 4711", "1 day ago"):
         assert said in drawn
 
 
@@ -185,7 +185,7 @@ def test_steps_say_where_one_is_without_colour() -> None:
 
 
 def test_doors_answer_under_the_heading_of_what_was_tried() -> None:
-    row = {"name": "RTSP", "address": "192.0.2.1:554"}
+    row = {"name": "RTSP", "address": "203.0.113.1:554"}
     answers = [{"tone": "ok", "text": "Opens"}, {"tone": "bad", "text": "Opens"}]
     drawn = draw("{% doors doors tries=tries %}", doors=[row | {"answers": answers}], tries="NO")
     assert drawn.index('data-label="N"') < drawn.index('data-tone="ok"')
