@@ -73,11 +73,9 @@ class KeyRing:
 
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
-        self._of: tuple[Key, ...] = ()
-        self._ring: dict[str, MasterKey] = {}
+        self._known: tuple[tuple[Key, ...], dict[str, MasterKey]] = ((), {})
         self._missed: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._take(keys.last)
 
     def newest(self) -> MasterKey:
         """The key to seal with, as its source has it at this moment.
@@ -93,12 +91,12 @@ class KeyRing:
 
     def find(self, key_id: str) -> MasterKey | None:
         """The key of a row. One that is not known is looked for where the keys come from, once."""
-        if (known := self._ring.get(key_id)) is not None:
+        if (known := self._take(self.keys.last).get(key_id)) is not None:
             return known
         if isinstance(self.keys, EnvironmentKeys):
             return None  # a process's environment does not change
         with self._lock:  # of many threads that meet the same new key, one looks
-            if known := self._ring.get(key_id):
+            if known := self._take(self.keys.last).get(key_id):
                 return known
             now = time.monotonic()
             if now - self._missed.get(key_id, -LOOK_AGAIN) < LOOK_AGAIN:
@@ -113,10 +111,11 @@ class KeyRing:
             return found
 
     def _take(self, keys: tuple[Key, ...]) -> dict[str, MasterKey]:
-        if keys is not self._of:
+        of, ring = self._known
+        if keys is not of:
             ring = {key.id: key for key in map(MasterKey, keys)}
-            self._ring, self._of = ring, keys
-        return self._ring
+            self._known = keys, ring
+        return ring
 
 
 def ring() -> KeyRing:

@@ -41,6 +41,7 @@ class VaultError(Conflict):
     """A password cannot be read or kept. Its `code` says why, its sentence what to do:
 
     vault_locked      the master key is not there: it has to be put back
+    vault_keyless     there is none to lock a password with: it has to be put back
     vault_altered     the row was altered, or belongs elsewhere
     vault_forgotten   there is no such row
     """
@@ -51,6 +52,14 @@ class VaultError(Conflict):
             "vault_locked",
             "The vault was locked with another master key than Rekey has here. Whoever runs Rekey:"
             " check REKEY_VAULT_KEY, then run manage.py vault status.",
+        )
+
+    @classmethod
+    def keyless(cls) -> VaultError:
+        return cls(
+            "vault_keyless",
+            "The vault's master key is gone, so no password can be kept, and none is changed."
+            " Whoever runs Rekey: check REKEY_VAULT_KEY, then run manage.py vault status.",
         )
 
     @classmethod
@@ -109,7 +118,7 @@ def put_many(pairs: Iterable[tuple[UUID, str]]) -> list[UUID]:
             key = newest
     except UnsuitableKey as error:
         log.error("vault_keys_unreadable", why=str(error))
-        raise VaultError.locked() from None
+        raise VaultError.keyless() from None
     return [row["id"] for row in rows]
 
 

@@ -66,9 +66,10 @@ class Rotated:
 def status() -> Status:
     """Every key with its rows, once each row has been tried."""
     here = ring()
+    here.keys.read_again()
     keys = {key.id: KeyUse(key.id, place, key.made) for place, key in enumerate(here.all())}
     used = Secret.objects.values_list("key_id").annotate(
-        Count("*"), Min("created_at"), Max("created_at")
+        rows=Count("pk"), first=Min("created_at"), last=Max("created_at")
     )
     for key_id, rows, first, last in used.order_by("key_id"):
         key = keys.get(key_id, KeyUse(key_id, None, None))
@@ -90,6 +91,7 @@ def rotate(
     be left as they are), or when the keys do not come from a file that one can be added to.
     """
     here = ring()
+    here.keys.read_again()  # what no process could open that starts now is not open
     left = sum(1 for _ in _closed(here))
     if left and not leave_closed:
         raise Refused(
@@ -119,6 +121,7 @@ def retire(key_id: str) -> str:
     Raises Refused.
     """
     here = ring()
+    here.keys.read_again()
     newest, *older = here.all()
     if key_id == newest.id:
         raise Refused("key_in_use", "This key seals. Put a newer one before it first.")
