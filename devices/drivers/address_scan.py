@@ -194,16 +194,17 @@ async def _in_steps(
             if device is not None:
                 found.append(device)
 
-    workers = [asyncio.create_task(work()) for _ in range(min(at_once, total))]
-    working = asyncio.gather(*workers)
+    workers = {asyncio.create_task(work()) for _ in range(max(1, min(at_once, total)))}
+    working = workers
     try:
-        finished = False
-        while not finished:
-            await asyncio.wait((working,), timeout=STEP_SECONDS)
-            finished = working.done()  # whatever is found while the step is worked on
+        while working:
+            ended, working = await asyncio.wait(
+                working, timeout=STEP_SECONDS, return_when=asyncio.FIRST_EXCEPTION
+            )
+            for worker in ended:
+                worker.result()
             told, found = tuple(found), []
             yield Step(done, total, told)
-        await working
     finally:
         for worker in workers:
             worker.cancel()

@@ -22,7 +22,7 @@ GROUP, PORT = "239.255.255.250", 3702
 MOST_ANSWERS = 10_000
 """Datagrams that are taken in, of all probes together."""
 LONGEST_ANSWER = 16 * 1024
-"""Bytes of a datagram; a longer one is left aside. One device's answer takes 1,000 to 3,000."""
+"""Bytes of a datagram; the rest is cut off, and what is cut in two cannot be read."""
 
 _REPEAT_DELAY = (0.05, 0.25)  # seconds; SOAP-over-UDP 1.1, appendix I: UDP_MIN_DELAY, UDP_MAX_DELAY
 _RECEIVE_BUFFER = 8 * 1024 * 1024  # the kernel cuts it to what it allows
@@ -88,9 +88,8 @@ async def _receive(sender: socket.socket, answers: list[_Datagram], until: float
     with suppress(TimeoutError):
         async with asyncio.timeout_at(until):
             while len(answers) < MOST_ANSWERS:
-                data, source = await loop.sock_recvfrom(sender, LONGEST_ANSWER + 1)
-                if len(data) <= LONGEST_ANSWER:
-                    answers.append((data, source[0]))
+                data, source = await loop.sock_recvfrom(sender, LONGEST_ANSWER)
+                answers.append((data, source[0]))
                 await asyncio.sleep(0)  # in a flood the clock has its turn too
 
 

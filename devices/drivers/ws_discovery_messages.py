@@ -16,7 +16,6 @@ _ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 # Some devices answer only to one of these (seen); printers and computers answer to the last.
 _TYPES = ("tds:Device", "dn:NetworkVideoTransmitter", "")
 
-_MOST_MATCHES = 64
 _LONGEST_ID = 128
 _LONGEST_LIST = 8192
 _LONGEST_PATH = 256
@@ -59,7 +58,7 @@ def matches(datagram: bytes, asked: Collection[str]) -> tuple[Match, ...]:
     envelope = parse(datagram)
     if text_of(envelope, "{*}Header/{*}RelatesTo", _LONGEST_ID) not in asked:
         raise BadAnswer("This answers somebody else's question.")
-    answers = envelope.findall("{*}Body/{*}ProbeMatches/{*}ProbeMatch")[:_MOST_MATCHES]
+    answers = envelope.findall("{*}Body/{*}ProbeMatches/{*}ProbeMatch")
     return tuple(_match(answer) for answer in answers if _is_onvif(answer))
 
 

@@ -322,15 +322,16 @@ def test_a_job_that_stops_early_leaves_nothing_running(monkeypatch):
     assert len(cancelled) == 5
 
 
-def test_an_asynchronous_job_that_stops_early_leaves_nothing_running_either(monkeypatch):
+def test_an_asynchronous_job_that_stops_early_leaves_nothing_running_either(monkeypatch, caplog):
     monkeypatch.setattr(address_scan, "STEP_SECONDS", 0.01)
 
     async def run():
-        async with contextlib.aclosing(scan(NETWORK, [1], rate=20)) as steps:
+        async with asyncio.timeout(5), contextlib.aclosing(scan(NETWORK, [1], rate=20)) as steps:
             await anext(steps)
         return asyncio.all_tasks() - {asyncio.current_task()}
 
-    assert asyncio.run(asyncio.wait_for(run(), 5)) == set()
+    assert asyncio.run(run()) == set()
+    assert not caplog.records
 
 
 def test_a_mistake_of_ours_ends_the_scan_and_is_not_kept_back(monkeypatch):
