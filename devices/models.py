@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from devices.lists.models import Import as Import
+from devices.lists.models import ImportFile as ImportFile
 from devices.state import Kind, Purpose
 from fleet.eventstore.models import ReadModel
 
