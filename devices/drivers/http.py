@@ -58,8 +58,6 @@ async def request(
     Raises Unreachable, ForbiddenAddress, CertificateChanged, BadAnswer; ValueError where the
     address has TLS and no pin.
     """
-    if problem := reach.current().problem(address.host, address.port):
-        raise ForbiddenAddress(problem)
     url = _url(address.host, address.port, address.tls, travelling(path))
     pin = _pin(address.pin) if address.tls else True
     session = await _session(fresh_connection)
@@ -125,6 +123,7 @@ async def certificate_of(address: Address, timeout: float = DEFAULT_TIMEOUT) -> 
     raise AssertionError("no certificate has a hash of nothing but noughts")
 
 
+@lru_cache(maxsize=1024)
 def travelling(path: str) -> str:
     """The path as it travels: HTTP digest signs it. What is percent-encoded already stays."""
     return quote(path, safe="/?=&%:@+,;~")
@@ -132,8 +131,10 @@ def travelling(path: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def _url(host: str, port: int, tls: bool, path: str) -> URL:
+    if reach.is_metadata(host):
+        raise ForbiddenAddress("metadata_address")  # whatever it is resolved to
     try:
-        host.encode("idna")  # what no resolver takes
+        host.encode("idna")  # or it is none that a resolver takes
         base = URL.build(scheme="https" if tls else "http", host=host, port=port)
         return URL(f"{base}{path}", encoded=True)  # or it would be encoded anew, and not as signed
     except ValueError as error:

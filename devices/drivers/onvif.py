@@ -307,4 +307,6 @@ def _writable(login: Login) -> None:
 
 
 def _has_control(value: str) -> bool:
-    return any(unicodedata.category(character)[0] == "C" for character in value)
+    return not value.isprintable() and any(
+        unicodedata.category(character)[0] == "C" for character in value
+    )

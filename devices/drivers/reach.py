@@ -128,6 +128,11 @@ def configure(allowed: Iterable[str] = (), own_ports: Iterable[int] = ()) -> Non
     _current = Reach(tuple(map(ip_network, allowed)), frozenset(own_ports))
 
 
+def is_metadata(host: str) -> bool:
+    """Whether ``host`` is the name of a metadata service, which is not even to be resolved."""
+    return _plain(host) in _METADATA_NAMES
+
+
 def current() -> Reach:
     return _current
 
