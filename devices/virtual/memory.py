@@ -75,13 +75,13 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     with path.open("rb") as file:
-        for line in file:
-            if not line.endswith(b"\n"):
+        for number, line in enumerate(file):
+            if number and not line.endswith(b"\n"):
                 return  # it was killed while it wrote: nobody was told that this is kept
             try:
                 content = json.loads(line)
             except ValueError as error:
                 raise MemoryUnreadable(path) from error
-            if not isinstance(content, dict) or not content.keys() & {"serial", "starts"}:
+            if not isinstance(content, dict) or ("serial" if number else "starts") not in content:
                 raise MemoryUnreadable(path)
             yield content

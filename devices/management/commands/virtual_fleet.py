@@ -7,9 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from devices.virtual import DeviceSpec, demo_scenario, uniform_scenario
 from devices.virtual.control import serve
-from devices.virtual.scenario import PORT_BASE, default_scenario, uniform_scenario
-from devices.virtual.server import PortTaken
+from devices.virtual.host import CannotListen
+from devices.virtual.layout import PORT_BASE
+from devices.virtual.memory import MemoryUnreadable
+from devices.virtual.scenario_file import ScenarioWrong, read
 
 
 class Command(BaseCommand):
@@ -17,31 +20,52 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--port-base", type=int, default=PORT_BASE, help="the first device's")
-        parser.add_argument("--control-port", type=int, default=17999)
-        parser.add_argument("--seed", type=int, default=1, help="the same seed, the same fleet")
         parser.add_argument(
-            "--memory", type=Path, help="JSON file that keeps the devices' accounts"
+            "--scenario",
+            type=Path,
+            help="TOML file of a fleet, or one that comes with Rekey: bad_devices, demo, large",
         )
         parser.add_argument(
-            "--count", type=int, help="so many honest cameras instead of the demo's"
+            "--size",
+            "--count",
+            type=int,
+            help="how many devices the scenario draws; without one, so many honest cameras",
+        )
+        parser.add_argument("--seed", type=int, help="the same seed, the same fleet")
+        parser.add_argument("--port-base", type=int, help=f"the first device's, else {PORT_BASE}")
+        parser.add_argument("--control-port", type=int, default=17999)
+        parser.add_argument("--memory", type=Path, help="file that keeps the devices' accounts")
+        parser.add_argument(
+            "--discovery-port", type=int, default=3702, help="WS-Discovery's; 0: none"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        seed, base, count = options["seed"], options["port_base"], options["count"]
-        specs = uniform_scenario(seed, count, base) if count else default_scenario(seed, base)
         try:
             asyncio.run(
                 serve(
-                    specs,
+                    _specs(**options),
                     control_port=options["control_port"],
                     memory=options["memory"],
-                    ready=self._say,
+                    say=self._say,
+                    discovery_port=options["discovery_port"] or None,
                 )
             )
-        except PortTaken as error:
+        except (CannotListen, MemoryUnreadable, ScenarioWrong) as error:
             raise CommandError(str(error)) from error
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _specs(
+    scenario: Path | None,
+    size: int | None,
+    seed: int | None,
+    port_base: int | None,
+    **others: Any,
+) -> list[DeviceSpec]:
+    if scenario is not None:
+        return read(scenario, size=size, seed=seed, port_base=port_base)
+    seed, base = 1 if seed is None else seed, PORT_BASE if port_base is None else port_base
+    return demo_scenario(seed, base) if size is None else uniform_scenario(seed, size, base)

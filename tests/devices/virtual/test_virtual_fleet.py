@@ -130,7 +130,7 @@ def test_a_taken_port_is_named():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(PortTaken, match=str(port)):
-            asyncio.run(serve([camera()], control_port=port, memory=None, ready=print))
+            asyncio.run(serve([camera()], control_port=port, memory=None, say=print))
 
         async def run():
             async with running_fleet([camera(port=port)]):
@@ -152,7 +152,7 @@ def test_a_signal_stops_the_fleet_cleanly(number):
         signal.raise_signal(number)
 
     asyncio.run(serve([camera(), *uniform_scenario(2, 2, 0)], control_port=0, memory=None,
-                      ready=ready))  # fmt: skip
+                      say=ready))  # fmt: skip
     assert len(lines) == 1
     assert "3 devices on 127.0.0.1" in lines[0]
 

@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[3]
 
 def command(tmp_path: Path, port: int, control: int) -> list[str]:
     return [
-        *(sys.executable, "manage.py", "virtual_fleet", "--count", "1", "--seed", "7"),
+        *(sys.executable, "manage.py", "virtual_fleet", "--size", "1", "--seed", "7"),
+        *("--discovery-port", "0"),
         *("--port-base", str(port), "--control-port", str(control)),
         *("--memory", str(tmp_path / "flash.jsonl")),
     ]
