@@ -152,6 +152,22 @@ def test_a_locked_client_is_refused_at_every_door_with_the_time_that_is_left():
     assert client.describe(client.device.spec.password).status == 200
 
 
+def test_a_right_login_sets_the_count_to_nothing():
+    client = Client(Device(camera(lockout_tries=3)))
+    for _ in range(3):
+        assert [client.describe(password()).status for _ in range(2)] == [401, 401]
+        assert client.describe(client.device.spec.password).status == 200
+
+
+def test_only_the_newest_challenges_are_remembered():
+    client = Client(Device(camera()))
+    word = client.device.spec.password
+    given = [client.ask("DESCRIBE").headers["WWW-Authenticate"] for _ in range(40)]
+    assert client.ask("DESCRIBE", URL, answered(given[0], "admin", word)).status == 401
+    assert client.ask("DESCRIBE", URL, answered(given[-1], "admin", word)).status == 200
+    assert client.device.failed_logins == 0
+
+
 def test_a_device_that_is_locked_for_good_names_no_time():
     client = Client(Device(camera(character=Character.LOCKED)))
     refused = client.describe(client.device.spec.password)
