@@ -189,13 +189,11 @@ def _closed(here: KeyRing) -> Iterator[Row]:
     after = UUID(int=0)
     while found := list(_rows(Secret.objects.filter(id__gt=after).order_by("id")[:BATCH])):
         after = found[-1][1].secret
-        for device, row in found:
-            if _opens(here, row, device):
-                continue
-            # It may have been wrapped anew since, and its old key taken away; or be gone.
-            for _, now in _rows(Secret.objects.filter(id=row.secret)):
-                if not _opens(here, now, device):
-                    yield now
+        closed = [row.secret for device, row in found if not _opens(here, row, device)]
+        # They may have been wrapped anew since, and their old key taken away; or be gone.
+        for device, row in _rows(Secret.objects.filter(id__in=closed)) if closed else ():
+            if not _opens(here, row, device):
+                yield row
 
 
 def _opens(here: KeyRing, row: Row, device: UUID) -> bool:
