@@ -7,7 +7,6 @@ other. Virtual time is the test's.
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -262,15 +261,15 @@ def test_a_token_that_the_recorder_has_forgotten_is_had_anew():
 
 
 def test_a_token_is_renewed_without_a_login(monkeypatch):
-    ahead = SimpleNamespace(seconds=0.0)
-    monkeypatch.setattr(vigi_nvr, "time", SimpleNamespace(monotonic=lambda: ahead.seconds))
+    drivers = Time()
+    monkeypatch.setattr(vigi_nvr, "monotonic", drivers)
 
     async def story(place: Place) -> None:
         nvr = place.driver("vigi_nvr")
         await nvr.channels(place.admin)
         asked = place.calls("/openapi/token")
         for _ in range(3):
-            ahead.seconds += TOKEN_LIFE
+            drivers.seconds += TOKEN_LIFE
             place.time.seconds += TOKEN_LIFE
             assert len(await nvr.channels(place.admin)) == 2
         assert place.calls("/openapi/token") == asked + 3  # a login would have asked twice
