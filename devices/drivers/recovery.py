@@ -75,8 +75,8 @@ class Recovery(Driver):
         """Give a fresh device its administrator, the Reset Password Email and the recovery key.
 
         ``fingerprint`` is the one printed on the device: with it nobody in the middle learns or
-        changes anything, without it nobody would notice. Raises NotFresh, PasswordRefused, UsernameRefused,
-        EmailRefused, WrongFingerprint.
+        changes anything, without it nobody would notice. Raises NotFresh, PasswordRefused,
+        UsernameRefused, EmailRefused, WrongFingerprint.
         """
         _check_key(recovery_key)
         _check_login(new)

@@ -128,7 +128,7 @@ def read(answer: Answer, kind: type[_S]) -> _S:
         raise BadAnswer("The device's answer is too large.")
     try:
         return msgspec.json.decode(answer.body, type=kind)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadAnswer from error
 
 

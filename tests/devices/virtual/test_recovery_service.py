@@ -8,11 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from devices.drivers import recovery
-from devices.drivers.recovery_crypto import Completion, b64, unb64
+from devices.drivers import recovery, recovery_crypto
+from devices.drivers.errors import BadAnswer
+from devices.drivers.recovery_crypto import Completion, b64, fields, unb64
 from devices.virtual import recovery_service
 from devices.virtual.device import Character, Device
 from devices.virtual.recovery_service import RecoveryService
@@ -368,6 +370,51 @@ def test_a_device_set_back_to_the_factory_is_fresh_and_keeps_its_fingerprint(ben
     assert bench.said("challenge")["outcome"] == "fresh"
     assert bench.service.fingerprint == printed
     assert Bench({"serial": "other"}).service.fingerprint != printed
+
+
+def test_a_challenge_does_not_outlive_the_key_it_was_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(recovery, "request", bench.request)
+    asked = bench.said("challenge")
+    bench.device.factory_reset()
+    bench.activate()
+    assert outcome(bench, asked) == ("challenge_void", "")
+
+
+@pytest.mark.parametrize("spoilt", ["padding", "length", "key"])
+def test_what_was_sealed_otherwise_than_written_is_refused(
+    monkeypatch: pytest.MonkeyPatch, spoilt: str
+):
+    class Spoilt:
+        def __init__(self, key: bytes) -> None:
+            self.honest = AESGCM(key)
+
+        def encrypt(self, nonce: bytes, data: bytes, aad: bytes) -> bytes:
+            data = {
+                "padding": data[:-1] + b"x",
+                "length": b"\xff\xff" + data[2:],
+                "key": data.rstrip(b"\0")[:-34] + fields(bytes(31)).ljust(34, b"\0"),
+            }[spoilt].ljust(512, b"\0")
+            return self.honest.encrypt(nonce, data, aad)
+
+    made = Bench(key=b"k" * 32)
+    monkeypatch.setattr(recovery, "request", made.request)
+    monkeypatch.setattr(recovery_crypto, "AESGCM", Spoilt)
+    with pytest.raises(BadAnswer):
+        made.activate()
+    assert json.loads(made.wire[-1])["outcome"] == "proof_refused"
+    assert made.device.fresh
+
+
+def test_base64url_is_taken_in_its_one_form_only(bench: Bench):
+    request = completion(bench, bench.said("challenge"))
+    last = request["key_proof"][-1]
+    loose = chr(ord(last) + 1)  # the two bits at the end count for nothing
+    for other in (request["key_proof"][:-1] + loose, request["key_proof"] + "="):
+        said = bench.said("complete", **{**request, "key_proof": other})
+        assert (said["status"], said["outcome"]) == (400, "malformed")
+    assert bench.said("complete", **request)["outcome"] == "done"
 
 
 def test_a_liar_says_done_and_does_nothing():
