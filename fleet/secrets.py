@@ -19,7 +19,7 @@ import secrets
 import shlex
 import signal
 import stat
-import subprocess  # nosec B404 - the command is the operator's own
+import subprocess  # nosec B404
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -202,7 +202,8 @@ class CommandKeys(Keys):
 
     def _printed(self) -> bytes:
         try:
-            process = subprocess.Popen(  # noqa: S603 # nosec B603 - without a shell
+            # Without a shell, and whoever sets the variable may run what they like anyway.
+            process = subprocess.Popen(  # noqa: S603  # nosec B603
                 self._words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
