@@ -8,6 +8,7 @@ from contextlib import suppress
 from uuid import UUID
 
 from devices import vault
+from devices.cuts import cut_at, keep_cut
 from devices.doors import (
     MANAGEMENT_USERNAME,
     Talk,
@@ -212,15 +213,14 @@ def _make_management_account(talk: Talk, admin: Login) -> None:
         talk.ask_as(admin, lambda driver, one: driver.create_account(one, own))
     except UsernameClash:  # made by an earlier run that died, or by an earlier Rekey
         talk.ask_as(admin, lambda driver, one: driver.set_password(one, own.username, own.password))
-    if not talk.check(own):
+    if talk.check(own):
+        kept = [Order(PromoteCandidate(secret), stream)]
+    elif length := cut_at(talk, own):
+        kept = keep_cut(device.id, stream, own, length)
+    else:
         raise NotSupported
-    handle_all(
-        [
-            Order(PromoteCandidate(secret), stream),
-            Order(RecordManagementAccount(MANAGEMENT_USERNAME), device.id),
-        ],
-        talk.by,
-    )
+    made = Order(RecordManagementAccount(MANAGEMENT_USERNAME), device.id)
+    handle_all([*kept, made], talk.by)
 
 
 # --- a device's first password --------------------------------------------------------------------

@@ -67,6 +67,7 @@ class DeviceState(State):
     """A device in the fleet. `certified` is None until it has been tried; `nvr_opens` is whether
     the password that its NVR has of it still opens it, None where nobody knows. `strange` are
     certificates that it showed in place of the pinned ones, and that nobody has accepted yet.
+    `keeps` is how many characters of a password it was found to keep, whatever it says.
     """
 
     kind: Kind = Kind.CAMERA
@@ -91,6 +92,7 @@ class DeviceState(State):
     serial: str = ""
     mac: str = ""
     max_password: int | None = None
+    keeps: int | None = None
     certified: bool | None = None
     managed: bool = False
     trouble: str = ""

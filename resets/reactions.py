@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from devices.cuts import cut_at, keep_cut
 from devices.doors import Talk, login, talking, wrong_password
 from devices.drivers.base import Login
 from devices.drivers.errors import (
@@ -172,12 +173,18 @@ class _Change:
         if proof.error is not None:
             raise proof.error
         doors = tuple(Door(d.door, d.login, d.opened, d.detail) for d in proof.doors)
-        opens = any(d.opened for d in proof.doors if d.login == "new")
-        settled = PromoteCandidate if opens else WithdrawCandidate
-        orders: list[Order] = [
-            Order(RecordProof(doors, proof.reason), self.reset.id),
-            Order(settled(self.secret), self.account),
-        ]
+        opened = {d.login for d in proof.doors if d.opened}
+        reason, orders = proof.reason, list[Order]()
+        if "new" in opened:
+            orders.append(Order(PromoteCandidate(self.secret), self.account))
+        else:
+            orders.append(Order(WithdrawCandidate(self.secret), self.account))
+            # Neither the old nor the new one opens it: what has the device made of it?
+            if not opened and (length := cut_at(self.talk, self.new)):
+                reason = "cut"
+                orders += keep_cut(self.device.id, self.account, self.new, length)
+                orders.append(Order(RecordCheck(opened=True), self.device.id))
+        orders.append(Order(RecordProof(doors, reason), self.reset.id))
         if proof.proven:
             orders.append(Order(RecordCheck(opened=True), self.device.id))
         handle_all(orders, self.talk.by)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from devices.state import Kind
@@ -68,7 +69,11 @@ def cast(password: str | None = None) -> Cast:
 
 
 def add_device(
-    who: Cast, fleet: ThreadedFleet, spec: DeviceSpec, email: str = "owner@example.com"
+    who: Cast,
+    fleet: ThreadedFleet,
+    spec: DeviceSpec,
+    email: str = "owner@example.com",
+    **more: Any,
 ) -> UUID:
     """Add a virtual device under its true password; a worker has yet to take it in."""
     host, port = fleet.address(spec.serial)
@@ -82,6 +87,7 @@ def add_device(
         username="admin",
         password=spec.password,
         reset_email=email,
+        **more,
     )
     handle(command, device, who.by(who.alice))
     return device

@@ -42,6 +42,7 @@ class DeviceReplaced(Event[DeviceState]):
             serial="",
             mac="",
             max_password=None,
+            keeps=None,
             certified=None,
             nvr_opens=None,
             managed=False,

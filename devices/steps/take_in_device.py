@@ -34,7 +34,7 @@ class DeviceIdentified(Event[DeviceState]):
             model=self.model,
             firmware=self.firmware,
             serial=self.serial,
-            max_password=self.max_password,
+            max_password=min(filter(None, (self.max_password, state.keeps)), default=None),
             mac=self.mac or state.mac,
         )
 
@@ -117,3 +117,24 @@ class RecordChannels(Command[DeviceState]):
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
         if self.channels != state.channels:
             yield ChannelsRead(len(self.channels), self.channels)
+
+
+@event("devices.longest_password_found")
+class LongestPasswordFound(Event[DeviceState]):
+    """The device keeps {length} characters of a password, and drops the rest without a word."""
+
+    length: int
+
+    def evolve(self, state: DeviceState) -> DeviceState:
+        return state.but(max_password=self.length, keeps=self.length)
+
+
+@command(by=Role.JOB)
+class RecordLongest(Command[DeviceState]):
+    """Record how many characters of a password the device keeps, whatever it says."""
+
+    length: int
+
+    def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        if state.max_password != self.length:
+            yield LongestPasswordFound(self.length)

@@ -15,6 +15,8 @@ from resets.state import Door, Phase, ResetState
 WORDS = {
     "new_refused": "the device said yes to the new password and does not open with it",
     "old_still_opens": "the old password still opens the device",
+    "cut": "the device cut the password short without a word; what it kept is in the vault,"
+    " and the next password will not be longer: reset it once more",
     "opens_to_anything": "the device opens to a wrong password, so nothing is proven",
     "unreachable": "a door of the device does not answer, so it could not be tried",
     "locked_out": "a door of the device is locked against logins, so it could not be tried",

@@ -1,0 +1,258 @@
+"""A job talks to a device alone, within its login tries, and only to the certificate it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import time_machine
+
+from devices import doors, lock_outs
+from devices.doors import Tries, lease, release
+from devices.drivers.errors import LockedOut, TriesSpent
+from devices.models import LoginTries
+from devices.queries import device_for_jobs
+from devices.steps.certificates import AcceptCertificate
+from devices.steps.check_device import CheckDevice
+from devices.steps.try_history import TryHistory
+from devices.virtual import Character, DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
+from fleet.errors import Refused
+from fleet.eventstore.handling import handle
+from fleet.eventstore.models import Job
+from fleet.eventstore.store import read_stream
+from tests.cast import Cast, add_device, cast, work
+from tests.devices.drivers.made_up import camera
+
+pytestmark = pytest.mark.django_db
+
+OTHER = "Another-horse-77"
+
+
+@pytest.fixture
+def who() -> Cast:
+    return cast()
+
+
+@pytest.fixture
+def fleet(request: pytest.FixtureRequest) -> Iterator[tuple[DeviceSpec, ThreadedFleet]]:
+    spec = camera(**getattr(request, "param", {}))
+    with fleet_in_thread([spec]) as running:
+        yield spec, running
+
+
+def taken_in(who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]) -> UUID:
+    spec, running = fleet
+    device = add_device(who, running, spec)
+    work()
+    return device
+
+
+def test_two_holders_never_have_one_device(who: Cast) -> None:
+    device = UUID(int=7)
+    assert lease(device, "one")
+    assert not lease(device, "another")
+    assert lease(device, "one"), "whoever was killed takes its own up again"
+    release(device, "one")
+    assert lease(device, "another")
+
+
+def test_a_lease_that_nobody_gives_back_runs_out(who: Cast) -> None:
+    device = UUID(int=7)
+    assert lease(device, "one")
+    with time_machine.travel(_in(doors.LEASE + timedelta(seconds=1)), tick=True):
+        assert lease(device, "another")
+
+
+def test_a_job_waits_while_another_talks_to_the_device(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    device = taken_in(who, fleet)
+    assert lease(device, "somebody else")
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    [job] = Job.objects.all()
+    assert job.error == "device_busy"
+    release(device, "somebody else")
+    with time_machine.travel(_in(timedelta(seconds=5)), tick=True):
+        work()
+    assert not Job.objects.exists()
+
+
+def test_the_last_login_try_is_never_spent_and_comes_back_in_time(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    spec, running = fleet
+    device = taken_in(who, fleet)
+    most = lock_outs.of("TP-Link", "camera").tries - 1
+    running.change_password(spec.serial, "admin", OTHER)
+    failed = running.calls(spec.serial)["failed_logins"]
+    for _ in range(most + 5):
+        handle(CheckDevice(), device, who.by(who.alice))
+        work()
+    assert running.calls(spec.serial)["failed_logins"] - failed == most
+    assert not running.locks(spec.serial)["locked"]
+    row = device_for_jobs(device)
+    assert (row.certified, row.trouble) == (False, "tries_spent")
+    assert Tries(row, "admin").left() == 0
+    later = timedelta(seconds=lock_outs.UNKNOWN.forgets + 1)
+    with time_machine.travel(_in(later), tick=True):
+        assert Tries(row, "admin").left() == most
+
+
+def test_a_right_login_gives_all_tries_back(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    row = device_for_jobs(taken_in(who, fleet))
+    tries = Tries(row, "admin")
+    tries.spend()
+    tries.spend()
+    assert tries.left() == lock_outs.UNKNOWN.tries - 3
+    tries.accepted()
+    assert tries.left() == lock_outs.UNKNOWN.tries - 1
+
+
+def test_nothing_is_tried_while_the_device_says_that_it_is_locked(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    tries = Tries(device_for_jobs(taken_in(who, fleet)), "admin")
+    tries.spend()
+    tries.locked(60)
+    with pytest.raises(LockedOut) as locked:
+        tries.spend()
+    assert 55 <= (locked.value.seconds_left or 0) <= 61
+
+
+def test_spent_tries_say_when_there_are_some_again(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    tries = Tries(device_for_jobs(taken_in(who, fleet)), "admin")
+    for _ in range(lock_outs.UNKNOWN.tries - 1):
+        tries.spend()
+    with pytest.raises(TriesSpent) as spent:
+        tries.spend()
+    assert 0 < (spent.value.seconds_left or 0) <= lock_outs.UNKNOWN.forgets + 1
+
+
+@pytest.mark.parametrize(
+    ("maker", "kind", "tries"),
+    [
+        ("HIKVISION", "camera", 5),
+        ("Hikvision Digital", "nvr", 7),
+        ("Dahua", "camera", 5),
+        ("", "camera", 5),
+    ],
+)
+def test_what_vendors_say_of_their_lock_out_is_heeded(maker: str, kind: str, tries: int) -> None:
+    assert lock_outs.of(maker, kind).tries == tries
+
+
+# --- certificates ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fleet", [{"tls": True, "character": Character.FICKLE}], indirect=True)
+def test_a_certificate_is_pinned_first_and_another_one_stops_all_talk_until_it_is_accepted(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    spec, running = fleet
+    device = add_device(who, running, spec, tls=True)
+    work()
+    row = device_for_jobs(device)
+    assert row.certified
+    assert [pin["certificate"] for pin in row.pins] == [running.certificate(spec.serial)]
+
+    running.reboot(spec.serial)
+    calls = dict(running.calls(spec.serial))
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    row = device_for_jobs(device)
+    assert row.trouble == "certificate_changed"
+    assert dict(running.calls(spec.serial)) == calls, "not one request was sent"
+    [strange] = row.strange
+    assert strange["certificate"] == running.certificate(spec.serial)
+
+    with pytest.raises(Refused) as no:
+        handle(AcceptCertificate("ab" * 32, "A test"), device, who.by(who.alice))
+    assert no.value.code == "not_that_certificate"
+    handle(AcceptCertificate(strange["certificate"], "Restarted"), device, who.by(who.alice))
+    work()
+    row = device_for_jobs(device)
+    assert row.certified and not row.trouble and not row.strange
+
+
+# --- the history ----------------------------------------------------------------------------------
+
+
+def test_an_earlier_password_that_opens_the_device_is_found_again(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    from devices import vault
+    from devices.state import CredentialState, credential_id
+    from devices.steps.credential import PromoteCandidate, StoreCandidate
+    from fleet.eventstore.store import state_of
+    from tests.cast import SETUP
+
+    spec, running = fleet
+    device = taken_in(who, fleet)
+    account = credential_id(device, "admin")
+    first = state_of(CredentialState, account).current
+    for number in range(2):  # Rekey believes that these were set
+        secret = vault.put(device, f"Never-there-{number}x")
+        handle(StoreCandidate(secret), account, SETUP)
+        handle(PromoteCandidate(secret), account, SETUP)
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    assert device_for_jobs(device).certified is False
+    handle(TryHistory(), device, who.by(who.tess))
+    work()
+    assert device_for_jobs(device).certified
+    assert state_of(CredentialState, account).current == first
+    kinds = [event.type for event in read_stream(account)]
+    assert kinds.count("devices.earlier_password_refused") == 1
+    assert running.opens(spec.serial, "admin", vault.get(first, device))
+
+
+def test_the_tries_of_a_history_last_for_a_part_and_the_rest_comes_later(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    from devices import vault
+    from devices.state import credential_id
+    from devices.steps.credential import PromoteCandidate, StoreCandidate
+    from tests.cast import SETUP
+
+    spec, running = fleet
+    device = taken_in(who, fleet)
+    account = credential_id(device, "admin")
+    for number in range(5):
+        secret = vault.put(device, f"Never-there-{number}x")
+        handle(StoreCandidate(secret), account, SETUP)
+        handle(PromoteCandidate(secret), account, SETUP)
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    handle(TryHistory(), device, who.by(who.tess))
+    work()
+    [job] = Job.objects.all()
+    assert job.error == "tries_spent"
+    assert not running.locks(spec.serial)["locked"]
+    LoginTries.objects.all().delete()  # as time does
+    Job.objects.update(due_at=job.due_at - timedelta(hours=1), woken_at=None)
+    work()
+    assert device_for_jobs(device).certified, (
+        "the first password of all is the fifth in the history"
+    )
+
+
+def _in(wait: timedelta) -> object:
+    from django.utils import timezone
+
+    return timezone.now() + wait
+
+
+def test_a_fleet_in_order_costs_no_tries(who: Cast) -> None:
+    specs = uniform_scenario(3, 3, 0)
+    with fleet_in_thread(specs) as running:
+        for spec in specs:
+            add_device(who, running, spec)
+        work()
+        assert not LoginTries.objects.filter(failed__gt=0).exists()
