@@ -3,6 +3,7 @@
 from devices.drivers.base import Ability, Address, Driver
 from devices.drivers.http import DEFAULT_TIMEOUT
 from devices.drivers.onvif import Onvif
+from devices.drivers.recovery import Recovery
 from devices.drivers.rtsp import Rtsp
 from devices.drivers.vigi_local import VigiLocal
 from devices.drivers.vigi_nvr import VigiNvr
@@ -12,6 +13,7 @@ _DRIVERS: dict[str, type[Driver]] = {
     VigiNvr.name: VigiNvr,
     VigiLocal.name: VigiLocal,
     Rtsp.name: Rtsp,
+    Recovery.name: Recovery,
 }
 
 
