@@ -19,12 +19,16 @@ Mac = Callable[[str, str], bytes]
 """The MAC of an answer with this outcome and detail."""
 
 _MAX_BODY = 4096
-_STATUS = {
-    "done": 200, "malformed": 400, "not_fresh": 409, "key_void": 410, "fresh": 409, "no_key": 409,
-    "proof_refused": 403, "locked": 429, "closed": 403, "challenge_void": 410, "replayed": 409,
-    "code_refused": 403, "unknown_account": 422, "username_refused": 422, "email_refused": 422,
-    "password_refused": 422,
-}  # fmt: skip
+_OUTCOMES = {
+    200: "done",
+    400: "malformed",
+    403: "proof_refused closed code_refused",
+    409: "not_fresh fresh no_key replayed",
+    410: "key_void challenge_void",
+    422: "unknown_account username_refused email_refused password_refused",
+    429: "locked",
+}
+_STATUS = {outcome: status for status, names in _OUTCOMES.items() for outcome in names.split()}
 
 
 class Refused(Exception):

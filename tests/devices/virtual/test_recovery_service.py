@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import secrets
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,15 +13,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from devices.drivers import recovery, recovery_crypto
+from devices.drivers import recovery, recovery_answers, recovery_crypto
 from devices.drivers.errors import BadAnswer
 from devices.drivers.recovery_crypto import Completion, b64, fields, unb64
-from devices.virtual import recovery_service
+from devices.virtual import recovery_service, recovery_wire
 from devices.virtual.device import Character, Device
 from devices.virtual.recovery_service import RecoveryService
 from devices.virtual.scenario import uniform_scenario
 from devices.virtual.service import Request
-from tests.devices.recovery_bench import ROOT, Bench, flipped, password, vector
+from tests.devices.recovery_bench import README, ROOT, Bench, flipped, password, vector
 
 
 @pytest.fixture
@@ -131,6 +132,19 @@ def test_the_device_and_the_readmes_vector_agree_byte_by_byte(monkeypatch: pytes
     )
     assert done == {"outcome": "done", "detail": "", "mac": b64(v["mac, done"])}
     assert device.opens(v["username"], v["new password"])
+
+
+def test_the_readmes_table_of_outcomes_is_the_devices_and_the_drivers():
+    rows = re.findall(
+        r"^\| `(\w+)` \| (\d{3})\b[^|]*\|[^|]*\| ([^|]*) \|([^|]*)\|$",
+        README.read_text(encoding="utf-8").partition("## The recovery protocol")[2],
+        re.MULTILINE,
+    )
+    assert {name: int(status) for name, status, *_ in rows} == recovery_wire._STATUS
+    unsigned = {name for name, _, _, means in rows if "no MAC" in means}
+    assert unsigned == recovery_answers._UNSIGNED
+    with_detail = {"done", "locked", "code_refused", "password_refused"}
+    assert {name for name, *_ in rows} == set(recovery_answers._REFUSALS) | with_detail
 
 
 # -- challenges ------------------------------------------------------------------------------------
