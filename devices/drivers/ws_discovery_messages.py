@@ -138,8 +138,8 @@ def _service(word: str) -> Service | None:
 
 def _mac(text: str) -> str:
     digits = re.sub(r"[-:.]", "", text).upper()
-    if not re.fullmatch("[0-9A-F]{12}", digits):
-        return ""
+    if not re.fullmatch("[0-9A-F]{12}", digits) or digits in ("0" * 12, "F" * 12):
+        return ""  # what many devices give for none would make one device of them
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2))
 
 

@@ -14,11 +14,12 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.drivers import address_scan, reach
+from devices.drivers import address_scan, reach, ws_discovery
 from devices.drivers.address_scan import look, look_at, one_by_one, scan, spread
 from devices.drivers.found import Found
+from devices.virtual import Character, running_fleet
 from tests.devices.drivers.certificates import shown_by_a_device
-from tests.devices.drivers.made_up import IDENTITY, envelope, fault, server
+from tests.devices.drivers.made_up import IDENTITY, camera, envelope, fault, server
 
 NETWORK = ip_network("127.0.77.0/28")
 TIME = envelope(
@@ -326,7 +327,7 @@ def test_an_asynchronous_job_that_stops_early_leaves_nothing_running_either(monk
     monkeypatch.setattr(address_scan, "STEP_SECONDS", 0.01)
 
     async def run():
-        async with asyncio.timeout(5), contextlib.aclosing(scan(NETWORK, [1], rate=20)) as steps:
+        async with asyncio.timeout(5), contextlib.aclosing(scan(NETWORK, [1], rate=1)) as steps:
             await anext(steps)
         return asyncio.all_tasks() - {asyncio.current_task()}
 
@@ -355,6 +356,35 @@ def test_what_was_found_is_completed_by_what_it_tells():
     device = asyncio.run(run())
     assert (device.endpoint, device.name) == ("urn:1", "Gate")
     assert (device.manufacturer, device.model, device.serial) == ("Nobody", "Model 1", "42")
+
+
+def test_a_fresh_device_is_told_from_one_with_a_password_by_scan_and_by_probe():
+    fleet = [
+        camera(serial="1", host="127.0.77.3", fresh=True),
+        camera(serial="2", host="127.0.77.4", tls=True),
+        camera(serial="3", host="127.0.77.5", character=Character.OPEN),
+    ]
+
+    async def run():
+        async with running_fleet(fleet, discovery_port=0) as running:
+            ports = [running.address(spec.serial)[1] for spec in fleet]
+            by_scan = await all_of(scan(NETWORK, ports, rate=5000, timeout=1))
+            by_probe = await ws_discovery.probe(
+                interface="127.0.0.1",
+                within=[NETWORK],
+                port=running.discovery.port,
+                seconds=0.5,
+            )
+            return by_scan, await all_of(look_at(by_probe)), ports
+
+    by_scan, by_probe, ports = asyncio.run(run())
+    for found in (by_scan, by_probe):
+        assert {(device.host, device.port, device.tls, device.fresh) for device in found} == {
+            ("127.0.77.3", ports[0], False, True),
+            ("127.0.77.4", ports[1], True, False),
+            ("127.0.77.5", ports[2], False, False),
+        }
+    assert all(device.endpoint and device.mac for device in by_probe)
 
 
 def test_what_does_not_answer_comes_back_as_it_was():

@@ -269,7 +269,13 @@ def test_of_two_names_the_first_counts_and_other_scopes_do_not():
 def test_what_a_device_says_of_itself_is_bounded_and_printable():
     device = named(f"onvif://www.onvif.org/name/%1b[31mRed%0a%E2%80%AE{'x' * 999}")
     assert device.name.startswith("[31mRedx") and len(device.name) <= 128
-    assert named("onvif://www.onvif.org/mac/nonsense").mac == ""
+
+
+@pytest.mark.parametrize(
+    "none", ["nonsense", "00:00:00:00:00:00", "ff-ff-ff-ff-ff-ff", "0011223344"]
+)
+def test_a_mac_address_that_is_none_is_left_out(none):
+    assert named(f"onvif://www.onvif.org/mac/{none}").mac == ""
 
 
 def test_printers_and_computers_are_not_found():
