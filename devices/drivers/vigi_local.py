@@ -193,8 +193,6 @@ def _encrypted(password: str, encryption: _Encryption, tls: bool) -> tuple[str, 
 
 def _public_key(value: str) -> RSAPublicKey:
     """From percent-encoded base64, with or without PEM's first and last line."""
-    if len(value) > 4096:
-        raise ValueError("too long for a key")
     bare = re.sub(r"-----[A-Z ]+-----|\s", "", unquote(value))
     try:
         key = load_der_public_key(base64.b64decode(bare, validate=True))

@@ -112,7 +112,7 @@ class VigiNvr(Driver):
         query = f"grant_type=refresh_token&refresh_token={quote(session.refresh, safe='')}"
         try:
             answer = await self._get(f"{_TOKEN}?{query}", session.header)
-            return self._keep(read(answer, _Tokens, session=True), session.login)
+            return self._keep(read(answer, _Tokens), session.login)
         except (SessionOver, NotAuthorised, Declined, BadAnswer):
             pass  # the token is too old as well, or says more of that than we understand
         except DeviceError as error:

@@ -248,7 +248,7 @@ def test_a_realm_goes_back_byte_for_byte():
         (b"220 mail ESMTP\r\n\r\n", BadAnswer),
         (b"RTSP/1.0 2000 OK\r\n\r\n", BadAnswer),
         (b"\r\n\r\n", BadAnswer),
-        (b"RTSP/1.0 401 No\r\nX: a\rb\r\n\r\n", BadAnswer),
+        (b"RTSP/1.0 401 No\r\nX: a\rb\r\n" + CHALLENGE.encode() + b"\r\n\r\n", BadAnswer),
         (said(401, CHALLENGE, "Content-Length: -1"), BadAnswer),
         (b"RTSP/1.0 401 No\r\nContent-Length: 99999999\r\n" + CHALLENGE.encode() + b"\r\n\r\n",
          BadAnswer),

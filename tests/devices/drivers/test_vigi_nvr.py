@@ -315,6 +315,18 @@ def test_a_session_is_taken_anew_only_once(code):
     assert len(recorder.codes) == 7
 
 
+def test_a_bare_refusal_of_a_session_means_that_it_is_over():
+    recorder = Recorder()
+
+    def answer(request: web.BaseRequest, body: str) -> web.Response:
+        if request.path == "/openapi/added_devices" and recorder.logins == 1:
+            return web.Response(status=401)
+        return recorder(request, body)
+
+    assert len(at(answer, lambda nvr: nvr.channels(recorder.admin))) == 1
+    assert recorder.logins == 2
+
+
 def test_a_password_changed_meanwhile_is_tried_once_more_and_no_more():
     recorder = Recorder()
 
