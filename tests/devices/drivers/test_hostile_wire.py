@@ -163,8 +163,9 @@ def test_no_cookie_is_kept():
     assert not any("Cookie" in one for one in asyncio.run(ask()))
 
 
+@pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_fresh_connection_is_one_for_each_call(fresh):
+def test_a_fresh_connection_is_one_for_each_call(fresh, tls):
     ports = set()
 
     def answer(request: web.BaseRequest, body: str) -> web.Response:
@@ -172,9 +173,12 @@ def test_a_fresh_connection_is_one_for_each_call(fresh):
         return web.Response()
 
     async def ask() -> None:
-        async with server(answer) as seen:
+        context, pin = shown_by_a_device() if tls else (None, "")
+        async with server(answer, context) as seen:
             for _ in range(3):
-                await http.request(seen.address, "GET", "/", fresh_connection=fresh)
+                await http.request(
+                    replace(seen.address, pin=pin), "GET", "/", fresh_connection=fresh
+                )
 
     asyncio.run(ask())
     assert len(ports) == (3 if fresh else 1)

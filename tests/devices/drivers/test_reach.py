@@ -156,6 +156,10 @@ def test_no_request_gets_to_this_machine(strictly, host):
             with pytest.raises((ForbiddenAddress, Unreachable)):
                 await http.request(Address(host, seen.address.port), "GET", "/")
             with pytest.raises((ForbiddenAddress, Unreachable)):
+                await http.request(
+                    Address(host, seen.address.port), "GET", "/", fresh_connection=True
+                )
+            with pytest.raises((ForbiddenAddress, Unreachable)):
                 await http.certificate_of(Address(host, seen.address.port))
             assert not seen.bodies
 
@@ -187,6 +191,23 @@ def test_a_name_counts_as_the_address_that_it_leads_to(monkeypatch):
                 with pytest.raises(ForbiddenAddress) as caught:
                     await asking
                 assert caught.value.reason in ("metadata_address", "own_address")
+
+    asyncio.run(ask())
+
+
+def test_the_name_of_a_metadata_service_is_not_even_resolved(monkeypatch):
+    async def lookup(*_, **__):
+        pytest.fail("it was")
+
+    async def ask() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", lookup)
+        for asking in (
+            http.request(Address("Metadata.google.internal.", 80), "GET", "/"),
+            reach.address_of("metadata.google.internal", 80),
+        ):
+            with pytest.raises(ForbiddenAddress) as caught:
+                await asking
+            assert caught.value.reason == "metadata_address"
 
     asyncio.run(ask())
 
