@@ -7,7 +7,6 @@ device answers from its own address, after a wait of its own, as the protocol as
 import asyncio
 import hashlib
 import socket
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import quote
@@ -21,8 +20,9 @@ from devices.virtual.spec import Character, Discovery
 
 GROUP = "239.255.255.250"
 
-_LONGEST_WAIT = 0.5  # seconds; the protocol's APP_MAX_DELAY
-_WAIT_EACH = 0.001  # seconds of it for each device of the fleet: few need not be spread
+# Seconds. The protocol's APP_MAX_DELAY is 0.5; hundreds of devices in one process need longer, or
+# the one who asks is sent more at once than the kernel stores for him. A few answer at once.
+_LONGEST_WAIT, _WAIT_EACH = 2.0, 0.002
 _DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
 _ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 _KINDS = {
@@ -92,7 +92,6 @@ class Responder(asyncio.DatagramProtocol):
         self.problem = ""
         self._hosts = hosts
         self._ears: list[asyncio.DatagramTransport] = []
-        self._heard: deque[str] = deque(maxlen=1024)
         self._spread = min(_LONGEST_WAIT, _WAIT_EACH * len(hosts))
 
     async def open(self) -> None:
@@ -133,12 +132,10 @@ class Responder(asyncio.DatagramProtocol):
             envelope = parse(data)
             message_id = text_of(envelope, "{*}Header/{*}MessageID")
             probe = envelope.find("{*}Body/{*}Probe")
-            # A probe is sent twice with one id, and comes to both ears.
-            if probe is None or not message_id or message_id in self._heard:
-                return
-            self._heard.append(message_id)
-            words = (probe.findtext("{*}Types") or "").split()
-            self._answer(message_id, frozenset(w.rpartition(":")[2] for w in words), source)
+            # A probe is sent twice, and many devices answer it twice.
+            if probe is not None and message_id:
+                words = (probe.findtext("{*}Types") or "").split()
+                self._answer(message_id, frozenset(w.rpartition(":")[2] for w in words), source)
 
     def _answer(self, message_id: str, types: frozenset[str], to: tuple[str, int]) -> None:
         loop = asyncio.get_running_loop()

@@ -1,12 +1,7 @@
 """What a virtual device enforces. The requests are written by hand, not by the driver."""
 
 import asyncio
-import base64
-import hashlib
-import re
 import secrets
-from datetime import UTC, datetime
-from xml.etree import ElementTree
 
 import aiohttp
 import pytest
@@ -14,60 +9,31 @@ import pytest
 from devices.virtual import Auth, PasswordPolicy, running_fleet
 from devices.virtual.device import Device, Fault
 from devices.virtual.onvif_service import OnvifService
-from devices.virtual.service import Reply, Request
-from tests.devices.drivers.made_up import camera, envelope, password
+from tests.devices.drivers.made_up import camera, password
+from tests.devices.virtual.asking import (
+    NOW,
+    PATH,
+    ask,
+    asking,
+    authorization,
+    signed,
+    subcodes,
+    token,
+)
 
-NOW = datetime(2010, 9, 16, 7, 50, 45, tzinfo=UTC).timestamp()
-CREATED = "2010-09-16T07:50:45Z"
-PATH = "/onvif/device_service"
 # The worked example of the ONVIF Application Programmer's Guide.
-GUIDE_NONCE, GUIDE_DIGEST = "LKqI6G/AikKCQrN0zqZFlg==", "tuOSpGlFlIXsozq4HFNeeGeFLEI="
-
-
-def asking(operation: str, header: str = "") -> bytes:
-    return envelope(f"<tds:{operation}/>").replace("<e:Body>", f"{header}<e:Body>").encode()
-
-
-def ask(
-    service: OnvifService,
-    body: bytes,
-    now: float = NOW,
-    authorization: str | None = None,
-    client: str = "a",
-) -> Reply:
-    headers = {} if authorization is None else {"authorization": authorization}
-    return service.answer(Request("POST", PATH, headers, body, client, now))
-
-
-def token(username: str, digest: str, nonce: str, created: str = CREATED) -> str:
-    return (
-        "<e:Header><Security><UsernameToken>"
-        f"<Username>{username}</Username><Password>{digest}</Password><Nonce>{nonce}</Nonce>"
-        f"<Created>{created}</Created></UsernameToken></Security></e:Header>"
-    )
-
-
-def signed(username: str, word: str, nonce: bytes, created: str = CREATED) -> str:
-    digest = hashlib.sha1(nonce + created.encode() + word.encode()).digest()
-    return token(
-        username, base64.b64encode(digest).decode(), base64.b64encode(nonce).decode(), created
-    )
-
-
-def subcodes(body: bytes) -> list[str]:
-    values = ElementTree.fromstring(body).iter("{http://www.w3.org/2003/05/soap-envelope}Value")
-    return [(value.text or "").rpartition(":")[2] for value in values]
+GUIDE = ("tuOSpGlFlIXsozq4HFNeeGeFLEI=", "LKqI6G/AikKCQrN0zqZFlg==", "2010-09-16T07:50:45Z")
 
 
 def test_the_worked_example_of_the_onvif_guide_logs_in():
     service = OnvifService(Device(camera(password="userpassword")))
-    header = token("admin", GUIDE_DIGEST, GUIDE_NONCE)
+    header = token("admin", *GUIDE)
     assert ask(service, asking("GetUsers", header), NOW).status == 200
 
 
 def test_a_token_works_once():
     service = OnvifService(Device(camera(password="userpassword")))
-    request = asking("GetUsers", token("admin", GUIDE_DIGEST, GUIDE_NONCE))
+    request = asking("GetUsers", token("admin", *GUIDE))
     ask(service, request, NOW)
     again = ask(service, request, NOW)
     assert (again.status, subcodes(again.body)) == (400, ["Sender", "NotAuthorized"])
@@ -194,37 +160,19 @@ def test_another_clients_http_digest_opens_the_device(auth):
     assert asyncio.run(ask(password())) == 401
 
 
-def authorization(spec, challenge: str, uri: str) -> str:
-    """An answer to an MD5 challenge of a virtual camera, by hand."""
-
-    def md5(*parts: str) -> str:
-        return hashlib.md5(":".join(parts).encode()).hexdigest()
-
-    given = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
-    a1 = md5("admin", given["realm"], spec.password)
-    response = md5(a1, given["nonce"], "00000001", "c", "auth", md5("POST", uri))
-    return (
-        f'Digest username="admin", realm="{given["realm"]}", nonce="{given["nonce"]}", uri="{uri}",'
-        f' response="{response}", algorithm=MD5, qop=auth, nc=00000001, cnonce="c"'
-    )
-
-
 def test_an_answer_to_a_challenge_works_once_and_for_one_path():
     spec = camera(auth=Auth.DIGEST_MD5, lockout_tries=99)
-    service = OnvifService(Device(spec))
+    service, body = OnvifService(Device(spec)), asking("GetUsers")
 
-    def ask(header: str | None, now: float = NOW):
-        given = {} if header is None else {"authorization": header}
-        return service.answer(Request("POST", PATH, given, asking("GetUsers"), "a", now))
+    def challenge(answer: str | None = None, now: float = NOW) -> str:
+        return ask(service, body, now, answer).headers["WWW-Authenticate"]
 
-    challenge = ask(None).headers["WWW-Authenticate"]
-    assert ask(authorization(spec, ask(None).headers["WWW-Authenticate"], "/")).status == 401
-    for field in (" realm=", " uri=", " qop=", " cnonce=", " username="):
-        incomplete = authorization(spec, challenge, "/onvif/device_service").replace(field, " x=")
-        assert ask(incomplete).status == 401
-        challenge = ask(None).headers["WWW-Authenticate"]
-    right = authorization(spec, challenge, "/onvif/device_service")
-    assert ask(right).status == 200
-    assert "stale=true" in ask(right).headers["WWW-Authenticate"]
-    late = authorization(spec, ask(None).headers["WWW-Authenticate"], "/onvif/device_service")
-    assert "stale=true" in ask(late, NOW + 61).headers["WWW-Authenticate"]
+    assert ask(service, body, NOW, authorization(challenge(), "/", spec.password)).status == 401
+    for field in (" realm=", " uri=", " qop=", " cnonce=", "username="):
+        whole = authorization(challenge(), PATH, spec.password)
+        assert ask(service, body, NOW, whole.replace(field, " x=")).status == 401
+    right = authorization(challenge(), PATH, spec.password)
+    assert ask(service, body, NOW, right).status == 200
+    assert "stale=true" in challenge(right)
+    late = authorization(challenge(), PATH, spec.password)
+    assert "stale=true" in challenge(late, NOW + 61)

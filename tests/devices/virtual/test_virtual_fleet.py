@@ -7,6 +7,7 @@ import socket
 import stat
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -219,6 +220,52 @@ def test_the_back_door_switches_power():
         assert (await asked(session, "POST", path, on=True))["on"] is True
 
     at_the_back_door(story, spec)
+
+
+def test_the_back_door_restarts_a_device_and_sets_it_back():
+    spec = camera(tls=True)
+
+    async def story(session):
+        path = f"/devices/{spec.serial}"
+        shown = await asked(session, "GET", f"{path}/shown")
+        assert len(shown["onvif"]) == 64
+        async with session.post(f"{path}/reboot", json={}) as answer:
+            assert (await answer.json())["fresh"] is False
+        async with session.post(f"{path}/factory-reset", json={}) as answer:
+            pictured = await answer.json()
+        assert (pictured["fresh"], pictured["accounts"]) == (True, {})
+        assert await asked(session, "GET", f"{path}/shown") == shown
+
+    at_the_back_door(story, spec)
+
+
+def test_the_back_door_tells_of_locks():
+    spec = camera(lockout_tries=1)
+
+    async def story(session):
+        path = f"/devices/{spec.serial}/locks"
+        untouched = {"locked": False, "clients": {}, "for_everybody": False, "times": 0}
+        assert await asked(session, "GET", path) == untouched
+        device = (await asked(session, "GET", "/devices"))["devices"][0]
+        wrong = Login("admin", password())
+        assert not await driver("onvif", Address(device["host"], device["port"]), 5).check(wrong)
+        locked = await asked(session, "GET", path)
+        assert (locked["locked"], locked["times"]) == (True, 1)
+        assert 0 < locked["clients"]["127.0.0.1"] <= 60
+
+    at_the_back_door(story, spec)
+
+
+def test_the_back_door_changes_a_recorders_copy():
+    nvr, cam = uniform_scenario(5, 2, 0)
+    cam = replace(cam, nvr=nvr.serial, channel=1)
+
+    async def story(session):
+        path, login = f"/devices/{nvr.serial}/copy", {"username": "admin", "password": password()}
+        await asked(session, "POST", path, channel=1, **login)
+        await asked(session, "POST", path, 400, channel=2, **login)
+
+    at_the_back_door(story, nvr, cam)
 
 
 def test_the_back_door_refuses_nonsense():
