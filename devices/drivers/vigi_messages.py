@@ -116,12 +116,12 @@ def text(value: str, limit: int = 128) -> str:
 
 def mac(value: str) -> str:
     """A hardware address as AA:BB:CC:DD:EE:FF, or "" where none is given. Raises BadAnswer."""
-    given = text(value).upper()
-    if not given:
+    digits = re.sub("[:-]", "", text(value)).upper()
+    if digits in ("", "0" * 12, "F" * 12):
         return ""
-    if not re.fullmatch(r"[0-9A-F]{2}([:-]?[0-9A-F]{2}){5}", given, re.ASCII):
+    if not re.fullmatch("[0-9A-F]{12}", digits):
         raise BadAnswer("The device's answer holds a hardware address that is none.")
-    return ":".join(re.findall(r"[0-9A-F]{2}", given))
+    return ":".join(re.findall("..", digits))
 
 
 def _of_status(answer: Answer, session: bool) -> DeviceError:

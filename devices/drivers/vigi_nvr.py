@@ -186,7 +186,10 @@ def _channel(camera: _Camera) -> Channel:
 
 def _host(value: str) -> str:
     given = text(value)
+    if not given:
+        return ""
     try:
-        return str(ipaddress.ip_address(given)) if given else ""
+        address = ipaddress.ip_address(given)
     except ValueError as error:
         raise BadAnswer("The recorder's list holds an address that is none.") from error
+    return "" if address.is_unspecified else str(address)

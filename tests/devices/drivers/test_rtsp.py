@@ -11,14 +11,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from devices.drivers import Ability, Address, Driver, Login, driver, reach, rtsp
 from devices.drivers.errors import (
     BadAnswer,
     Busy,
-    DeviceError,
     ForbiddenAddress,
     LockedOut,
     NotSupported,
@@ -28,14 +25,6 @@ from devices.drivers.errors import (
 from tests.devices.drivers.made_up import password
 
 CHALLENGE = 'WWW-Authenticate: Digest realm="r", nonce="1"'
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _loopback():
-    before = reach.current()
-    reach.configure(allowed=["127.0.0.0/8"])
-    yield
-    reach.configure(map(str, before.allowed), before.own_ports)
 
 
 def hashed(algorithm: str, *parts: str) -> str:
@@ -371,53 +360,3 @@ def test_nothing_is_sent_over_tls_which_no_device_here_offers():
 
 def test_the_driver_can_check_and_nothing_else():
     assert rtsp.Rtsp.abilities == {Ability.CHECK}
-
-
-# -- anything at all ------------------------------------------------------------------------------
-
-_LINES = st.sampled_from(
-    [
-        b"RTSP/1.0 401 No", b"RTSP/1.0 200 OK", b"RTSP/1.0 ", b"RTSP/9.9 999", b"HTTP/1.1 401 No",
-        CHALLENGE.encode(), b'WWW-Authenticate: Digest nonce="\xff\xe9", realm="\x00"',
-        b"WWW-Authenticate: Digest", b"Content-Length: 5", b"Content-Length: 999999999999",
-        b"Content-Length: -1", b"no colon", b": no name", b"Retry-After: \xb2", b"\r", b"\n", b"",
-        b"Connection: close", b"$\x00\x00\x04abcd", b"X: " + b"x" * 10_000,
-    ]
-)  # fmt: skip
-_WIRE = st.one_of(
-    st.binary(max_size=100),
-    st.builds(lambda lines: b"\r\n".join([*lines, b"", b""]), st.lists(_LINES, max_size=6)),
-    st.builds(
-        lambda lines: b"\r\n".join([said(401, CHALLENGE)[:-2], *lines, b"", b""]),
-        st.lists(_LINES, max_size=3),
-    ),
-)
-
-
-@settings(max_examples=200, deadline=None)
-@given(head=_WIRE)
-def test_no_head_raises_anything_but_a_typed_error(head):
-    with contextlib.suppress(DeviceError):
-        rtsp._opened(rtsp.parse(head))
-    with contextlib.suppress(DeviceError):
-        challenge = rtsp._challenge_in(rtsp.parse(head))
-        assert challenge.answer(Login("a", "b"), "DESCRIBE", "/", 1)
-
-
-@pytest.fixture(scope="module")
-def runner():
-    with asyncio.Runner() as one:
-        yield one
-
-
-@settings(max_examples=60, deadline=None)
-@given(given=st.lists(_WIRE, max_size=3))
-def test_no_bytes_on_the_wire_raise_anything_but_a_typed_error(runner, given):
-    async def ask() -> None:
-        listening = await asyncio.start_server(answers(*given), "127.0.0.1", 0)
-        async with listening:
-            address = Address("127.0.0.1", listening.sockets[0].getsockname()[1])
-            with contextlib.suppress(DeviceError):
-                await driver("rtsp", address, 0.2).check(Login("admin", "secret"))
-
-    runner.run(ask())
