@@ -110,7 +110,9 @@ def _new(ids: Sequence[UUID], by: By) -> list[Any]:
     unique = set(ids)
     if not 1 <= len(unique) <= MOST:
         raise Refused("nothing_chosen", f"Choose 1 to {MOST} devices.", field="discovered")
-    rows: list[Any] = list(discoveries.discovered(by.actor).filter(pk__in=unique).order_by("host", "port"))
+    rows: list[Any] = list(
+        discoveries.discovered(by.actor).filter(pk__in=unique).order_by("host", "port")
+    )
     if len(rows) != len(unique):
         raise NotFound("discovered device")
     if any(row.standing in (Standing.ADDED, Standing.MOVED) for row in rows):

@@ -53,6 +53,7 @@ from devices.steps.take_in_device import (
     RecordServices,
 )
 from devices.steps.try_history import HistoryRequested, RecordHistoryTried
+from devices.vault import VaultError
 from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import By, Recorded
@@ -80,11 +81,13 @@ def take_in_device(recorded: Recorded) -> None:
     try:
         with talking(device, recorded, "take in the device") as talk:
             if device.fresh:
-                _activate(talk, login(device.id, added.username, added.secret))
+                _activate(talk, added.username, added.secret)
             look_at(talk)
     except (LockedOut, TriesSpent) as error:
         raise Later(error.seconds_left or 60, error.code) from error
     except Unreachable as error:
+        raise later(recorded, error.code) from error
+    except VaultError as error:
         raise later(recorded, error.code) from error
     except DeviceError:
         return  # recorded by look_at; a person has to see to it
@@ -95,7 +98,10 @@ def check_device(recorded: Recorded) -> None:
     """Ask once; what comes of it stands on the device."""
     device = device_for_jobs(recorded.stream)
     if not device.removed:
-        with suppress(DeviceError), talking(device, recorded, "check the device") as talk:
+        with (
+            suppress(DeviceError, VaultError),
+            talking(device, recorded, "check the device") as talk,
+        ):
             look_at(talk)
 
 
@@ -123,7 +129,7 @@ def try_history(recorded: Recorded) -> None:
             raise Later(error.seconds_left or 60, error.code) from error
         except Unreachable as error:
             raise later(recorded, error.code) from error
-        except DeviceError as error:
+        except (DeviceError, VaultError) as error:
             handle(RecordTrouble(error.code), device.id, talk.by)
 
 
@@ -170,7 +176,7 @@ def look_at(talk: Talk) -> None:
             _make_management_account(talk, logins[opened])
         if device.kind == Kind.NVR:
             read_channels(talk, logins[opened])
-    except DeviceError as error:
+    except (DeviceError, VaultError) as error:
         handle(RecordTrouble(error.code), device.id, talk.by)
         raise
 
@@ -226,19 +232,20 @@ def _make_management_account(talk: Talk, admin: Login) -> None:
 # --- a device's first password --------------------------------------------------------------------
 
 
-def _activate(talk: Talk, first: Login) -> None:
+def _activate(talk: Talk, username: str, secret: UUID) -> None:
     """Set the first password. A run that comes back finds it there, and goes on.
 
     Raises DeviceError; what is not for waiting is recorded.
     """
     device = talk.device
     try:
+        first = login(device.id, username, secret)
         if not _opens(talk, first):
             service = next((s for s in services_of(device) if s.driver == "recovery"), None)
             key = _recovery_key(talk) if service else b""
             talk.ask(lambda driver: driver.activate(first, device.reset_email, key), service)
         handle(RecordActivated(), device.id, talk.by)
-    except DeviceError as error:
+    except (DeviceError, VaultError) as error:
         handle(RecordTrouble(error.code), device.id, talk.by)
         raise
 

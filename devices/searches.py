@@ -195,7 +195,7 @@ def _covers(scan: ScanState, row: Discovered) -> bool:
         return False
     if scan.method is Method.ADDRESS_SCAN:
         return inside and row.port in scan.ports
-    return inside and row.key.startswith("urn:")
+    return inside and row.key.startswith(("urn:", "uuid:"))
 
 
 def _sighting(found: Found) -> Sighting:

@@ -70,8 +70,18 @@ _TROUBLES = {
     "opens_to_anything": "Lets any password in",
     "certificate_changed": "Shows another certificate",
     "tries_spent": "Login tries are spent",
+    "vault_locked": "Password cannot be read",
+    "vault_altered": "Password was altered",
+    "vault_forgotten": "Password is not there",
     "factory_fresh": "Has no password yet",
     "forbidden_address": "Address not allowed",
+}
+_VAULT = {
+    "vault_locked": "Rekey cannot read the password that it has: the vault's master key is another"
+    " one. Whoever runs Rekey finds out more with manage.py vault status.",
+    "vault_altered": "The password that Rekey has was altered in the database. Reset it, or restore"
+    " the database.",
+    "vault_forgotten": "The password is not in the vault any more. Reset it.",
 }
 _ERRORS = {
     one.code: one
@@ -87,5 +97,7 @@ def trouble_words(trouble: str) -> str:
 
 def trouble_advice(trouble: str) -> str:
     """What is wrong, and what to do next, as sentences."""
+    if trouble in _VAULT:
+        return _VAULT[trouble]
     error = _ERRORS.get(trouble, DeviceError)
     return f"{error.happened} {error.sentence}"

@@ -140,6 +140,11 @@ def get(secret: UUID, device: UUID) -> str:
         raise VaultError.altered() from None
 
 
+def forget(secret: UUID) -> None:
+    """Delete what nobody needs any more, and knows so: an uploaded list, not a password."""
+    Secret.objects.filter(pk=secret).delete()
+
+
 def reveal(device: UUID, username: str, reason: str, by: By) -> str:
     """The current password, for a person to see, once its showing is recorded.
 

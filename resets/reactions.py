@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from django.conf import settings
 from django.utils import timezone
@@ -29,6 +30,7 @@ from devices.queries import credential_for_jobs, device_for_jobs
 from devices.state import CredentialState, Purpose, credential_id
 from devices.steps.check_device import RecordCheck
 from devices.steps.credential import PromoteCandidate, StoreCandidate, WithdrawCandidate
+from devices.vault import VaultError
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
@@ -125,7 +127,7 @@ def apply_password(recorded: Recorded) -> None:
             ForbiddenAddress,
         ) as error:
             change.give_up(error, withdraw=True)
-        except DeviceError as error:
+        except (DeviceError, VaultError) as error:
             change.wait(error)
 
 
@@ -139,7 +141,10 @@ class _Change:
         self.device: Device = talk.device
         self.account = credential_id(self.device.id, reset.username)
         self.credential = state_of(CredentialState, self.account)
-        self.new = login(self.device.id, reset.username, self.secret)
+
+    @cached_property
+    def new(self) -> Login:
+        return login(self.device.id, self.reset.username, self.secret)
 
     def apply(self) -> None:
         """A run that comes back tries the new password first: it may be on the device already.
@@ -189,15 +194,14 @@ class _Change:
             orders.append(Order(RecordCheck(opened=True), self.device.id))
         handle_all(orders, self.talk.by)
 
-    def give_up(self, error: DeviceError, *, withdraw: bool) -> None:
-        orders: list[Order] = [
-            Order(FailReset(error.code, f"{error} {error.sentence}"), self.reset.id)
-        ]
+    def give_up(self, error: DeviceError | VaultError, *, withdraw: bool) -> None:
+        words = f"{error} {error.sentence}" if isinstance(error, DeviceError) else str(error)
+        orders: list[Order] = [Order(FailReset(error.code, words), self.reset.id)]
         if withdraw:
             orders.append(Order(WithdrawCandidate(self.secret), self.account))
         handle_all(orders, self.talk.by)
 
-    def wait(self, error: DeviceError) -> None:
+    def wait(self, error: DeviceError | VaultError) -> None:
         """Come back later; after too long, fail. What the device may have heard stays candidate."""
         until: datetime = self.recorded.at + GIVE_UP_AFTER
         if timezone.now() >= until:

@@ -19,13 +19,14 @@ from django.views.decorators.http import require_http_methods, require_safe
 from devices import queries as devices
 from fleet.accounts.access import require
 from fleet.accounts.state import Role
-from fleet.errors import Conflict, NotFound, Refused, RekeyError
+from fleet.errors import Conflict, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By, Command
 from fleet.web.command_forms import form_of, ordered
 from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
+from fleet.web.middleware import status_of
 from resets import queries
 from resets.filters import ResetFilters
 from resets.state import ResetState
@@ -145,14 +146,8 @@ def _refused(
         handle(ordered(step, form, **given), stream, by)
     except (Refused, Conflict) as error:
         show_refusal(form, error)
-        return _STATUS[type(error)]
+        return status_of(error)
     return None
-
-
-_STATUS: dict[type[RekeyError], HTTPStatus] = {
-    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Conflict: HTTPStatus.CONFLICT,
-}
 
 
 def _by(request: HttpRequest) -> By:

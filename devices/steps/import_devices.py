@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from devices.lists.state import KEPT_FOR, Counts, ImportState, Phase
+from devices.lists.state import KEPT_FOR, Counts, ImportPhase, ImportState
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, command, event, supplied
@@ -50,7 +50,7 @@ class ImportRequested(Event[ImportState]):
     file: str
 
     def evolve(self, state: ImportState) -> ImportState:
-        return state.but(phase=Phase.APPLYING, trouble="")
+        return state.but(phase=ImportPhase.APPLYING, trouble="")
 
 
 @event("devices.import_applied")
@@ -65,7 +65,7 @@ class ImportApplied(Event[ImportState]):
 
     def evolve(self, state: ImportState) -> ImportState:
         counts = Counts(self.added, self.changed, self.unchanged)
-        return state.but(phase=Phase.APPLIED, counts=counts)
+        return state.but(phase=ImportPhase.APPLIED, counts=counts)
 
 
 @event("devices.import_not_applied")
@@ -78,7 +78,7 @@ class ImportNotApplied(Event[ImportState]):
     counts: Counts
 
     def evolve(self, state: ImportState) -> ImportState:
-        return state.but(phase=Phase.CHECKED, trouble=self.words, counts=self.counts)
+        return state.but(phase=ImportPhase.CHECKED, trouble=self.words, counts=self.counts)
 
 
 @event("devices.import_discarded")
@@ -88,7 +88,7 @@ class ImportDiscarded(Event[ImportState]):
     file: str
 
     def evolve(self, state: ImportState) -> ImportState:
-        return state.but(phase=Phase.DISCARDED)
+        return state.but(phase=ImportPhase.DISCARDED)
 
 
 @event("devices.import_expired")
@@ -98,7 +98,7 @@ class ImportExpired(Event[ImportState]):
     file: str
 
     def evolve(self, state: ImportState) -> ImportState:
-        return state.but(phase=Phase.EXPIRED)
+        return state.but(phase=ImportPhase.EXPIRED)
 
 
 # --- people ---------------------------------------------------------------------------------------
@@ -145,9 +145,9 @@ class ApplyImport(Command[ImportState]):
             return False
 
     def decide(self, state: ImportState, now: datetime) -> Iterable[Event[ImportState]]:
-        if state.phase in (Phase.APPLYING, Phase.APPLIED):
+        if state.phase in (ImportPhase.APPLYING, ImportPhase.APPLIED):
             return
-        if state.phase is not Phase.CHECKED or (state.expires_at and now >= state.expires_at):
+        if state.phase is not ImportPhase.CHECKED or (state.expires_at and now >= state.expires_at):
             raise Refused("import_over", "This list is not kept any longer. Upload it again.")
         if state.counts.problem:
             raise Refused(
@@ -166,12 +166,12 @@ class DiscardImport(Command[ImportState]):
 
     @classmethod
     def offered(cls, state: ImportState, now: datetime) -> bool:
-        return state.phase is Phase.CHECKED
+        return state.phase is ImportPhase.CHECKED
 
     def decide(self, state: ImportState, now: datetime) -> Iterable[Event[ImportState]]:
-        if state.phase is Phase.APPLYING:
+        if state.phase is ImportPhase.APPLYING:
             raise Refused("import_under_way", "This list is being applied. Wait for what comes.")
-        if state.phase is Phase.CHECKED:
+        if state.phase is ImportPhase.CHECKED:
             yield ImportDiscarded(state.file)
 
 
@@ -187,7 +187,7 @@ class CompleteImport(Command[ImportState]):
     counts: Counts
 
     def decide(self, state: ImportState, now: datetime) -> Iterable[Event[ImportState]]:
-        if state.phase is not Phase.APPLYING:
+        if state.phase is not ImportPhase.APPLYING:
             raise Conflict("import_done_already", "This list is applied already, or given up.")
         told = self.counts
         yield ImportApplied(state.file, state.fingerprint, told.add, told.update, told.unchanged)
@@ -202,7 +202,7 @@ class RefuseImport(Command[ImportState]):
     counts: Counts
 
     def decide(self, state: ImportState, now: datetime) -> Iterable[Event[ImportState]]:
-        if state.phase is Phase.APPLYING:
+        if state.phase is ImportPhase.APPLYING:
             yield ImportNotApplied(state.file, self.code, self.words, self.counts)
 
 
@@ -212,5 +212,5 @@ class ExpireImport(Command[ImportState]):
 
     def decide(self, state: ImportState, now: datetime) -> Iterable[Event[ImportState]]:
         due = state.expires_at is not None and now >= state.expires_at
-        if state.phase is Phase.CHECKED and due:
+        if state.phase is ImportPhase.CHECKED and due:
             yield ImportExpired(state.file)

@@ -20,7 +20,7 @@ from django import forms
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Asked, Command, asked_fields
 from fleet.web.forms import CodeInput, SecretInput, show_refusal
-from fleet.web.middleware import STATUS
+from fleet.web.middleware import status_of
 
 T = TypeVar("T")
 Choices = Sequence[tuple[Any, Any]]
@@ -73,7 +73,7 @@ def attempt(form: forms.Form, act: Callable[[], T]) -> tuple[T | None, HTTPStatu
         return act(), HTTPStatus.CREATED
     except (Refused, Conflict) as error:
         show_refusal(form, error)
-        return None, STATUS[type(error)]
+        return None, status_of(error)
 
 
 def _form_class(command: type[Command[Any]]) -> type[forms.Form]:

@@ -27,6 +27,12 @@ TITLES = {
 }
 
 
+def status_of(error: RekeyError) -> HTTPStatus:
+    """The status of the page that says no."""
+    found = (status for kind, status in STATUS.items() if isinstance(error, kind))
+    return next(found, HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
 class DomainErrors:
     """Last in MIDDLEWARE, so that it hears a view's error first.
 
@@ -57,9 +63,7 @@ class DomainErrors:
 
 def error_response(request: HttpRequest, error: RekeyError) -> HttpResponse:
     """The page or the toast for a domain error, with the status that belongs to it."""
-    status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), None)
-    if status is None:
-        status = HTTPStatus.UNPROCESSABLE_ENTITY
+    status = status_of(error)
     context = {"title": TITLES[status], "error": error, "status": int(status)}
     if not _asked_by_htmx(request):
         return render(request, "error.html", context, status=status)

@@ -12,7 +12,7 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from devices import additions, discoveries
+from devices import additions, discoveries, searches
 from devices.discoveries import Standing
 from devices.models import Device, Discovered, Scan, ScanProgress
 from devices.queries import device_for_jobs
@@ -30,6 +30,12 @@ from tests.cast import Cast, add_device, cast, work
 pytestmark = pytest.mark.django_db
 
 NETWORK = "127.0.0.0/29"
+
+
+@pytest.fixture(autouse=True)
+def _no_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The virtual devices answer at once."""
+    monkeypatch.setattr(searches, "PROBE_SECONDS", 0.8)
 
 
 @pytest.fixture
