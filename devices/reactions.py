@@ -76,6 +76,8 @@ def take_in_device(recorded: Recorded) -> None:
     device = device_for_jobs(recorded.stream)
     by = recorded.because("take in the device")
     _keep(device, added.username, Purpose.DEVICE, added.secret, by)
+    if isinstance(added, DeviceReplaced):  # what the old one had may be in other hands
+        _keep(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, added.management, by)
     if device.removed:
         return
     try:

@@ -50,8 +50,10 @@ def placed(command: AddDevice | ActivateDevice, state: DeviceState, by: By) -> P
 def reached(command: ChangeDevice | ReplaceDevice, state: DeviceState, by: By) -> Reached:
     """The address, if Rekey may talk to it; the typed password, put into the vault."""
     refuse_out_of_reach(command.host or state.host, command.port or state.port)
-    password = getattr(command, "password", "")
-    return Reached(vault.put(state.id, password) if password else None)
+    if not isinstance(command, ReplaceDevice) or not command.password:
+        return Reached()
+    passwords = (command.password, PasswordRules().generate())
+    return Reached(*vault.put_many((state.id, password) for password in passwords))
 
 
 @supplies(Holds)

@@ -36,9 +36,12 @@ class Placed:
 
 @dataclass(frozen=True)
 class Reached:
-    """That Rekey may talk to the address that a command names; its password's id in the vault."""
+    """That Rekey may talk to the address that a command names; ids in the vault: of the password
+    that it names, and of one for Rekey's own account there.
+    """
 
     secret: UUID | None = None
+    management: UUID | None = None
 
 
 def _plain_onvif(fields: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ class DeviceReplaced(Event[DeviceState]):
     path: str
     username: str
     secret: UUID
+    management: UUID
 
     def evolve(self, state: DeviceState) -> DeviceState:
         return state.but(
@@ -72,7 +73,13 @@ class ReplaceDevice(Command[DeviceState]):
         if not self.password:
             raise Refused("password_missing", "Type the account's password.", field="password")
         self.holds.refuse()
-        assert self.reached.secret
+        assert self.reached.secret and self.reached.management
         yield DeviceReplaced(
-            self.host, self.port, self.tls, self.path, self.username.strip(), self.reached.secret
+            host=self.host,
+            port=self.port,
+            tls=self.tls,
+            path=self.path,
+            username=self.username.strip(),
+            secret=self.reached.secret,
+            management=self.reached.management,
         )

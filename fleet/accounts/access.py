@@ -120,7 +120,7 @@ def actor_of_token(text: str) -> tuple[Actor, Person] | None:
 
 
 def _of_token(rows: list[Any]) -> Actor | None:
-    """A token's rows, as `_BY_ID` gives them: None of one that has expired, or that is not there."""
+    """From a token's rows, as `_BY_ID` gives them: None if it has expired, or is not there."""
     if not rows or as_time(rows[0][1]) <= timezone.now():
         return None
     _, _, most, name, organisation, site, _, person, *_ = rows[0]
