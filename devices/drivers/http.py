@@ -79,6 +79,9 @@ async def request(
                 body=await _bounded(response),
                 charset=response.charset,
             )
+    except BadAnswer as error:
+        error.maybe_done = changes
+        raise
     except aiohttp.ServerFingerprintMismatch as error:
         raise CertificateChanged(address.port, error.got.hex()) from None
     except aiohttp.ClientConnectorSSLError as error:
@@ -179,6 +182,8 @@ async def _open_session(
             headers={"User-Agent": "Rekey", "Accept-Encoding": "identity"},
             auto_decompress=False,  # not asked for, and a small answer may unpack to a huge one
         ) as session:
+            # Or a GET whose connection breaks is sent again, and a wrong login costs two tries.
+            session._retry_connection = False
             yield session
     finally:
         _sessions.pop((loop, fresh_connections), None)

@@ -127,6 +127,39 @@ def test_a_body_that_is_too_large_is_not_read_to_its_end(length, tls):
     assert tls or sent < 8 * MAX_BYTES  # over TLS asyncio writes on, to nobody
 
 
+@pytest.mark.parametrize("said", [OK + b"\r\n" + b" " * MAX_BYTES * 2, b"what?\r\n\r\n", b""])
+def test_a_change_whose_answer_is_of_no_use_may_have_been_made(said):
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+
+    async def ask() -> None:
+        async with speaking(handle) as address:
+            for changes in (True, False):
+                with pytest.raises((BadAnswer, Unreachable)) as caught:
+                    await http.request(address, "POST", "/", b"{}", timeout=5, changes=changes)
+                assert caught.value.maybe_done == changes
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_request_whose_connection_breaks_is_not_sent_again(method, fresh):
+    """It may have held a login, and a wrong one would cost two tries."""
+    heard = []
+
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(1)
+
+    async def ask() -> None:
+        async with speaking(break_off) as address:
+            with pytest.raises(Unreachable):
+                await http.request(address, method, "/", timeout=1, fresh_connection=fresh)
+
+    asyncio.run(ask())
+    assert heard == [1]
+
+
 def test_a_body_of_the_largest_size_is_read():
     async def ask() -> bytes:
         async with server(lambda *_: web.Response(body=b"x" * MAX_BYTES)) as seen:
