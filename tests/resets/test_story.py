@@ -84,10 +84,10 @@ def test_a_lost_password_is_reset_and_proven(who: Cast, fleet: ThreadedFleet, ma
 
     row = Reset.objects.for_jobs().get(pk=reset)
     assert row.phase == "done", (row.outcome, row.doors)
-    assert [(d["login"], d["opened"]) for d in row.doors] == [
-        ("wrong", False),
-        ("old", False),
-        ("new", True),
+    assert [(d["door"], d["login"], d["opened"]) for d in row.doors] == [
+        (door, login, login == "new")
+        for door in ("onvif", "rtsp")
+        for login in ("wrong", "old", "new")
     ]
     credential = credential_for_jobs(device, Purpose.DEVICE)
     password = vault.get(credential.current, device)
