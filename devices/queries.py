@@ -11,13 +11,27 @@ from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Case, Count, Model, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.expressions import OrderBy
 
 from devices.models import Credential, Device, Site, Telemetry
 from devices.state import Kind, Purpose
 from devices.status import Status
 from devices.steps.add_device import DeviceAdded
 from devices.steps.check_device import CheckRequested
+from devices.steps.replace_device import DeviceReplaced
+from devices.steps.try_history import HistoryRequested
 from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.models import Checkpoint, EventRow, Job
@@ -33,7 +47,7 @@ _IS = {
     Status.NOT_CHECKED: Q(removed=False, trouble="", certified=None) & ~Q(nvr_opens=False),
     Status.CERTIFIED: Q(removed=False, trouble="", certified=True) & ~Q(nvr_opens=False),
 }
-_FIND = ("name", "host", "model", "serial", "mac", "place__name", "nvr__name")
+_FIND = ("name", "host", "model", "firmware", "serial", "mac", "place__name", "nvr__name")
 _THERE = Q(devices__removed=False)
 # What needs somebody comes first.
 _URGENCY = Case(
@@ -43,6 +57,8 @@ _URGENCY = Case(
     When(_IS[Status.REMOVED], then=Value(4)),
     default=Value(3),
 )
+_HEARD = Telemetry.objects.filter(device=OuterRef("pk"))
+_SEEN = OrderBy(Subquery(_HEARD.values("seen_at")[:1]), descending=True, nulls_last=True)
 ORDERS: dict[str, Sequence[Any]] = {
     "name": ("name", "id"),
     "status": (_URGENCY, "name", "id"),
@@ -51,6 +67,10 @@ ORDERS: dict[str, Sequence[Any]] = {
     "nvr": ("nvr__name", "channel", "name", "id"),
     "address": ("host", "port", "id"),
     "model": ("model", "name", "id"),
+    "firmware": ("firmware", "name", "id"),
+    "serial": ("serial", "name", "id"),
+    "mac": ("mac", "name", "id"),
+    "seen": (_SEEN, "name", "id"),
 }
 
 
@@ -110,10 +130,12 @@ def narrowed(
     kind: Kind | None = None,
     certified: str | None = None,
     status: Status | None = None,
+    online: bool | None = None,
 ) -> QuerySet[Device]:
     """Those that are wanted. What is None does not narrow it down.
 
-    Each word of the text has to stand somewhere; `certified` is yes, no or unknown, trouble or not.
+    Each word of the text has to stand somewhere; `certified` is yes, no or unknown, trouble or not;
+    `online` is how it was when the device was asked last.
     """
     for word in (text or "").split():
         rows = rows.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in _FIND)))
@@ -121,6 +143,8 @@ def narrowed(
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if certified:
         rows = rows.filter(certified={"yes": True, "no": False, "unknown": None}[certified])
+    if online is not None:
+        rows = rows.filter(Exists(_HEARD.filter(online=online)))
     return rows.filter(_IS[status]) if status else rows
 
 
@@ -149,6 +173,9 @@ def counted(actor: Actor) -> dict[str, int]:
     return {name: counts[f"count_{name}"] for name in wanted}
 
 
+_WISHES = [e.tag for e in (DeviceAdded, CheckRequested, HistoryRequested, DeviceReplaced)]
+
+
 @dataclass(frozen=True)
 class Look:
     """The newest wish that Rekey looks at a device: since when, and what has become of it.
@@ -174,7 +201,7 @@ def newest_look(actor: Actor, device_id: UUID) -> Look | None:
     """Whether a worker still owes an answer about the device. None: it was never asked."""
     asked: EventRow | None = (
         EventRow.objects.visible_to(actor)
-        .filter(subject=device_id, type__in=[DeviceAdded.tag, CheckRequested.tag])
+        .filter(subject=device_id, type__in=_WISHES)
         .order_by("-position")
         .first()
     )

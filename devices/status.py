@@ -76,7 +76,11 @@ _TROUBLES = {
     "factory_fresh": "Has no password yet",
     "forbidden_address": "Address not allowed",
 }
-_VAULT = {
+_ADVICE = {
+    "locked_out": "The device is locked after too many wrong logins. It opens again by itself: wait"
+    " until then, each login before that may lengthen the lock.",
+    "tries_spent": "One more wrong login could lock the device, so Rekey does not try. Find out the"
+    " password, or wait until the device has forgotten the wrong ones.",
     "vault_locked": "Rekey cannot read the password that it has: the vault's master key is another"
     " one. Whoever runs Rekey finds out more with manage.py vault status.",
     "vault_altered": "The password that Rekey has was altered in the database. Reset it, or restore"
@@ -97,7 +101,7 @@ def trouble_words(trouble: str) -> str:
 
 def trouble_advice(trouble: str) -> str:
     """What is wrong, and what to do next, as sentences."""
-    if trouble in _VAULT:
-        return _VAULT[trouble]
+    if trouble in _ADVICE:
+        return _ADVICE[trouble]
     error = _ERRORS.get(trouble, DeviceError)
     return f"{error.happened} {error.sentence}"

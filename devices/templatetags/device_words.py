@@ -24,13 +24,13 @@ _ICONS = {Kind.NVR: "hard-drive", Kind.CAMERA: "cctv"}
 def device_status(device: Any) -> SafeString:
     """`{% device_status device %}`: its badge; a trouble is named."""
     known = Status.of(device)
-    words = trouble_words(device.trouble) if device.trouble else known.words
+    words = trouble_words(device.trouble) if known is Status.TROUBLE else known.words
     return status(known.tone, words)
 
 
 @register.filter
 def status_of(device: Any) -> str:
-    """certified, not_certified, not_checked or trouble."""
+    """certified, not_certified, not_checked, trouble or removed."""
     return Status.of(device).value
 
 
