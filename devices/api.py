@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from devices import deeds, queries, vault
 from devices.discovery_api import discovery_urlpatterns
+from devices.import_api import import_urlpatterns
 from devices.state import Kind, Purpose
 from devices.status import Status
 from devices.steps.activate_device import ActivateDevice
@@ -368,4 +369,5 @@ urlpatterns = [
         for slug, command in deeds.steps().items()
     ),
     *discovery_urlpatterns,
+    *import_urlpatterns,
 ]

@@ -9,9 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
+from django.utils import timezone
 
 from devices import queries
 from devices.drivers.base import Service
+from devices.lists import writing
+from devices.lists.writing import Form, Written
 from devices.models import Device
 from devices.state import Kind
 from devices.status import Status
@@ -29,6 +33,20 @@ _COLUMNS = (
     "nvr__name", "nvr__serial", "certified", "nvr_opens", "trouble", "removed",
 )  # fmt: skip
 AT_ONCE = 2000  # rows
+
+
+def export(actor: Actor, found: QuerySet[Device], form: Form) -> Written:
+    """These devices as a list that may be imported again."""
+    name = f"rekey-devices-{timezone.now():%Y-%m-%d}"
+    return writing.devices(listed(actor, found), form, name)
+
+
+def answer(written: Written) -> StreamingHttpResponse:
+    """The file, handed out piece by piece."""
+    response = StreamingHttpResponse(written.pieces, content_type=written.media_type)
+    response["Content-Disposition"] = f'attachment; filename="{written.name}"'
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def listed(actor: Actor, found: QuerySet[Device]) -> Iterator[Mapping[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
@@ -14,11 +13,9 @@ from msgspec import Meta
 from rest_framework.response import Response
 
 from devices import exports, imports, queries
-from devices.import_web import export_name, handed_out
-from devices.lists import writing
 from devices.lists.plans import Action
 from devices.lists.reading import LARGEST
-from devices.lists.state import Phase
+from devices.lists.state import ImportPhase
 from devices.lists.writing import Form
 from devices.state import Kind
 from devices.status import Status
@@ -42,7 +39,7 @@ class Import(TypedDict):
     site: UUID
     file: str
     fingerprint: Annotated[str, Meta(description="The same for the same file.")]
-    phase: Phase
+    phase: ImportPhase
     to_add: int
     to_update: int
     unchanged: int
@@ -105,10 +102,12 @@ LIST = Fields(
         "content": Annotated[
             str,
             Meta(
-                max_length=LARGEST * 4 // 3 + 4,
-                pattern="^[A-Za-z0-9+/]*={0,2}$",
                 description="The file itself, CSV or XLSX, in base64.",
-                extra_json_schema={"writeOnly": True},
+                extra_json_schema={
+                    "pattern": r"^[^\u0000]*$",
+                    "contentEncoding": "base64",
+                    "writeOnly": True,
+                },
             ),
         ],
     },
@@ -170,7 +169,7 @@ NO_FILTERS: Values = dict.fromkeys(LineFilters.__annotations__)
 def _content(asked: Values) -> bytes:
     try:
         return base64.b64decode(asked["content"], validate=True)
-    except binascii.Error:
+    except ValueError:  # also of what is no ASCII
         raise Refused("content_wrong", "This is not base64.", field="content") from None
 
 
@@ -236,8 +235,7 @@ class ExportView(ApiView):
         """Download the devices as a list that may be imported again. It holds no password."""
         wanted = {name: asked[name] for name in ("site", "kind", "certified", "status", "nvr")}
         found = queries.narrowed(queries.devices(self.actor), **wanted, text=asked["q"])
-        rows = exports.listed(self.actor, found)
-        return handed_out(writing.devices(rows, asked["format"] or Form.CSV, export_name()))
+        return exports.answer(exports.export(self.actor, found, asked["format"] or Form.CSV))
 
 
 import_urlpatterns = [

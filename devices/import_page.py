@@ -10,14 +10,14 @@ from django.utils import timezone
 from devices import imports
 from devices.lists.models import Import
 from devices.lists.plans import Action, Line
-from devices.lists.state import Phase
+from devices.lists.state import ImportPhase
 
 _STANDS = {
-    Phase.CHECKED: ("quiet", "Nothing changed yet"),
-    Phase.APPLYING: ("busy", "Being applied"),
-    Phase.APPLIED: ("ok", "Applied"),
-    Phase.DISCARDED: ("quiet", "Discarded"),
-    Phase.EXPIRED: ("quiet", "Not kept any longer"),
+    ImportPhase.CHECKED: ("quiet", "Nothing changed yet"),
+    ImportPhase.APPLYING: ("busy", "Being applied"),
+    ImportPhase.APPLIED: ("ok", "Applied"),
+    ImportPhase.DISCARDED: ("quiet", "Discarded"),
+    ImportPhase.EXPIRED: ("quiet", "Not kept any longer"),
 }
 _LOOKS = {  # of a line: before and after it is applied
     Action.ADD: ("busy", "plus", "Add", "Added"),
@@ -52,28 +52,28 @@ class ImportPage:
     row: Import
 
     @property
-    def phase(self) -> Phase:
-        return Phase(self.row.phase)
+    def phase(self) -> ImportPhase:
+        return ImportPhase(self.row.phase)
 
     @property
     def stands(self) -> tuple[str, str]:
         """Its badge: tone and words."""
-        if self.phase is Phase.CHECKED and self.row.problems:
+        if self.phase is ImportPhase.CHECKED and self.row.problems:
             return "bad", "Has problems"
         return _STANDS[self.phase]
 
     @property
     def under_way(self) -> bool:
-        return self.phase is Phase.APPLYING
+        return self.phase is ImportPhase.APPLYING
 
     @property
     def applied(self) -> bool:
-        return self.phase is Phase.APPLIED
+        return self.phase is ImportPhase.APPLIED
 
     @property
     def open(self) -> bool:
         """Whether it waits for a person: to apply it, or to correct the file."""
-        return self.phase is Phase.CHECKED and timezone.now() < self.row.expires_at
+        return self.phase is ImportPhase.CHECKED and timezone.now() < self.row.expires_at
 
     @property
     def over(self) -> bool:

@@ -18,7 +18,6 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.utils import timezone
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -28,7 +27,7 @@ from devices.import_page import ImportPage
 from devices.lists import writing
 from devices.lists.columns import READ
 from devices.lists.reading import LARGEST, MOST_LINES
-from devices.lists.writing import Form, Written
+from devices.lists.writing import Form
 from devices.steps.import_devices import CheckImport
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
@@ -155,7 +154,7 @@ def discard_import(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def import_template(request: HttpRequest) -> StreamingHttpResponse:
     """A list to fill in."""
-    return handed_out(writing.template(_form(request)))
+    return exports.answer(writing.template(_form(request)))
 
 
 @login_required
@@ -163,20 +162,8 @@ def import_template(request: HttpRequest) -> StreamingHttpResponse:
 def export_devices(request: HttpRequest) -> StreamingHttpResponse:
     """The devices that the console's list shows with these filters, all of them."""
     actor = _by(request).actor
-    rows = exports.listed(actor, DeviceFilters(actor, request.GET).found())
-    return handed_out(writing.devices(rows, _form(request), export_name()))
-
-
-def export_name() -> str:
-    return f"rekey-devices-{timezone.now():%Y-%m-%d}"
-
-
-def handed_out(written: Written) -> StreamingHttpResponse:
-    """A file as an answer."""
-    response = StreamingHttpResponse(written.pieces, content_type=written.media_type)
-    response["Content-Disposition"] = f'attachment; filename="{written.name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    found = DeviceFilters(actor, request.GET).found()
+    return exports.answer(exports.export(actor, found, _form(request)))
 
 
 def _form(request: HttpRequest) -> Form:

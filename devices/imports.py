@@ -56,14 +56,14 @@ class DryRun:
     notes: tuple[str, ...] = ()
 
 
-class HasProblems(Refused):
-    """What was fine at the dry run is so no more."""
+class Outdated(Refused):
+    """What the dry run showed is so no more: somebody has changed the fleet, or a role."""
 
-    def __init__(self, made: Plan) -> None:
-        found = made.counts[Action.PROBLEM]
+    def __init__(self, made: Plan, other: int) -> None:
         super().__init__(
-            "import_has_problems",
-            f"{found:,} of its lines have got a problem since the dry run. Look at them below.",
+            "import_outdated",
+            f"Since the dry run {other:,} of its lines have come to something else. Look at all of"
+            " it again below.",
         )
         self.plan = made
 
@@ -144,22 +144,23 @@ def looked_at(import_id: UUID) -> int:
 
 
 def carry_out(state: ImportState, asked: Recorded) -> None:
-    """Apply a list, all of it in one transaction. Raises RekeyError; nothing was done then.
+    """Apply a list, all of it in one transaction, if it still comes to what the dry run has shown.
 
-    Planned once beforehand: that shows how far it is, and keeps nobody waiting if it fails.
+    Planned once beforehand: that shows how far it is, and keeps nobody waiting if it fails. Raises
+    RekeyError; nothing was done then.
     """
     actor = acting_again(asked.actor)
     if actor is None:
         raise Forbidden("not_allowed_any_more", "Whoever asked for it may not do so any more.")
     by = By(actor, asked.source, asked.reason, asked.correlation, asked.id)
-    rows = _rows(state.id)
+    rows, shown = _rows(state.id), dry_run(state.id).lines
 
     def planned(progress: Callable[[int], None] = lambda done: None) -> Plan:
         assert state.organisation and state.site
         known, now = fleet(actor, state.organisation), timezone.now()
         made = plan(rows, known, state.site, state.id, now, progress)
-        if made.counts[Action.PROBLEM]:
-            raise HasProblems(made)
+        if other := sum(one != before for one, before in zip(made.lines, shown, strict=True)):
+            raise Outdated(made, other)
         return made
 
     def orders() -> Sequence[Order]:

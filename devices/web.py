@@ -24,6 +24,7 @@ from devices import queries, vault
 from devices.device_page import DevicePage
 from devices.filters import SIZES, DeviceFilters
 from devices.forms import add_device_form, open_site_form, organisation_chosen
+from devices.import_web import import_urlpatterns
 from devices.page_parts import columns
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
@@ -244,4 +245,5 @@ urlpatterns = [
     path("devices/<uuid:pk>/live/", device_live, name="device-live"),
     path("devices/<uuid:pk>/check/", check_device, name="check-device"),
     path("devices/<uuid:pk>/reveal/<str:username>/", reveal, name="reveal"),
+    *import_urlpatterns,
 ]

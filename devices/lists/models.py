@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from devices.lists.state import Phase
+from devices.lists.state import ImportPhase
 from fleet.eventstore.models import ReadModel
 
 
@@ -12,7 +12,7 @@ class Import(ReadModel):
     owner = models.CharField(max_length=80)
     file = models.CharField(max_length=100)
     fingerprint = models.CharField(max_length=64)
-    phase = models.CharField(max_length=10, choices=[(p.value, p.value) for p in Phase])
+    phase = models.CharField(max_length=10, choices=[(p.value, p.value) for p in ImportPhase])
     to_add = models.PositiveIntegerField()
     to_update = models.PositiveIntegerField()
     unchanged = models.PositiveIntegerField()

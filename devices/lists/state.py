@@ -11,7 +11,7 @@ from fleet.eventstore.messages import State, state
 KEPT_FOR = timedelta(hours=1)  # an uploaded list: it holds passwords
 
 
-class Phase(StrEnum):
+class ImportPhase(StrEnum):
     """Where an import stands."""
 
     CHECKED = "checked"  # the dry run is there, and nothing was changed
@@ -49,7 +49,7 @@ class ImportState(State):
     owner: str = ""
     file: str = ""
     fingerprint: str = ""
-    phase: Phase = Phase.CHECKED
+    phase: ImportPhase = ImportPhase.CHECKED
     counts: Counts = Counts()
     trouble: str = ""
     expires_at: datetime | None = None

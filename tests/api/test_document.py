@@ -125,6 +125,8 @@ def test_the_api_keeps_to_the_document(
     """
     if all(_is_uuid(value) for value in case.path_parameters.values()):
         here = {"site_id": w.here.site, "device_id": w.here.device, "reset_id": w.here.reset}
+        if "import_id" in case.path_parameters:
+            here["import_id"] = w.an_import(w.here, token=True)
         case.path_parameters.update(
             {n: str(v) for n, v in here.items() if n in case.path_parameters}
         )

@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from fleet.accounts.state import Role
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN, Rule
-from tests.security.world import Place, World, world
+from tests.security.world import A_LIST, Place, World, world
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +44,13 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "device-live": {"GET": Role.VIEWER},
     "check-device": {"POST": Role.TECHNICIAN},
     "reveal": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
+    "import-devices": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
+    "import-template": {"GET": Role.VIEWER},
+    "import": {"GET": OWN},
+    "import-live": {"GET": OWN},
+    "apply-import": {"POST": OWN},
+    "discard-import": {"POST": OWN},
+    "export-devices": {"GET": Role.VIEWER},
     "resets": {"GET": Role.VIEWER},
     "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "reset": {"GET": Role.VIEWER},
@@ -75,6 +83,10 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "password": "correct-horse-2",
     },
     "reveal": lambda w, at: {"reason": "A test"},
+    "import-devices": lambda w, at: {
+        "site": str(at.site),
+        "file": SimpleUploadedFile("list.csv", A_LIST.encode()),
+    },
     "request-reset": lambda w, at: {"reason": "A test"},
 }
 
@@ -112,7 +124,12 @@ def ask(w: World, name: str, address: Address, method: str, at: Place, **ids: UU
     return client.generic(method, url)
 
 
+OF_AN_IMPORT = ("import", "import-live", "apply-import", "discard-import")
+
+
 def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
+    if address.name in OF_AN_IMPORT:
+        return {"pk": w.an_import(at)}
     return {
         "site": {"pk": at.site},
         "reset": {"pk": at.reset},

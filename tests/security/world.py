@@ -8,13 +8,14 @@ from uuid import UUID, uuid4
 
 import time_machine
 
-from devices import vault
+from devices import imports, vault
 from devices.state import Kind, Purpose, credential_id
 from devices.steps.add_device import AddDevice
 from devices.steps.credential import BeginCredential, PromoteCandidate
 from devices.steps.open_site import OpenSite
 from devices.steps.take_in_device import RecordManagementAccount
 from fleet.accounts import tokens
+from fleet.accounts.access import actor_of_token
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
 from fleet.accounts.steps.grant_role import GrantRole
@@ -22,13 +23,14 @@ from fleet.accounts.steps.revoke_token import RevokeToken
 from fleet.audit.queries import parked
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Actor
+from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import EventRow, Job
 from resets.steps.request_reset import RequestReset
 from tests.api.client import Api
 from tests.cast import SETUP, Cast, cast, person
 
 PASSWORD = "correct-horse-1-battery"
+A_LIST = f"Name,Address,Password\na list,203.0.113.88,{PASSWORD}\n"
 
 
 @dataclass
@@ -52,9 +54,25 @@ class World:
     people: dict[str, Person]
     token: UUID
     tokens: dict[str, str] = field(default_factory=dict)
+    imports: dict[tuple[UUID, bool], UUID] = field(default_factory=dict)
 
     def api(self, name: str) -> Api:
         return Api(self.tokens[name])
+
+    def an_import(self, at: Place, *, token: bool = False) -> UUID:
+        """A list that Alice has uploaded there, herself or by her token; made when asked for."""
+        by = self.who.by(self.who.alice)
+        if token:
+            found = actor_of_token(self.tokens["alice"])
+            assert found
+            by = By(found[0])
+        kept = self.imports.get((at.site, token))
+        if kept is None:
+            kept = imports.check(
+                at.site, "list.csv", A_LIST.replace("a list", at.secret).encode(), by
+            )
+            self.imports[at.site, token] = kept
+        return kept
 
 
 def world() -> World:
