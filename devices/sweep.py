@@ -152,20 +152,14 @@ def _plans(ids: Sequence[UUID]) -> Iterator[Plan]:
         for account in accounts
         if account.username == certified[account.device] and account.device not in spent
     }
+    readable = vault.get_many({secret: device for device, secret in current.items()})
     for device in devices:
         if device.tls and not any(pin["port"] == device.port for pin in device.pins):
             continue  # its certificate is pinned when it is taken in, or looked at
-        yield Plan(device, _login(device, current.get(device.pk)))
-
-
-def _login(device: Device, secret: UUID | None) -> Login | None:
-    """What cannot be read is said where a person asks; here, no login is tried."""
-    if secret is None:
-        return None
-    try:
-        return Login(device.username, vault.get(secret, device.pk))
-    except vault.VaultError:
-        return None
+        # Where it cannot be read, that is said to whoever asks; here, no login is tried.
+        secret = current.get(device.pk)
+        password = readable.get(secret) if secret else None
+        yield Plan(device, Login(device.username, password) if password else None)
 
 
 def _spent(devices: Iterable[Device]) -> set[UUID]:

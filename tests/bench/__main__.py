@@ -9,7 +9,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-ROWS = ("step", "step8", "batch", "replay", "chain", "list")
+ROWS = ("step", "step8", "batch", "replay", "chain", "list", "discovery", "sweep")
 
 
 def main() -> None:
@@ -27,6 +27,7 @@ def main() -> None:
             "DATABASE_URL": server.url,
             "DJANGO_SETTINGS_MODULE": "fleet.settings",
             "REKEY_LOG_LEVEL": "ERROR",
+            "REKEY_LOCAL_DEVICES": "127.0.0.0/8",
         }
         import django
 
