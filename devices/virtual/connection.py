@@ -116,7 +116,7 @@ class HttpConnection(Connection):
     __slots__ = ()
 
     def _reply(self, head: bytes, body: bytes) -> None:
-        lines = head.decode("latin-1").split("\r\n")
+        lines = _text(head).split("\r\n")
         words = lines[0].split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
             self._transport.write(_written(Reply(400), close=True))
@@ -145,12 +145,17 @@ class LineConnection(Connection):
     __slots__ = ()
 
     def _reply(self, head: bytes, body: bytes) -> None:
-        answer = self._owner.line(self._door, (head + b"\r\n\r\n" + body).decode("latin-1"),
-                                  self._client)  # fmt: skip
+        request = _text(head + b"\r\n\r\n" + body)
+        answer = self._owner.line(self._door, request, self._client)
         if answer is None:
             self.abort()
         else:
             self._transport.write(answer)
+
+
+def _text(data: bytes) -> str:
+    """What names and hashes are made of: UTF-8, and whatever else it may be, unchanged."""
+    return data.decode(errors="surrogateescape")
 
 
 def _written(reply: Reply, *, close: bool, bodiless: bool = False) -> bytes:

@@ -12,6 +12,9 @@
 ``[discovery]``        them: a part (0.02) or a number (3); no device is given two of a table
 ``[vendor]``           the same with vendors
 ``[auth]``             the same with "ws", "http-digest md5", "http-digest sha256"
+``[delay]``            the same with seconds before each answer: "1.5" = 0.1
+``[flapping]``         the same with seconds after which it is drawn anew whether it is there
+``[clock_skew]``       the same with seconds by which its clock is ahead
 ``[services]``         "rtsp", "recovery", "vigi_local+tls" …; these may meet in one device
 ``[recorders]``        ``count`` of the drawn devices, each with ``cameras`` more on its channels
 ``[[device]]``         a named one: ``name``, and fields of DeviceSpec; ``nvr`` is a recorder's name
@@ -39,11 +42,14 @@ from devices.virtual.vendors import LOCKOUTS
 
 FOLDER = Path(__file__).parent / "scenarios"
 
-_TABLES: dict[str, Callable[[str], Any]] = {
+_TABLES: dict[str, Callable[[Any], Any]] = {
     "character": Character,
     "discovery": Discovery,
     "vendor": Vendor,
     "auth": Auth,
+    "delay": float,
+    "flapping": float,
+    "clock_skew": float,
 }
 _TOP = {"size", "seed", "layout", "network", "port_base", "place", "all", "services", "recorders",
         "device", *_TABLES}  # fmt: skip
@@ -63,7 +69,7 @@ def read(
     """
     try:
         known = FOLDER / f"{path.name.removesuffix('.toml')}.toml"
-        text = (known if not path.exists() and path.parent == Path() else path).read_text("utf-8")
+        text = (known if not path.is_file() and path.parent == Path() else path).read_text("utf-8")
         content = tomllib.loads(text)
         overruled = {"size": size, "seed": seed, "port_base": port_base}
         content |= {name: value for name, value in overruled.items() if value is not None}
@@ -153,8 +159,13 @@ def _traits(kind: str, index: int, given: Mapping[str, Any], layout: Layout) -> 
 def _dealt(seed: int, table: str, shares: Mapping[str, float], count: int) -> list[str]:
     """To each of ``count`` devices a name of the table or "", each name as often as is asked."""
     dealt: list[str] = []
+    parts = 0.0  # rounded as a sum, so that parts of a whole never make more than it
     for name, share in shares.items():
-        dealt += [name] * (share if isinstance(share, int) else round(share * count))
+        if isinstance(share, int):
+            dealt += [name] * share
+        else:
+            dealt += [name] * (round((parts + share) * count) - round(parts * count))
+            parts += share
     if len(dealt) > count:
         raise ValueError(f"[{table}] asks for {len(dealt)} devices of {count}")
     dealt += [""] * (count - len(dealt))

@@ -6,6 +6,7 @@ import signal
 import socket
 import stat
 import threading
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
@@ -63,6 +64,17 @@ def test_a_fleet_for_load_is_uniformly_honest():
     specs = uniform_scenario(1, 50)
     assert len({spec.serial for spec in specs}) == 50
     assert {spec.character for spec in specs} == {Character.HONEST}
+
+
+def test_ten_thousand_devices_fit_into_one_process():
+    specs = uniform_scenario(1, 200, 0)
+    tracemalloc.start()
+    try:
+        with fleet_in_thread(specs):
+            used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert used / len(specs) < 20_000  # bytes; 1.5 GB would be 150,000 of each
 
 
 def test_a_restarted_fleet_remembers_its_passwords(tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from devices.virtual import (
+    Auth,
     Character,
     DeviceSpec,
     Fleet,
@@ -24,7 +25,7 @@ from devices.virtual.certificates import OLD_CIPHERS, shown
 from devices.virtual.host import CannotListen, PortTaken
 from devices.virtual.layout import Layout
 from tests.devices.drivers.made_up import Time, camera, password
-from tests.devices.virtual.asking import PATH, asking, signed, user
+from tests.devices.virtual.asking import PATH, asking, authorization, signed, user
 
 
 def with_fleet(
@@ -120,6 +121,22 @@ def test_what_is_no_request_is_answered_or_cut_off(sent, status):
     async def story(fleet: Fleet) -> None:
         assert (await exchange(fleet, spec.serial, sent))[9:12] == status
         assert (await exchange(fleet, spec.serial, TIME))[9:12] == b"200"
+
+    with_fleet(story, spec)
+
+
+@pytest.mark.parametrize("auth", [Auth.DIGEST_MD5, Auth.DIGEST_SHA256])
+def test_a_name_of_any_letters_logs_in(auth):
+    spec, word = camera(auth=auth), password()
+
+    async def story(fleet: Fleet) -> None:
+        fleet.device(spec.serial).create_user("Jürgen 李", word, "Administrator")
+        body = asking("GetUsers")
+        first = await exchange(fleet, spec.serial, posted(body))
+        challenge = first.partition(b"WWW-Authenticate: ")[2].partition(b"\r\n")[0].decode()
+        header = f"Authorization: {authorization(challenge, PATH, word, 'Jürgen 李')}"
+        answer = await exchange(fleet, spec.serial, posted(body, header))
+        assert answer[9:12] == b"200"
 
     with_fleet(story, spec)
 

@@ -25,6 +25,9 @@ dead = 0.1
 [vendor]
 Hikvision = 0.25
 
+[flapping]
+20 = 3
+
 [auth]
 ws = 0.5
 "http-digest md5" = 0.5
@@ -69,6 +72,7 @@ def test_a_scenario_deals_out_exactly_what_it_says(written):
     assert Counter((s.name, s.tls) for spec in drawn for s in spec.services) == {
         ("rtsp", False): 20, ("vigi_local", True): 10, ("vigi_nvr", True): 3}  # fmt: skip
     assert {spec.delay for spec in (gate, *drawn)} == {0.05}
+    assert Counter(spec.flapping for spec in drawn) == {0: 37, 20: 3}
     assert {spec.lockout_seconds for spec in drawn if spec.vendor is Vendor.HIKVISION} <= {60, 1800}
 
 
