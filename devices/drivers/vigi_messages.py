@@ -148,5 +148,5 @@ def _decoded(body: bytes, shape: type[T]) -> T | None:
     try:
         # Lax: numbers come as texts too.
         return msgspec.json.decode(body, type=shape, strict=False)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -45,77 +45,90 @@ _SCALARS = st.one_of(
     st.sampled_from([0, -40401, -40403, -40404, -40405, -40408]),
 )
 _CHALLENGE = {"key": KEY, "nonce": "abcdefgh", "encrypt_type": ["1", "2"], "time": 9}
-_GOOD = [
-    {"error_code": 0, "devices": [EXAMPLE]},
+_INFO = {"device_model": "x", "sw_version": "1", "mac": EXAMPLE["mac"]}
+_NVR: list[dict[str, Any]] = [
+    {"error_code": -40401, "data": {"code": -40401, "sec_left": 0}},
     {"error_code": 0, "access_token": "abc", "refresh_token": "def", "expires_in": 0},
-    {"error_code": -40403, "data": {"code": -40403, "sec_left": 0}},
+    {"error_code": 0, "devices": [EXAMPLE]},
+]
+_LOCAL: list[dict[str, Any]] = [
     {"error_code": -40401, "data": _CHALLENGE},
     {"error_code": 0, "stok": "a" * 32},
-    {"error_code": 0, "device_info": {"basic_info": {"device_model": "x", "mac": EXAMPLE["mac"]}}},
+    {"error_code": 0, "device_info": {"basic_info": _INFO}},
 ]
-_NAMES = st.sampled_from([*EXAMPLE, *_CHALLENGE, *{name for good in _GOOD for name in good}])
+_NAMES = st.sampled_from([*EXAMPLE, *_CHALLENGE, *_INFO, "data", "devices", "error_code"])
 _JSON = st.recursive(
     _SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=6),
     max_leaves=12,
 )
-
-
-@st.composite
-def bodies(draw: st.DrawFn) -> bytes:
-    """A good answer, one with a part replaced, one cut off, any JSON, or any bytes."""
-    good = json.loads(json.dumps(draw(st.sampled_from(_GOOD))))
-    match draw(st.integers(0, 5)):
-        case 0 | 1:
-            return json.dumps(good).encode()
-        case 2:
-            inside = good.get("data", good)
-            inside[draw(st.sampled_from(sorted(inside)))] = draw(_JSON)
-            return json.dumps(good).encode(errors="replace")
-        case 3:
-            return json.dumps(good).encode()[: draw(st.integers(0, 60))]
-        case 4:
-            return json.dumps(draw(_JSON)).encode()
-    deep = [b"[" * 100_000, b'{"data":' * 50_000, b'{"error_code":1e999}', b"\xff\xfe{}", b""]
-    return draw(st.sampled_from(deep) | st.binary(max_size=100))
-
-
-ANSWERS = st.builds(
-    Answer,
-    status=st.sampled_from([200, 200, 200, 200, 301, 401, 403, 429, 500, 999]),
-    headers=st.dictionaries(
-        st.sampled_from(["www-authenticate", "retry-after"]),
-        st.tuples(st.sampled_from(['Digest nonce="1"', "Digest", "Basic", "5"]) | st.text()),
-    ),
-    body=bodies(),
+_NO_JSON = st.one_of(
+    st.sampled_from([b"[" * 100_000, b'{"data":' * 50_000, b'{"error_code":1e999}', b"\xff\xfe{}"]),
+    st.binary(max_size=100),
 )
 
 
-@settings(max_examples=300, deadline=None)
-@given(answers=st.lists(ANSWERS, min_size=1, max_size=6))
-def test_no_answers_raise_anything_but_a_typed_error(runner, answers):
-    nvr, local = vigi_nvr.VigiNvr(NOWHERE, 1), vigi_local.VigiLocal(NOWHERE, 1)
-    calls: list[Callable[[], Coroutine[Any, Any, Any]]] = [
-        lambda: nvr.check(LOGIN),
-        lambda: nvr.channels(LOGIN),
-        lambda: nvr.channels(LOGIN),
-        lambda: local.check(LOGIN),
-        lambda: local.identify(LOGIN),
-        local.tries_left,
-        local.is_fresh,
-    ]
-    left: list[Answer] = []
+def damaged(draw: st.DrawFn, value: Any) -> Any:
+    """``value`` with something else in the place of one of its parts."""
+    match value:
+        case dict() if value and draw(st.integers(0, 9)):
+            name = draw(st.sampled_from(sorted(value)))
+            return {**value, name: damaged(draw, value[name])}
+        case [first, *rest] if draw(st.integers(0, 9)):
+            return [damaged(draw, first), *rest]
+    return draw(_JSON)
+
+
+@st.composite
+def conversations(draw: st.DrawFn, good: list[dict[str, Any]]) -> list[Answer]:
+    """Good answers in their order, and one that is not."""
+    bodies = [json.dumps(one).encode() for one in good]
+    bad = draw(st.integers(0, len(good) - 1))
+    match draw(st.integers(0, 4)):
+        case 0:
+            bodies[bad] = draw(_NO_JSON)
+        case 1:
+            bodies[bad] = bodies[bad][: draw(st.integers(0, len(bodies[bad])))]
+        case _:
+            bodies[bad] = json.dumps(damaged(draw, good[bad])).encode()
+    asking = {"www-authenticate": ('Digest realm="r", nonce="1"',)}
+    answers = [Answer(200, asking if not place else {}, b) for place, b in enumerate(bodies)]
+    if draw(st.integers(0, 3)) == 0:
+        headers = st.dictionaries(
+            st.sampled_from(["www-authenticate", "retry-after"]),
+            st.tuples(st.sampled_from(['Digest nonce="1"', "Digest", "Basic", "5"]) | st.text()),
+        )
+        status = draw(st.sampled_from([200, 301, 401, 403, 429, 500, 999]))
+        answers[bad] = Answer(status, draw(headers), bodies[bad])
+    return answers
+
+
+async def told(module: Any, answers: list[Answer], call: Callable[[], Awaitable[Any]]) -> None:
+    left = list(answers)
 
     async def request(*_: object, **__: object) -> Answer:
         return left.pop(0) if len(left) > 1 else left[0]
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vigi_nvr, "request", request)
-        patch.setattr(vigi_local, "request", request)
-        for call in calls:
-            left[:] = answers
-            with contextlib.suppress(DeviceError):
-                runner.run(call())
+    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(DeviceError):
+        patch.setattr(module, "request", request)
+        await call()
+
+
+@settings(max_examples=300, deadline=None)
+@given(answers=conversations(_NVR))
+def test_no_answers_of_a_recorder_raise_anything_but_a_typed_error(runner, answers):
+    nvr = vigi_nvr.VigiNvr(NOWHERE, 1)
+    runner.run(told(vigi_nvr, answers, lambda: nvr.channels(LOGIN)))
+    runner.run(told(vigi_nvr, answers[1:], lambda: nvr.channels(LOGIN)))  # renewed, where it can be
+    runner.run(told(vigi_nvr, answers, lambda: nvr.check(LOGIN)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(answers=conversations(_LOCAL))
+def test_no_answers_of_a_cameras_page_raise_anything_but_a_typed_error(runner, answers):
+    local = vigi_local.VigiLocal(NOWHERE, 1)
+    for call in (local.tries_left, local.is_fresh, lambda: local.identify(LOGIN)):
+        runner.run(told(vigi_local, answers, call))
 
 
 # -- RTSP ------------------------------------------------------------------------------------------
