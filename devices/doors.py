@@ -3,8 +3,9 @@
 - Two jobs never talk to one device at once: each holds its lease meanwhile. A job that was killed
   takes its own lease up again at once; anybody else waits until it runs out.
 - A wrong login costs a try, and too many lock the device for everybody. Rekey counts its own, for
-  each account, from the last right one on, and never spends the last. How many a device takes is
-  from `lock_outs`; a device that tells is asked by its driver besides.
+  each account, from the last right one on. Most devices count what comes from one address over all
+  accounts, so the last try of all together is never spent. How many a device takes is from
+  `lock_outs`; a device that tells is asked by its driver besides.
 - Over TLS the certificate that was seen first is the one that has to be shown (see
   `steps.certificates`).
 """
@@ -23,7 +24,6 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -203,23 +203,25 @@ async def _until(call: Coroutine[Any, Any, T], ends: float) -> T:
 
 @dataclass(frozen=True)
 class Tries:
-    """The budget of wrong logins of one account on one device."""
+    """The budget of wrong logins on one device, and what one account has spent of it."""
 
     device: Device
     username: str
 
     def left(self) -> int:
         """How many wrong logins may still be tried: the last one never."""
-        return max(0, self._most - self._row().failed)
+        return max(0, self._most - sum(row.failed for row in self._of_all()))
 
     def spend(self) -> None:
         """Count a login before it is tried. Raises LockedOut, TriesSpent."""
-        row, now = self._row(), timezone.now()
-        if row.locked_until and row.locked_until > now:
-            raise LockedOut(int((row.locked_until - now).total_seconds()) + 1)
-        if row.failed >= self._most:
-            assert row.failed_at
-            frees = row.failed_at + timedelta(seconds=self._lock_out.forgets)
+        LoginTries.objects.get_or_create(device=self.device.id, username=self.username)
+        rows, now = self._of_all(), timezone.now()
+        locked = max((row.locked_until for row in rows if row.locked_until), default=now)
+        if locked > now:
+            raise LockedOut(int((locked - now).total_seconds()) + 1)
+        if sum(row.failed for row in rows) >= self._most:
+            oldest = min(row.failed_at for row in rows if row.failed and row.failed_at)
+            frees = oldest + timedelta(seconds=self._lock_out.forgets)
             raise TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
         self._rows().update(failed=F("failed") + 1, failed_at=now)
 
@@ -247,12 +249,9 @@ class Tries:
     def _rows(self) -> Any:
         return LoginTries.objects.filter(device=self.device.id, username=self.username)
 
-    def _row(self) -> LoginTries:
-        """What is counted; failures that the device has forgotten by now are forgotten here too."""
-        with transaction.atomic():
-            row, _ = LoginTries.objects.get_or_create(device=self.device.id, username=self.username)
-            forgets = timedelta(seconds=self._lock_out.forgets)
-            if row.failed and row.failed_at and row.failed_at + forgets <= timezone.now():
-                self._rows().update(failed=0, failed_at=None)
-                row.failed, row.failed_at = 0, None
-        return row
+    def _of_all(self) -> list[LoginTries]:
+        """What every account has spent; what the device has forgotten by now is forgotten here."""
+        rows = LoginTries.objects.filter(device=self.device.id)
+        forgotten = timezone.now() - timedelta(seconds=self._lock_out.forgets)
+        rows.filter(failed__gt=0, failed_at__lte=forgotten).update(failed=0, failed_at=None)
+        return list(rows)
