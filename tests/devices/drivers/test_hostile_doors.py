@@ -76,7 +76,8 @@ def damaged(draw: st.DrawFn, value: Any) -> Any:
             return {**value, name: damaged(draw, value[name])}
         case [first, *rest] if draw(st.integers(0, 9)):
             return [damaged(draw, first), *rest]
-    return draw(_JSON)
+    alike = st.text(max_size=20) if isinstance(value, str) else st.integers()
+    return draw(alike | _JSON)
 
 
 @st.composite
