@@ -11,6 +11,7 @@ from datetime import datetime
 
 from devices.state import DeviceState, Pin
 from devices.steps.check_device import CheckRequested
+from devices.steps.remove_device import refuse_removed
 from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event
@@ -86,6 +87,7 @@ class AcceptCertificate(Command[DeviceState]):
     reason: str = asked("Why has it changed?", long=True, max_length=500)
 
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        refuse_removed(state)
         given = self.certificate.replace(":", "").strip().lower()
         found = next((pin for pin in state.strange if pin.certificate == given), None)
         if found is None:

@@ -47,6 +47,7 @@ class DeviceReplaced(Event[DeviceState]):
             certified=None,
             nvr_opens=None,
             managed=False,
+            fresh=False,
             trouble="",
         )
 

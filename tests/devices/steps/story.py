@@ -7,6 +7,7 @@ from uuid import UUID
 from devices.state import ONVIF_PATH, Kind, Purpose
 from devices.steps.add_device import DeviceAdded, Placed
 from devices.steps.credential import CandidateStored, CredentialBegun
+from devices.steps.remove_device import DeviceRemoved
 
 ORGANISATION, SITE, NVR, DEVICE = (UUID(int=n) for n in range(1, 5))
 FIRST, SECOND, THIRD = (UUID(int=n) for n in range(11, 14))
@@ -36,3 +37,6 @@ BEGUN = (
     CredentialBegun(ORGANISATION, SITE, DEVICE, "admin", Purpose.DEVICE),
     CandidateStored(FIRST),
 )
+
+PIN, OTHER_PIN = "ab" * 32, "cd" * 32  # SHA-256 in hex
+REMOVED = DeviceRemoved("Gate north")

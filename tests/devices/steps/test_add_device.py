@@ -1,14 +1,27 @@
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 
-from devices.state import Kind
-from devices.steps.add_device import AddDevice, is_host
+from devices.drivers.base import Service
+from devices.state import ONVIF_PATH, SERVICES, Kind
+from devices.steps.add_device import (
+    AddDevice,
+    DeviceAdded,
+    is_host,
+    mac_in,
+    services_in,
+    services_text,
+    taken,
+)
+from fleet.errors import Refused
+from fleet.eventstore.messages import decode
 from fleet.eventstore.testing import STREAM, given
 from tests.devices.steps.story import ADDED, FIRST, NVR, PLACED, SITE
 
@@ -58,7 +71,15 @@ REFUSED = [
     ("channel_wrong", "channel", {"channel": 3}),
     ("channel_wrong", "channel", {"nvr": NVR, "channel": 0}),
     ("channel_wrong", "channel", {"nvr": NVR, "channel": 100_000}),
+    ("channel_wrong", "channel", {"nvr": NVR, "channel": 257}),
     ("nvr_on_nvr", "nvr", {"kind": Kind.NVR, "nvr": NVR, "channel": 1}),
+    ("path_wrong", "path", {"path": ""}),
+    ("path_wrong", "path", {"path": "onvif"}),
+    ("path_wrong", "path", {"path": "/a b"}),
+    ("path_wrong", "path", {"path": "/a\r\nHost: evil.example"}),
+    ("path_wrong", "path", {"path": "/" + "a" * 200}),
+    ("services_wrong", "services", {"services": "telnet:23"}),
+    ("mac_wrong", "mac", {"mac": "00:FF:00:00:00"}),
 ]
 
 
@@ -127,3 +148,98 @@ def test_a_long_text_is_looked_through_in_no_time() -> None:
         email = replace(ADD, reset_email=f"{text}@{text}")
         KNOWN.when(email).refused("email_wrong")
     assert time.perf_counter() - began < 1
+
+
+# --- what else it talks, and what it is known by --------------------------------------------------
+
+
+def test_what_is_known_of_a_device_is_kept_in_one_form() -> None:
+    ask = replace(
+        ADD,
+        tls=True,
+        path="/other",
+        services="vigi_nvr, rtsp:8554",
+        serial=" A-1 ",
+        mac="00-ff-00-00-00-01",
+    )
+    KNOWN.when(ask).then(
+        replace(
+            ADDED,
+            tls=True,
+            path="/other",
+            services=(Service("rtsp", 8554), Service("vigi_nvr", 20443, tls=True)),
+            serial="A-1",
+            mac="00:FF:00:00:00:01",
+        )
+    )
+
+
+def test_a_service_has_its_usual_port_unless_another_is_named() -> None:
+    assert services_in("") == ()
+    assert services_in("rtsp vigi_local+plain recovery:9000+tls") == (
+        Service("recovery", 9000, tls=True),
+        Service("rtsp", 554),
+        Service("vigi_local", 443, tls=False),
+    )
+
+
+@given_any(
+    st.dictionaries(
+        st.sampled_from(sorted(SERVICES)), st.tuples(st.integers(1, 65_535), st.booleans())
+    )
+)
+def test_services_that_are_written_down_are_read_as_they_were(
+    told: dict[str, tuple[int, bool]],
+) -> None:
+    services = tuple(Service(name, *told[name]) for name in sorted(told))
+    assert services_in(services_text(services)) == services
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["telnet", "rtsp:0", "rtsp:65536", "rtsp:port", "rtsp:554 rtsp:8554", "rtsp=554", "RTSP",
+     "rtsp:554+ssl", "rtsp://gate:554", ":554", "onvif:80", "x" * 2000],
+)  # fmt: skip
+def test_what_is_no_service_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        services_in(text)
+    assert (refused.value.code, refused.value.field) == ("services_wrong", "services")
+
+
+@pytest.mark.parametrize(
+    "text", ["00:ff:00:00:00:01", "00-FF-00-00-00-01", "00ff.0000.0001", " 00ff00000001 "]
+)
+def test_a_mac_address_is_one_however_it_is_written(text: str) -> None:
+    assert mac_in(text) == "00:FF:00:00:00:01"
+    assert mac_in("") == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["no", "00:ff:00:00:00", "00:ff:00:00:00:01:02", "00:ff:00:00:00:0g"]
+)
+def test_anything_else_is_no_mac_address(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        mac_in(text)
+    assert (refused.value.code, refused.value.field) == ("mac_wrong", "mac")
+
+
+@pytest.mark.parametrize(("field", "code"), [("serial", "serial_taken"), ("mac", "mac_taken")])
+def test_what_another_device_has_is_told_by_its_name(field: str, code: str) -> None:
+    conflict = taken(field, "Quay")
+    assert (conflict.code, conflict.field) == (code, field)
+    assert "Quay" in conflict.message
+
+
+# --- what was stored before -----------------------------------------------------------------------
+
+
+def test_a_device_that_was_added_when_rekey_knew_plain_http_alone_is_read_as_such() -> None:
+    golden = Path(__file__).parents[2] / "golden" / "events.json"
+    stored = json.loads(golden.read_text())[DeviceAdded.tag]["samples"]["1"]
+    read = decode(DeviceAdded.tag, 1, json.dumps(stored))
+    assert isinstance(read, DeviceAdded)
+    assert {name: str(getattr(read, name)) for name in stored} == {
+        name: str(value) for name, value in stored.items()
+    }
+    assert (read.tls, read.path, read.services) == (False, ONVIF_PATH, ())
+    assert (read.serial, read.mac, read.fresh) == ("", "", False)

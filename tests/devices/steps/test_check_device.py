@@ -9,11 +9,15 @@ from devices.steps.check_device import (
     DeviceCertified,
     DeviceNotCertified,
     DeviceTroubled,
+    NvrLetIn,
+    NvrShutOut,
     RecordCheck,
+    RecordNvrOpens,
     RecordTrouble,
 )
+from devices.steps.place_on_channel import PlacedOnChannel, TakenOffChannel
 from fleet.eventstore.testing import given
-from tests.devices.steps.story import ADDED
+from tests.devices.steps.story import ADDED, NVR, REMOVED
 
 AWAY = DeviceTroubled("unreachable", TROUBLES["unreachable"])
 
@@ -46,3 +50,27 @@ def test_trouble_is_recorded_once_in_words_and_leaves_the_answer_before(trouble:
     assert (state.trouble, state.certified) == (trouble, True)
     given(ADDED, troubled).when(RecordTrouble(trouble)).then_nothing()
     given(ADDED, troubled).when(RecordTrouble("other")).then(DeviceTroubled("other", "other"))
+
+
+ON_THREE = PlacedOnChannel("Gate north", NVR, 3, "Harbour NVR")
+
+
+@pytest.mark.parametrize(("opens", "event"), [(True, NvrLetIn()), (False, NvrShutOut())])
+def test_whether_the_nvr_opens_a_camera_is_told_when_it_changes(opens: bool, event) -> None:
+    other = NvrShutOut() if opens else NvrLetIn()
+    for before in ([ON_THREE], [ON_THREE, other], [ON_THREE, event, other]):
+        state = given(ADDED, *before).when(RecordNvrOpens(opens)).then(event)
+        assert state.nvr_opens is opens
+    given(ADDED, ON_THREE, event).when(RecordNvrOpens(opens)).then_nothing()
+
+
+@pytest.mark.parametrize(
+    "before", [[], [ON_THREE, TakenOffChannel("Gate north")], [ON_THREE, REMOVED]]
+)
+def test_an_answer_of_an_nvr_that_a_camera_is_not_on_is_none(before: list) -> None:
+    for opens in (True, False):
+        given(ADDED, *before).when(RecordNvrOpens(opens)).then_nothing()
+
+
+def test_a_removed_device_is_not_asked() -> None:
+    given(ADDED, REMOVED).when(CheckDevice()).refused("device_removed")

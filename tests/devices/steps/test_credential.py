@@ -12,7 +12,11 @@ from devices.steps.credential import (
     CandidatePromoted,
     CandidateStored,
     CandidateWithdrawn,
+    EarlierPasswordRefused,
+    PasswordFoundAgain,
     PromoteCandidate,
+    RecordFoundAgain,
+    RecordRefused,
     StoreCandidate,
     WithdrawCandidate,
 )
@@ -61,7 +65,27 @@ def test_settling_what_is_no_candidate_changes_nothing(step: type, events: tuple
     given(*events).when(step(THIRD)).then_nothing()
 
 
-STEPS = st.sampled_from([StoreCandidate, PromoteCandidate, WithdrawCandidate])
+LOST = (*CURRENT, CandidateStored(SECOND), CandidatePromoted(), CandidateStored(THIRD))
+
+
+def test_an_earlier_password_that_opens_the_device_is_current_again_and_none_is_forgotten() -> None:
+    found = PasswordFoundAgain("admin", FIRST)
+    state = given(*LOST).when(RecordFoundAgain(FIRST)).then(found)
+    assert (state.candidate, state.current, state.superseded) == (None, FIRST, (THIRD, SECOND))
+    given(*LOST, found).when(RecordFoundAgain(FIRST)).then_nothing()
+
+
+@pytest.mark.parametrize("secret", [SECOND, THIRD, UUID(int=99)])
+def test_only_an_earlier_password_is_found_again(secret: UUID) -> None:
+    given(*LOST).when(RecordFoundAgain(secret)).then_nothing()
+
+
+def test_an_earlier_password_that_was_refused_stands_in_the_history_and_is_kept() -> None:
+    refused = EarlierPasswordRefused("admin", FIRST)
+    assert given(*LOST).when(RecordRefused(FIRST)).then(refused) == given(*LOST).state()
+
+
+STEPS = st.sampled_from([StoreCandidate, PromoteCandidate, WithdrawCandidate, RecordFoundAgain])
 
 
 @given_any(st.lists(st.tuples(STEPS, st.integers(1, 9)), max_size=40))
@@ -84,8 +108,9 @@ def test_whatever_happens_the_last_five_and_what_may_be_on_the_device_are_known(
             assert known is None or known in now.known
         assert set(now.known) <= set(stored)
         if now.current != state.current:
-            assert step is PromoteCandidate
-            assert state.candidate == secret == now.current
+            assert step in (PromoteCandidate, RecordFoundAgain)
+            assert now.current == secret
+            assert secret in (state.superseded if step is RecordFoundAgain else (state.candidate,))
 
 
 def test_an_account_of_a_device_has_one_stream_that_follows_from_both() -> None:

@@ -44,6 +44,11 @@ def test_without_an_account_on_the_device_the_way_left_is_named() -> None:
     assert "factory settings" in error.message
 
 
+def test_no_reset_begins_of_a_device_that_was_removed() -> None:
+    error = KNOWN.knowing(replace(FACTS, removed=True)).when(ASK).refused("device_removed")
+    assert "Add it again" in error.message
+
+
 @pytest.mark.parametrize(
     "rules",
     [
