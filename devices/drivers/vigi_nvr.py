@@ -29,7 +29,7 @@ from devices.drivers.http import DEFAULT_TIMEOUT, Answer, request
 from devices.drivers.logins import refuse_unsendable
 from devices.drivers.vigi_messages import SessionOver, mac, read, refusal, text
 
-_TOKEN = "/openapi/token"  # noqa: S105
+_TOKEN = "/openapi/token"  # noqa: S105  # nosec B105
 _DEVICES = "/openapi/added_devices"
 _NO_HEADERS: MappingProxyType[str, str] = MappingProxyType({})
 _EARLY = 30
