@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -57,14 +58,14 @@ def sweep(limit: int = BATCH) -> int:
     if not asked:
         return 0
     try:
-        plans = list(_plans(asked))
+        plans = list(_plans(holder))
         _count_logins(plans)
         heard = asyncio.run(ask_all(plans))
         _settle_logins(heard)
         _record(heard, _keep(heard))
     finally:
-        DeviceLease.objects.filter(holder=holder).update(until=timezone.now())
-    return len(asked)
+        DeviceLease.objects.filter(holder=holder).update(holder="", until=timezone.now())
+    return asked
 
 
 # --- who is due -----------------------------------------------------------------------------------
@@ -89,8 +90,12 @@ def _interval() -> float:
     return seconds
 
 
-def _taken(holder: str, limit: int) -> list[UUID]:
-    """Take devices that are due: nobody else does before their next turn, or talks to them now."""
+def _taken(holder: str, limit: int) -> int:
+    """Take devices that are due: nobody else does before their next turn, or talks to them now.
+
+    Answers with how many. From here on they are those whose lease the holder has: a thousand ids
+    are not sent to and fro.
+    """
     now = timezone.now()
     with transaction.atomic():
         due = Telemetry.objects.filter(next_at__lte=now).order_by("next_at")
@@ -100,12 +105,22 @@ def _taken(holder: str, limit: int) -> list[UUID]:
         Telemetry.objects.filter(device__in=ids).update(
             next_at=now + timedelta(seconds=_interval())
         )
-    DeviceLease.objects.bulk_create(
-        (DeviceLease(device=pk, holder="", until=now) for pk in ids), ignore_conflicts=True
-    )
-    free = DeviceLease.objects.filter(device__in=ids, until__lte=now)
-    free.update(holder=holder, until=now + LEASE)
-    return list(DeviceLease.objects.filter(holder=holder).values_list("device", flat=True))
+    leases = DeviceLease.objects.filter(device__in=ids)
+    taken = leases.filter(until__lte=now).update(holder=holder, until=now + LEASE)
+    if taken < len(ids):
+        known = set(leases.values_list("device", flat=True))
+        new = [
+            DeviceLease(device=pk, holder=holder, until=now + LEASE)
+            for pk in ids
+            if pk not in known
+        ]
+        DeviceLease.objects.bulk_create(new, ignore_conflicts=True)
+        taken += len(new)
+    return taken
+
+
+def _ours(holder: str) -> Any:
+    return DeviceLease.objects.filter(holder=holder).values("device")
 
 
 # --- what is asked --------------------------------------------------------------------------------
@@ -140,17 +155,17 @@ class Heard:
         return not isinstance(self.error, Unreachable)
 
 
-def _plans(ids: Sequence[UUID]) -> Iterator[Plan]:
-    devices = list(Device.objects.for_jobs().filter(pk__in=ids, removed=False))
+def _plans(holder: str) -> Iterator[Plan]:
+    devices = list(Device.objects.for_jobs().filter(pk__in=_ours(holder), removed=False))
     certified = {d.pk: d.username for d in devices if d.certified}
     accounts = Credential.objects.for_jobs().filter(
-        device__in=certified, purpose=Purpose.DEVICE.value, current__isnull=False
+        device__in=_ours(holder), purpose=Purpose.DEVICE.value, current__isnull=False
     )
-    spent = _spent(devices)
+    spent = _spent(devices, holder)
     current = {
-        account.device: account.current
-        for account in accounts
-        if account.username == certified[account.device] and account.device not in spent
+        device: secret
+        for device, username, secret in accounts.values_list("device", "username", "current")
+        if certified.get(device) == username and device not in spent
     }
     readable = vault.get_many({secret: device for device, secret in current.items()})
     for device in devices:
@@ -162,20 +177,19 @@ def _plans(ids: Sequence[UUID]) -> Iterator[Plan]:
         yield Plan(device, Login(device.username, password) if password else None)
 
 
-def _spent(devices: Iterable[Device]) -> set[UUID]:
-    """Those whose login tries do not allow for another one, or that are locked."""
-    by_id = {device.pk: device for device in devices}
-    now = timezone.now()
-    return {
-        row.device
-        for row in LoginTries.objects.filter(device__in=by_id)
-        if row.username == by_id[row.device].username and _is_spent(row, by_id[row.device], now)
+def _spent(devices: Iterable[Device], holder: str) -> set[UUID]:
+    """Those whose login tries do not allow for another one, or that are locked; see `doors`."""
+    failed, locked, now = Counter[UUID](), set[UUID](), timezone.now()
+    tried = Q(failed__gt=0) | Q(locked_until__gt=now)
+    for row in LoginTries.objects.filter(tried, device__in=_ours(holder)):
+        failed[row.device] += row.failed
+        if row.locked_until and row.locked_until > now:
+            locked.add(row.device)
+    return locked | {
+        device.pk
+        for device in devices
+        if failed[device.pk] >= lock_outs.of(device.manufacturer, device.kind).tries - 1
     }
-
-
-def _is_spent(row: LoginTries, device: Device, now: datetime) -> bool:
-    most = lock_outs.of(device.manufacturer, device.kind).tries - 1
-    return row.failed >= most or bool(row.locked_until and row.locked_until > now)
 
 
 async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> list[Heard]:
@@ -229,19 +243,27 @@ async def _channels(plan: Plan) -> tuple[Channel, ...] | None:
 
 def _count_logins(plans: Sequence[Plan]) -> None:
     """As in `doors.Tries.spend`, for all at once: before they are tried."""
-    tried = [plan for plan in plans if plan.login]
-    LoginTries.objects.bulk_create(
-        (LoginTries(device=p.device.pk, username=p.device.username) for p in tried),
-        ignore_conflicts=True,
-    )
-    _tries_of(tried).update(failed=F("failed") + 1, failed_at=timezone.now())
+    tried, now = [plan for plan in plans if plan.login], timezone.now()
+    rows = _tries_of(tried)
+    if rows.update(failed=F("failed") + 1, failed_at=now) < len(tried):
+        known = set(rows.values_list("device", flat=True))
+        LoginTries.objects.bulk_create(
+            (
+                LoginTries(device=p.device.pk, username=p.device.username, failed=1, failed_at=now)
+                for p in tried
+                if p.device.pk not in known
+            ),
+            ignore_conflicts=True,
+        )
 
 
 def _settle_logins(heard: Sequence[Heard]) -> None:
     right = [h.plan for h in heard if h.opened]
     unjudged = [h.plan for h in heard if h.plan.login and h.opened is None]
-    _tries_of(right).update(failed=0, failed_at=None, locked_until=None)
-    _tries_of(unjudged).filter(failed__gt=0).update(failed=F("failed") - 1)
+    if right:
+        _tries_of(right).update(failed=0, failed_at=None, locked_until=None)
+    if unjudged:
+        _tries_of(unjudged).filter(failed__gt=0).update(failed=F("failed") - 1)
     for h in heard:
         if isinstance(h.error, LockedOut):
             locks = lock_outs.of(h.plan.device.manufacturer, h.plan.device.kind).locks
@@ -265,18 +287,29 @@ def _keep(heard: Sequence[Heard]) -> dict[UUID, int]:
     Answers with how often each did not answer, on end.
     """
     now = timezone.now()
-    before = Telemetry.objects.in_bulk([h.plan.device.pk for h in heard])
-    rows = []
+    known = Telemetry.objects.filter(device__in=[h.plan.device.pk for h in heard]).values_list(
+        "device", "seen_at", "misses", "channels_online"
+    )
+    before = {device: told for device, *told in known}
+    interval = _interval()
+    rows: list[dict[str, Any]] = []
     for h in heard:
-        row = before.get(h.plan.device.pk) or Telemetry(device=h.plan.device.pk)
-        row.online, row.asked_at, row.milliseconds = h.online, now, h.milliseconds
-        row.seen_at = now if h.online else row.seen_at
-        row.misses = 0 if h.online else row.misses + 1
+        seen_at, misses, channels = before.get(h.plan.device.pk, (None, 0, []))
         if h.channels is not None:
-            row.channels_online = [c.number for c in h.channels if c.online]
+            channels = [c.number for c in h.channels if c.online]
         spread = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311
-        row.next_at = now + timedelta(seconds=_interval() * spread)
-        rows.append({name: getattr(row, name) for name in _telemetry.names})
+        rows.append(
+            {
+                "device": h.plan.device.pk,
+                "online": h.online,
+                "seen_at": now if h.online else seen_at,
+                "asked_at": now,
+                "misses": 0 if h.online else misses + 1,
+                "milliseconds": h.milliseconds,
+                "channels_online": channels,
+                "next_at": now + timedelta(seconds=interval * spread),
+            }
+        )
     with transaction.atomic():
         _telemetry.upsert([_telemetry.row(row) for row in rows])
     return {row["device"]: row["misses"] for row in rows}

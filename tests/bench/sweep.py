@@ -39,7 +39,7 @@ from tests.bench.measure import Contestant, report, take_turns
 from tests.cast import SETUP
 from tests.services import free_port
 
-SIZES = (1000,)
+SIZES = (1000, 3000, 10_000)
 SCENARIO = """
 size = {size}
 seed = 1

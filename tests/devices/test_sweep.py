@@ -127,10 +127,9 @@ def test_a_device_that_a_job_talks_to_is_left_alone(
 def test_two_sweeps_at_once_never_ask_one_device_twice(devices: dict[str, UUID]) -> None:
     sweep._begin_telemetry()
     Telemetry.objects.update(next_at=timezone.now())
-    first = sweep._taken("one", 3)
-    second = sweep._taken("another", 10)
-    assert len(first) == 3 and len(second) == 1
-    assert not set(first) & set(second)
+    assert (sweep._taken("one", 3), sweep._taken("another", 10)) == (3, 1)
+    first, second = ({row["device"] for row in sweep._ours(who)} for who in ("one", "another"))
+    assert len(first) == 3 and len(second) == 1 and not first & second
 
 
 def test_a_removed_device_is_not_asked(devices: dict[str, UUID], fleet: ThreadedFleet) -> None:
