@@ -62,11 +62,15 @@ _TONES = {
     Standing.GONE: "quiet",
 }
 _FIND = ("name", "host", "model", "manufacturer", "serial", "mac")
-ORDERS: dict[str, Sequence[str]] = {
+# What is to be decided comes first.
+_URGENCY = Case(
+    *(When(standing=standing.value, then=Value(rank)) for rank, standing in enumerate(Standing))
+)
+ORDERS: dict[str, Sequence[Any]] = {
     "address": ("host", "port", "id"),
     "model": ("model", "host", "id"),
     "site": ("place__name", "host", "id"),
-    "standing": ("standing", "host", "port", "id"),
+    "standing": (_URGENCY, "host", "port", "id"),
 }
 
 

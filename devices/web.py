@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from devices import queries, vault
 from devices.device_page import DevicePage
+from devices.discovery_web import discovery_urlpatterns
 from devices.filters import SIZES, DeviceFilters
 from devices.forms import add_device_form, open_site_form, organisation_chosen
 from devices.import_web import import_urlpatterns
@@ -246,4 +247,5 @@ urlpatterns = [
     path("devices/<uuid:pk>/check/", check_device, name="check-device"),
     path("devices/<uuid:pk>/reveal/<str:username>/", reveal, name="reveal"),
     *import_urlpatterns,
+    *discovery_urlpatterns,
 ]

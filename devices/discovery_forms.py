@@ -1,0 +1,177 @@
+"""The forms of discovery: the commands' own questions, filled in with what the scans have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import QueryDict
+
+from devices import additions, discoveries, queries
+from devices.discoveries import Standing
+from devices.discovery_page import REPEATS, Grounds
+from devices.filters import SIZES
+from devices.state import Kind, Method, Repeat
+from devices.steps.activate_device import ActivateDevice
+from devices.steps.add_device import AddDevice
+from devices.steps.scan_network import RequestScan
+from devices.steps.site_networks import SetNetworks
+from fleet.eventstore.messages import Actor, Command
+from fleet.web.command_forms import form_of
+
+Answers = Mapping[str, Any] | None
+
+# What is asked at once, and what only those need who know better than the scan.
+ADD = ("name", "kind", "username", "password", "reset_email", "nvr", "channel")
+ACTIVATE = ("name", "kind", "reset_email", "nvr", "channel")
+TYPED = ("username", "password")
+WHERE = ("host", "port", "tls", "path", "services", "serial", "mac")
+HOW = [
+    (Method.WS_DISCOVERY.value, "WS-Discovery: devices answer a call by themselves"),
+    (Method.ADDRESS_SCAN.value, "Address scan: each address is asked, one by one"),
+]
+FOR_ALL = ("username", "password", "reset_email")
+
+
+class DiscoveredFilters(forms.Form):
+    """Filters narrow down; `sort` and `per` say how the rest is shown, and stay as they are."""
+
+    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+    standing = forms.TypedChoiceField(
+        label="Standing",
+        required=False,
+        coerce=Standing,
+        empty_value=None,
+        choices=[("", "Any"), *((one.value, one.words) for one in Standing)],
+    )
+    fresh = forms.TypedChoiceField(
+        label="Password",
+        required=False,
+        coerce=lambda text: text == "yes",
+        empty_value=None,
+        choices=[("", "Any"), ("yes", "None yet"), ("no", "Has one")],
+    )
+    site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
+    sort = forms.CharField(required=False, widget=forms.HiddenInput)
+    per = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[(str(n), str(n)) for n in SIZES],
+        widget=forms.HiddenInput,
+    )
+
+    def __init__(self, actor: Actor, asked: QueryDict) -> None:
+        super().__init__(asked)
+        self._actor = actor
+        site = self.fields["site"]
+        assert isinstance(site, forms.ChoiceField)
+        names = [(str(row.pk), row.name) for row in queries.site_names(actor)]
+        site.choices = [("", "All sites"), *names]
+        self.several_sites = len(names) > 1
+        self.is_valid()  # a filter that makes no sense narrows nothing down
+
+    @property
+    def chosen(self) -> bool:
+        """Whether anything narrows the list down."""
+        return any(self._value(n) not in (None, "") for n in ("q", "standing", "fresh", "site"))
+
+    @property
+    def size(self) -> int:
+        return self._value("per") or SIZES[0]
+
+    def found(self) -> QuerySet[Any]:
+        rows = discoveries.narrowed(
+            discoveries.discovered(self._actor),
+            text=self._value("q"),
+            site=self._value("site"),
+            standing=self._value("standing"),
+            fresh=self._value("fresh"),
+        )
+        return discoveries.in_order(rows, self._value("sort") or "standing")
+
+    def _value(self, name: str) -> Any:
+        return self.cleaned_data.get(name)
+
+
+def scan_form(grounds: Grounds, at: Any, answers: Answers = None) -> forms.Form:
+    """To search at one of the sites where the actor may. `at`: the one whose networks are offered,
+    None when there is none.
+    """
+    networks = list(at.networks) if at else []
+    form = form_of(
+        RequestScan,
+        answers,
+        initial={
+            "site": str(at.pk) if at else "",
+            "network": networks[0] if len(networks) == 1 else "",
+            "method": Method.WS_DISCOVERY.value,
+            "repeat": Repeat.NEVER.value,
+        },
+        choices={
+            "site": [(str(row.pk), row.name) for row in grounds.sites],
+            "method": HOW,
+            "repeat": [(one.value, words) for one, words in REPEATS.items()],
+        },
+    )
+    form.fields["method"].widget = forms.RadioSelect(choices=HOW)
+    form.fields["network"].widget.attrs |= {"list": "networks", "autocomplete": "off"}
+    return form
+
+
+def networks_form(site: Any, answers: Answers = None) -> forms.Form:
+    return form_of(SetNetworks, answers, {"networks": "\n".join(site.networks)})
+
+
+def add_form(actor: Actor, row: Any, answers: Answers = None) -> forms.Form:
+    """To add one discovered device, which has a password."""
+    return _one(AddDevice, actor, row, answers, (*ADD, *WHERE))
+
+
+def activate_form(actor: Actor, row: Any, answers: Answers = None) -> forms.Form:
+    """To set the first password of one discovered device, and add it."""
+    return _one(ActivateDevice, actor, row, answers, (*ACTIVATE, *TYPED, *WHERE))
+
+
+def add_many_form(answers: Answers = None) -> forms.Form:
+    """What all of the chosen ones have in common."""
+    return _only(form_of(AddDevice, answers), FOR_ALL)
+
+
+def activate_many_form(answers: Answers = None) -> forms.Form:
+    return _only(form_of(ActivateDevice, answers), ("reset_email",))
+
+
+def chosen_ids(answers: QueryDict) -> list[UUID]:
+    """What was ticked. Raises ValueError for what is no id."""
+    return [UUID(text) for text in answers.getlist("discovered")]
+
+
+def _one(
+    command: type[Command[Any]], actor: Actor, row: Any, answers: Answers, names: Sequence[str]
+) -> forms.Form:
+    nvrs = queries.narrowed(queries.devices(actor), site=row.site, kind=Kind.NVR)
+    form = form_of(
+        command,
+        answers,
+        initial={
+            "name": additions.name_of(row),
+            "kind": additions.kind_of(row).value,
+            **{name: getattr(row, name) for name in WHERE if name != "services"},
+        },
+        choices={
+            "kind": [(Kind.CAMERA.value, "Camera"), (Kind.NVR.value, "NVR")],
+            "nvr": [(str(nvr.pk), nvr.name) for nvr in nvrs],
+        },
+    )
+    form.fields["nvr"].help_text = "Leave it out when the camera stands alone."
+    return _only(form, names)
+
+
+def _only(form: forms.Form, names: Sequence[str]) -> forms.Form:
+    """Those fields alone; what else the command asks is known here."""
+    form.fields = {name: form.fields[name] for name in names}
+    return form
