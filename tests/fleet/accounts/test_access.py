@@ -9,11 +9,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from devices import discoveries
 from devices import queries as devices
+from devices.lists.state import Counts
 from devices.state import Kind, Purpose, credential_id
+from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
 from devices.steps.credential import BeginCredential
+from devices.steps.discover import RecordDiscovered, Sighting
+from devices.steps.import_devices import CheckImport
 from devices.steps.open_site import OpenSite
+from devices.steps.scan_network import RequestScan
+from devices.steps.site_networks import SetNetworks
 from fleet.accounts.access import Grant, RolesGuard, actor_of, may
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
@@ -45,12 +52,48 @@ NEEDS = {
     "token.issue-token": Role.VIEWER,
     "token.revoke-token": Role.VIEWER,
     "site.open-site": Role.ADMINISTRATOR,
+    "site.set-networks": Role.ADMINISTRATOR,
+    "scan.request-scan": Role.OPERATOR,
+    "scan.stop-scan": Role.OPERATOR,
+    "scan.repeat-scan": Role.JOB,
+    "scan.record-scan": Role.JOB,
+    "scan.fail-scan": Role.JOB,
+    "discovered.ignore-discovered": Role.OPERATOR,
+    "discovered.heed-discovered": Role.OPERATOR,
+    "discovered.record-discovered": Role.JOB,
+    "discovered.record-sighting": Role.JOB,
+    "discovered.record-gone": Role.JOB,
+    "import.check-import": Role.OPERATOR,
+    "import.apply-import": Role.OPERATOR,
+    "import.discard-import": Role.OPERATOR,
+    "import.complete-import": Role.OPERATOR,
+    "import.refuse-import": Role.JOB,
+    "import.expire-import": Role.JOB,
     "device.add-device": Role.OPERATOR,
+    "device.activate-device": Role.OPERATOR,
     "device.check-device": Role.TECHNICIAN,
+    "device.try-history": Role.TECHNICIAN,
+    "device.change-device": Role.OPERATOR,
+    "device.place-on-channel": Role.OPERATOR,
+    "device.move-device": Role.OPERATOR,
+    "device.replace-device": Role.OPERATOR,
+    "device.accept-certificate": Role.OPERATOR,
+    "device.remove-device": Role.OPERATOR,
+    "device.record-activated": Role.JOB,
     "device.record-check": Role.JOB,
     "device.record-trouble": Role.JOB,
     "device.record-identity": Role.JOB,
     "device.record-management-account": Role.JOB,
+    "device.record-services": Role.JOB,
+    "device.record-channels": Role.JOB,
+    "device.record-longest": Role.JOB,
+    "device.record-nvr-opens": Role.JOB,
+    "device.pin-certificate": Role.JOB,
+    "device.record-certificate-change": Role.JOB,
+    "device.record-history-tried": Role.JOB,
+    "credential.move-credential": Role.OPERATOR,
+    "credential.record-refused": Role.JOB,
+    "credential.record-found-again": Role.JOB,
     "credential.begin-credential": Role.JOB,
     "credential.store-candidate": Role.JOB,
     "credential.promote-candidate": Role.JOB,
@@ -151,6 +194,18 @@ def test_only_a_job_is_a_job() -> None:
 # --- through the front door -----------------------------------------------------------------------
 
 
+NETWORK = "192.0.2.0/24"
+SEEN = Sighting(
+    "urn:uuid:1", "192.0.2.7", 80, False, "/", "Gate", "Acme", "Eye 3", "A-1", "", fresh=True
+)
+
+
+def a_list(who: Cast) -> CheckImport:
+    return CheckImport(
+        who.organisation, who.site, "person 1", "list.csv", "abc", Counts(add=1), "[]", b"{}"
+    )
+
+
 @dataclass
 class World:
     who: Cast
@@ -164,6 +219,11 @@ def world(db: None) -> World:
     account = credential_id(target, "admin")
     begin = BeginCredential(who.organisation, who.site, target, "admin", Purpose.DEVICE, new_id())
     handle(begin, account, SETUP)
+    handle(SetNetworks(NETWORK), who.site, SETUP)
+    scan, found, uploaded = new_id(), new_id(), new_id()
+    handle(RequestScan(who.site, NETWORK), scan, who.by(who.alice))
+    handle(RecordDiscovered(who.organisation, who.site, SEEN), found, SETUP)
+    handle(a_list(who), uploaded, who.by(who.alice))
     token = new_id()
     handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
     [role] = EventRow.everything.filter(
@@ -174,6 +234,9 @@ def world(db: None) -> World:
         {
             "organisation": who.organisation,
             "site": who.site,
+            "scan": scan,
+            "discovered": found,
+            "import": uploaded,
             "role": role,
             "token": token,
             "device": target,
@@ -225,6 +288,14 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "device.add-device": lambda who, device: AddDevice(
         who.site, Kind.CAMERA, "Another", "203.0.113.9", 80, "admin", "made-up-and-old-1"
     ),
+    "device.activate-device": lambda who, device: ActivateDevice(
+        who.site, Kind.CAMERA, "Another", "203.0.113.9", 80, "owner@example.com"
+    ),
+    "scan.request-scan": lambda who, device: RequestScan(who.site, NETWORK),
+    "discovered.record-discovered": lambda who, device: RecordDiscovered(
+        who.organisation, who.site, SEEN
+    ),
+    "import.check-import": lambda who, device: a_list(who),
     "reset.request-reset": lambda who, device: RequestReset(device, "The installer left"),
     "credential.begin-credential": lambda who, device: BeginCredential(
         who.organisation, who.site, device, "root", Purpose.DEVICE, uuid4()
@@ -243,7 +314,10 @@ def test_nobody_gets_past_the_guard_with_a_command_that_begins_something(
     who = world.who
     command = CREATING[name](who, world.streams["device"])
     people = {role: person(f"P{role}", who.organisation, role, who.site) for role in MAY}
-    tables = ("event", "site", "device", "role", "token", "reset", "credential", "vault")
+    tables = (
+        "event", "site", "device", "role", "token", "reset", "credential", "vault", "scan",
+        "discovered", "import", "import_file",
+    )  # fmt: skip
     before = {table: every_row(table) for table in tables}
     for role, somebody in people.items():
         if NEEDS[name] not in MAY[role] or name == "site.open-site":
@@ -272,6 +346,8 @@ def test_a_stranger_is_told_the_same_as_if_nothing_were_there(world: World) -> N
     for look, stream in (
         (devices.site, who.site),
         (devices.device, world.streams["device"]),
+        (discoveries.scan, world.streams["scan"]),
+        (discoveries.one_discovered, world.streams["discovered"]),
         (resets.reset, world.streams["reset"]),
     ):
         assert told(lambda f=look, s=stream: f(stranger.actor, s)) == told(
