@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid5
 
+from devices.drivers.base import Service
 from devices.models import Device
 from devices.passwords import PasswordRules
 from devices.state import Kind
-from devices.steps.add_device import AddDevice
+from devices.steps.add_device import AddDevice, services_text
 from devices.steps.check_device import CheckDevice, CheckRequested
 from devices.steps.open_site import OpenSite
+from devices.steps.site_networks import SetNetworks
 from devices.virtual import DeviceSpec
 from fleet.accounts import tokens
 from fleet.accounts.access import actor_of, actor_of_token
@@ -36,6 +38,7 @@ from fleet.eventstore.store import read_stream
 
 DEMO = UUID("d3300000-0000-4000-8000-000000000000")
 SOURCE = "manage.py demo"
+NETWORK = "127.0.0.0/24"  # of the virtual fleet, where there is more to be discovered
 SETUP = By(Actor.job("set up the demo"), SOURCE)
 LOST = "Harbour gate north"
 TOKEN_DAYS = 90
@@ -105,7 +108,7 @@ class Keys:
 class World(Protocol):
     """What the demo does to the devices behind Rekey's back."""
 
-    def address(self, serial: str) -> tuple[str, int]: ...
+    def address(self, serial: str, service: str = "onvif") -> tuple[str, int]: ...
     def opens(self, serial: str, username: str, password: str) -> bool: ...
     def change_password(self, serial: str, username: str, password: str) -> None: ...
 
@@ -116,15 +119,18 @@ class BackDoor:
     def __init__(self, port: int) -> None:
         self._port = port
         found = self._ask("GET", "/devices")["devices"]
-        self._addresses = {d["serial"]: (d["host"], d["port"]) for d in found}
+        self._addresses = {(d["serial"], "onvif"): (d["host"], d["port"]) for d in found} | {
+            (d["serial"], s["name"]): (d["host"], s["port"]) for d in found for s in d["services"]
+        }
 
-    def address(self, serial: str) -> tuple[str, int]:
-        if serial not in self._addresses:
+    def address(self, serial: str, service: str = "onvif") -> tuple[str, int]:
+        if (serial, service) not in self._addresses:
             raise DemoFailed(
                 "The virtual fleet has other devices than the demo expects."
                 " Start it with the same --seed."
             )
-        return self._addresses[serial]
+        host, port = self._addresses[serial, service]
+        return str(host), int(port)
 
     def opens(self, serial: str, username: str, password: str) -> bool:
         login = {"username": username, "password": password}
@@ -167,6 +173,8 @@ def set_up(keys: Keys, world: World, specs: list[DeviceSpec]) -> None:
     alice, charlie = _by(people["Alice"]), _by(people["Charlie"])
     _once(OpenSite(ORGANISATION, "Harbour", "Europe/Stockholm"), HARBOUR, alice)
     _once(OpenSite(ORGANISATION, "Museum", "Europe/London"), MUSEUM, alice)
+    for site in (HARBOUR, MUSEUM):
+        handle(SetNetworks(NETWORK), site, alice)
     _once(OpenSite(ELSEWHERE, "Island", "Atlantic/Faroe"), ISLAND, charlie)
     if actor_of_token(keys.token) is None:
         keys.token = tokens.issue(ORGANISATION, "demo", Role.OPERATOR, TOKEN_DAYS, alice)
@@ -235,6 +243,9 @@ def _add(spec: DeviceSpec, world: World, by: By) -> None:
             reset_email=mailbox,
             nvr=identity(spec.nvr) if spec.nvr else None,
             channel=spec.channel,
+            services=services_text(
+                Service(s.name, world.address(spec.serial, s.name)[1], s.tls) for s in spec.services
+            ),
         ),
         device,
         by,

@@ -170,7 +170,7 @@ class Telemetry(models.Model):
 
     `online` is whether it answered when it was last asked, None if it never was; `misses` how often
     it did not, on end; `milliseconds` how long it took. `channels_online` are those of an NVR.
-    `next_at` is when the sweep asks.
+    `channels_at` is when it was asked for them; `next_at` is when the sweep asks.
     """
 
     device = models.UUIDField(primary_key=True)
@@ -180,6 +180,7 @@ class Telemetry(models.Model):
     milliseconds = models.PositiveIntegerField(null=True)
     misses = models.PositiveIntegerField(default=0)
     channels_online = models.JSONField(default=list)
+    channels_at = models.DateTimeField(null=True)
     next_at = models.DateTimeField()
 
     class Meta:

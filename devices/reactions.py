@@ -86,7 +86,8 @@ def take_in_device(recorded: Recorded) -> None:
                 _activate(talk, added.username, added.secret)
             look_at(talk)
     except (LockedOut, TriesSpent) as error:
-        raise Later(error.seconds_left or 60, error.code) from error
+        if not isinstance(error, LockedOut) or not error.for_good:
+            raise Later(error.seconds_left or 60, error.code) from error
     except Unreachable as error:
         raise later(recorded, error.code) from error
     except VaultError as error:
@@ -128,6 +129,9 @@ def try_history(recorded: Recorded) -> None:
                 handle(RecordRefused(secret), account, talk.by)
             handle(RecordHistoryTried(len(known.superseded)), device.id, talk.by)
         except (LockedOut, TriesSpent) as error:
+            if isinstance(error, LockedOut) and error.for_good:
+                handle(RecordTrouble(error.code), device.id, talk.by)
+                return
             raise Later(error.seconds_left or 60, error.code) from error
         except Unreachable as error:
             raise later(recorded, error.code) from error

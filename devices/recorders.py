@@ -43,11 +43,10 @@ def orders_of(nvr: Device, channels: Sequence[Channel]) -> list[Order]:
 
 def keep_online(nvr: Device, channels: Sequence[Channel]) -> None:
     """Which channels are online comes and goes: it is telemetry."""
-    online = [c.number for c in channels if c.online]
+    now = timezone.now()
+    told = {"channels_online": [c.number for c in channels if c.online], "channels_at": now}
     Telemetry.objects.update_or_create(
-        device=nvr.id,
-        defaults={"channels_online": online},
-        create_defaults={"channels_online": online, "next_at": timezone.now()},
+        device=nvr.id, defaults=told, create_defaults={**told, "next_at": now}
     )
 
 

@@ -27,12 +27,12 @@ from django.utils import timezone
 
 from devices import lock_outs, vault
 from devices.doors import LEASE
-from devices.drivers.base import Address, Channel, Login
+from devices.drivers.base import Address, Channel, Login, Service
 from devices.drivers.errors import CertificateChanged, DeviceError, LockedOut, Unreachable
 from devices.drivers.registry import driver
 from devices.models import Credential, Device, DeviceLease, LoginTries, Telemetry
 from devices.recorders import channel_service, orders_of
-from devices.state import Purpose
+from devices.state import Kind, Purpose
 from devices.steps.certificates import RecordCertificateChange
 from devices.steps.check_device import RecordCheck, RecordTrouble
 from fleet.eventstore.handling import Order, handle_all
@@ -43,6 +43,7 @@ AT_ONCE = 100
 BATCH = 1000
 MISSES = 2  # on end, before a device that does not answer is in trouble: one answer may be lost
 JITTER = 0.1
+CHANNELS_EVERY = timedelta(minutes=15)
 TIMEOUT = 10.0  # seconds for each exchange
 LONGEST = 60.0  # seconds for a device; below the lease
 BY = By(Actor.job("sweep the fleet"))
@@ -128,10 +129,15 @@ def _ours(holder: str) -> Any:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one device is asked. Without a login, only whether it is there."""
+    """What one device is asked. Without a login, only whether it is there.
+
+    `channels`: the service to ask for an NVR's channels. Each time leaves the recorder with a
+    session for half an hour, and it has room for few.
+    """
 
     device: Device
     login: Login | None
+    channels: Service | None = None
 
     @property
     def address(self) -> Address:
@@ -167,6 +173,11 @@ def _plans(holder: str) -> Iterator[Plan]:
         for device, username, secret in accounts.values_list("device", "username", "current")
         if certified.get(device) == username and device not in spent
     }
+    fresh = set(
+        Telemetry.objects.filter(
+            device__in=_ours(holder), channels_at__gt=timezone.now() - CHANNELS_EVERY
+        ).values_list("device", flat=True)
+    )
     readable = vault.get_many({secret: device for device, secret in current.items()})
     for device in devices:
         if device.tls and not any(pin["port"] == device.port for pin in device.pins):
@@ -174,7 +185,9 @@ def _plans(holder: str) -> Iterator[Plan]:
         # Where it cannot be read, that is said to whoever asks; here, no login is tried.
         secret = current.get(device.pk)
         password = readable.get(secret) if secret else None
-        yield Plan(device, Login(device.username, password) if password else None)
+        login = Login(device.username, password) if password else None
+        due = device.services and device.kind == Kind.NVR and device.pk not in fresh
+        yield Plan(device, login, channel_service(device) if due else None)
 
 
 def _spent(devices: Iterable[Device], holder: str) -> set[UUID]:
@@ -225,7 +238,7 @@ async def _ask(plan: Plan) -> Heard:
 
 
 async def _channels(plan: Plan) -> tuple[Channel, ...] | None:
-    service = channel_service(plan.device) if plan.device.services else None
+    service = plan.channels
     if service is None or plan.login is None:
         return None
     pin = next((p["certificate"] for p in plan.device.pins if p["port"] == service.port), "")
@@ -288,15 +301,15 @@ def _keep(heard: Sequence[Heard]) -> dict[UUID, int]:
     """
     now = timezone.now()
     known = Telemetry.objects.filter(device__in=[h.plan.device.pk for h in heard]).values_list(
-        "device", "seen_at", "misses", "channels_online"
+        "device", "seen_at", "misses", "channels_online", "channels_at"
     )
     before = {device: told for device, *told in known}
     interval = _interval()
     rows: list[dict[str, Any]] = []
     for h in heard:
-        seen_at, misses, channels = before.get(h.plan.device.pk, (None, 0, []))
+        seen_at, misses, channels, channels_at = before.get(h.plan.device.pk, (None, 0, [], None))
         if h.channels is not None:
-            channels = [c.number for c in h.channels if c.online]
+            channels, channels_at = [c.number for c in h.channels if c.online], now
         spread = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311
         rows.append(
             {
@@ -307,6 +320,7 @@ def _keep(heard: Sequence[Heard]) -> dict[UUID, int]:
                 "misses": 0 if h.online else misses + 1,
                 "milliseconds": h.milliseconds,
                 "channels_online": channels,
+                "channels_at": channels_at,
                 "next_at": now + timedelta(seconds=interval * spread),
             }
         )

@@ -204,7 +204,7 @@ class _Change:
     def wait(self, error: DeviceError | VaultError) -> None:
         """Come back later; after too long, fail. What the device may have heard stays candidate."""
         until: datetime = self.recorded.at + GIVE_UP_AFTER
-        if timezone.now() >= until:
+        if timezone.now() >= until or (isinstance(error, LockedOut) and error.for_good):
             self.give_up(error, withdraw=False)
             return
         handle(RecordWait(error.code, until), self.reset.id, self.talk.by)

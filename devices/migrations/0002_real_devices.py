@@ -128,6 +128,7 @@ class Migration(migrations.Migration):
                 ("milliseconds", models.PositiveIntegerField(null=True)),
                 ("misses", models.PositiveIntegerField(default=0)),
                 ("channels_online", models.JSONField(default=list)),
+                ("channels_at", models.DateTimeField(null=True)),
                 ("next_at", models.DateTimeField()),
             ],
             options={
