@@ -13,12 +13,15 @@ from devices.state import Kind
 from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
 from devices.steps.change_device import ChangeDevice
+from fleet.accounts.access import require
+from fleet.accounts.state import Role
 from fleet.errors import Conflict, NotFound, Refused
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import By
+from fleet.eventstore.messages import By, Command
 
 MOST = 1000
+IN_THE_FLEET = (Standing.ADDED, Standing.MOVED, Standing.ELSEWHERE)
 
 
 def add_found(
@@ -87,6 +90,7 @@ def activate_found(ids: Sequence[UUID], reset_email: str, by: By) -> list[UUID]:
 def follow_found(discovered: UUID, by: By) -> UUID:
     """Let a device of the fleet be found where a scan has seen it; answers with its id."""
     row = discoveries.one_discovered(by.actor, discovered)
+    _require(ChangeDevice, [row], by)
     if row.standing != Standing.MOVED:
         raise Conflict("not_moved", "This device is where it was. Look at the list again.")
     command = ChangeDevice(host=row.host, port=row.port, tls=row.tls, path=row.path)
@@ -115,9 +119,16 @@ def _new(ids: Sequence[UUID], by: By) -> list[Any]:
     )
     if len(rows) != len(unique):
         raise NotFound("discovered device")
-    if any(row.standing in (Standing.ADDED, Standing.MOVED) for row in rows):
+    _require(AddDevice, rows, by)
+    if any(row.standing in IN_THE_FLEET for row in rows):
         raise Conflict("added_already", "Some of these are in the fleet already. Leave them out.")
     return rows
+
+
+def _require(command: type[Command[Any]], rows: Sequence[Any], by: By) -> None:
+    """That whoever may not do it hears so first, and not how things stand. Raises Forbidden."""
+    for organisation, site in {(row.organisation, row.site) for row in rows}:
+        require(by.actor, Role(command.by), organisation, site, "discovered device")
 
 
 def _site(row: Discovered) -> UUID:

@@ -34,6 +34,7 @@ class Standing(StrEnum):
     NEW = "new"  # not in the fleet
     MOVED = "moved"  # in the fleet, under another address
     ADDED = "added"  # in the fleet, at this address
+    ELSEWHERE = "elsewhere"  # in the fleet, at another site
     IGNORED = "ignored"
     GONE = "gone"
 
@@ -51,6 +52,7 @@ _WORDS = {
     Standing.NEW: "New",
     Standing.MOVED: "Changed address",
     Standing.ADDED: "Added",
+    Standing.ELSEWHERE: "At another site",
     Standing.IGNORED: "Ignored",
     Standing.GONE: "Gone",
 }
@@ -58,6 +60,7 @@ _TONES = {
     Standing.NEW: "busy",
     Standing.MOVED: "warn",
     Standing.ADDED: "ok",
+    Standing.ELSEWHERE: "ok",
     Standing.IGNORED: "quiet",
     Standing.GONE: "quiet",
 }
@@ -77,40 +80,36 @@ ORDERS: dict[str, Sequence[Any]] = {
 def discovered(actor: Actor) -> QuerySet[Discovered]:
     """All that scans came upon, with `standing` and, where it is in the fleet, `device`."""
     rows: QuerySet[Discovered] = Discovered.objects.visible_to(actor)
-    here = _devices(Q(host=OuterRef("host"), port=OuterRef("port")))
-    same = _devices(
-        (Q(serial=OuterRef("serial")) & ~Q(serial="")) | (Q(mac=OuterRef("mac")) & ~Q(mac=""))
+    seen = Device.objects.visible_to(actor).filter(removed=False).order_by("pk")
+    here = seen.filter(site=OuterRef("site"), host=OuterRef("host"), port=OuterRef("port"))
+    same = seen.filter(
+        (Q(serial=OuterRef("serial")) & ~Q(serial="")) | (Q(mac=OuterRef("mac")) & ~Q(mac="")),
+        organisation=OuterRef("organisation"),
     )
+    known = Q(same_device__isnull=False)
     return (
         rows.select_related("place")
         .annotate(
-            at_address=Subquery(here.values("pk")[:1]), same_device=Subquery(same.values("pk")[:1])
+            at_address=Subquery(here.values("pk")[:1]),
+            same_device=Subquery(same.values("pk")[:1]),
+            same_site=Subquery(same.values("site")[:1]),
         )
         .annotate(
-            device=Case(
-                When(same_device__isnull=False, then=F("same_device")), default=F("at_address")
-            ),
+            device=Case(When(known, then=F("same_device")), default=F("at_address")),
             standing=Case(
                 When(gone=True, then=Value(Standing.GONE.value)),
+                When(known & ~Q(same_site=F("site")), then=Value(Standing.ELSEWHERE.value)),
                 When(
-                    Q(same_device__isnull=False) & ~Exists(here.filter(pk=OuterRef("same_device"))),
+                    known & ~Exists(here.filter(pk=OuterRef("same_device"))),
                     then=Value(Standing.MOVED.value),
                 ),
-                When(
-                    Q(same_device__isnull=False) | Q(at_address__isnull=False),
-                    then=Value(Standing.ADDED.value),
-                ),
+                When(known | Q(at_address__isnull=False), then=Value(Standing.ADDED.value)),
                 When(ignored=True, then=Value(Standing.IGNORED.value)),
                 default=Value(Standing.NEW.value),
                 output_field=CharField(),
             ),
         )
     )
-
-
-def _devices(condition: Q) -> QuerySet[Device]:
-    rows: QuerySet[Device] = Device.objects.for_jobs()
-    return rows.filter(condition, site=OuterRef("site"), removed=False).order_by("pk")
 
 
 def one_discovered(actor: Actor, discovered_id: UUID) -> Any:

@@ -260,6 +260,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"  # stored; people see the site's zone
 STATIC_URL = "static/"
 STATIC_ROOT = VAR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK = {

@@ -15,9 +15,11 @@ from django.utils import timezone
 from devices import additions, discoveries, searches
 from devices.discoveries import Standing
 from devices.models import Device, Discovered, Scan, ScanProgress
+from devices.moves import move
 from devices.queries import device_for_jobs
 from devices.state import Method, Repeat, ScanStatus
 from devices.steps.discover import HeedDiscovered, IgnoreDiscovered
+from devices.steps.open_site import OpenSite
 from devices.steps.scan_network import RequestScan, StopScan
 from devices.steps.site_networks import SetNetworks
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
@@ -25,7 +27,7 @@ from fleet.accounts.access import actor_of
 from fleet.errors import Conflict, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import SETUP, Cast, add_device, cast, work
 
 pytestmark = pytest.mark.django_db
 
@@ -154,6 +156,21 @@ def test_a_device_of_the_fleet_is_known_by_its_address_and_followed_to_another(
     else:
         with pytest.raises(Conflict):
             additions.follow_found(seen.pk, who.by(who.alice))
+
+
+def test_a_device_of_another_site_is_not_taken_for_a_new_one_by_those_who_may_see_that_site(
+    who: Cast, fleet: ThreadedFleet, specs: list[DeviceSpec], settings: Any
+) -> None:
+    museum = new_id()
+    handle(OpenSite(who.organisation, "Museum", "UTC"), museum, SETUP)
+    device = add_device(who, fleet, specs[0])
+    work()
+    move([device], museum, who.by(who.alice))
+    scan(who, fleet, settings)
+    assert standing_at(who, fleet, specs[0]) == [Standing.ELSEWHERE]
+    host, port = fleet.address(specs[0].serial)
+    seen: Any = discoveries.discovered(actor_of(who.bob)).get(host=host, port=port)
+    assert (seen.standing, seen.device) == (Standing.NEW, None), "Bob knows nothing of the museum"
 
 
 def test_many_are_added_at_once_or_none(
