@@ -26,7 +26,7 @@ from devices.filters import DeviceFilters
 from devices.import_page import ImportPage
 from devices.lists import writing
 from devices.lists.columns import READ
-from devices.lists.reading import LARGEST, MOST_LINES
+from devices.lists.reading import LARGEST, MOST_LINES, too_large
 from devices.lists.writing import Form
 from devices.steps.import_devices import CheckImport
 from fleet.accounts.access import may
@@ -34,6 +34,7 @@ from fleet.accounts.state import Role
 from fleet.errors import Forbidden
 from fleet.eventstore.messages import Actor, By
 from fleet.web.command_forms import attempt
+from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
 
 PER_PAGE = 100
@@ -48,7 +49,7 @@ class ListForm(forms.Form):
         coerce=UUID,
         help_text="Where devices are whose line names no site.",
     )
-    file = forms.FileField(
+    content = forms.FileField(
         label="File",
         help_text=f"CSV or XLSX, with at most {MOST_LINES:,} devices.",
         widget=forms.FileInput(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}),
@@ -69,11 +70,10 @@ class ListForm(forms.Form):
         chosen.choices = [(str(one.pk), one.name) for one in sites]
 
     @property
-    def data_of_file(self) -> bytes:
-        """No more of it than it takes to see that it is too large."""
-        file: UploadedFile[bytes] = self.cleaned_data["file"]
-        data: bytes = file.read(LARGEST + 1)
-        return data
+    def asked(self) -> tuple[UUID, str, bytes]:
+        """The site, the file's name, and no more of it than shows that it is too large."""
+        file: UploadedFile[bytes] = self.cleaned_data["content"]
+        return self.cleaned_data["site"], file.name or "", file.read(LARGEST + 1)
 
 
 @login_required
@@ -88,15 +88,10 @@ def import_devices(request: HttpRequest) -> HttpResponse:
     form, status = ListForm(by.actor, site=request.GET.get("site", "")), HTTPStatus.OK
     if request.method == "POST":
         form = ListForm(by.actor, request.POST, request.FILES)
-        checked, status = attempt(
-            form,
-            lambda: imports.check(
-                form.cleaned_data["site"],
-                form.cleaned_data["file"].name,
-                form.data_of_file,
-                by,
-            ),
-        )
+        if not request.FILES and int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST:
+            form.errors.clear()  # it was let pass by unread, and is not there for the form
+            show_refusal(form, too_large())
+        checked, status = attempt(form, lambda: imports.check(*form.asked, by))
         if checked is not None:
             return redirect("import", checked)
     facts = {

@@ -101,24 +101,25 @@ def header(names: Sequence[str]) -> list[Column | None]:
     given = [name for name in names if name.strip()]
     alike = [name for name in given if plain(name) in _KNOWN or _nearest(name)]
     if len(names) > MOST or 2 * len(alike) <= len(given):
-        raise Refused(
+        raise _refused(
             "header_missing",
             "The first line has to name the columns, such as Name, Address and Password. Take the"
             " template and fill it in.",
         )
     if unknown := [name for name in given if plain(name) not in _KNOWN]:
-        raise Refused(
+        told = " ".join(map(_not_known, unknown[:3]))
+        raise _refused(
             "column_unknown",
-            " ".join(map(_not_known, unknown[:3])) + f" The columns are {_all()}.",
+            f"{told} The columns are {_all()}.",
             columns=[name[:_SHOWN] for name in unknown],
         )
     columns = [column for column in found if column is not None]
     if twice := {column.label for column in columns if columns.count(column) > 1}:
-        raise Refused(
+        raise _refused(
             "column_twice", f"Name each column once: {', '.join(sorted(twice))} is there twice."
         )
     if not any(column.field in _FINDS for column in columns):
-        raise Refused(
+        raise _refused(
             "column_missing", "Give a column Address, Serial or MAC: devices are told apart by it."
         )
     return found
@@ -127,6 +128,10 @@ def header(names: Sequence[str]) -> list[Column | None]:
 def known(names: Sequence[str]) -> int:
     """How many of these are names of columns."""
     return sum(plain(name) in _KNOWN for name in names)
+
+
+def _refused(code: str, message: str, **facts: object) -> Refused:
+    return Refused(code, message, field="content", **facts)
 
 
 def _nearest(name: str) -> str | None:

@@ -51,23 +51,27 @@ class Sheet:
 def read(data: bytes) -> Sheet:
     """The list in a file. Raises Refused."""
     if len(data) > LARGEST:
-        raise Refused(
-            "file_too_large",
-            f"A list has at most {LARGEST // 2**20} MB. Split it into several.",
-            field="file",
-        )
+        raise too_large()
     if data.startswith(_OLE):
         raise Refused(
             "file_unreadable",
             "This is an old Excel file, or one that is locked with a password. Save it as XLSX or"
             " CSV, without a password.",
-            field="file",
+            field="content",
         )
     lines, notes = _of_xlsx(data) if data.startswith(_ZIP) else _of_csv(data)
     rows = list(_rows(lines))
     if not rows:
-        raise Refused("file_empty", "There is no device in this list.", field="file")
+        raise Refused("file_empty", "There is no device in this list.", field="content")
     return Sheet(rows, notes)
+
+
+def too_large() -> Refused:
+    return Refused(
+        "file_too_large",
+        f"A list has at most {LARGEST // 2**20} MB. Split it into several.",
+        field="content",
+    )
 
 
 def harmless(text: str) -> str:
@@ -98,10 +102,10 @@ def _rows(lines: Iterator[tuple[int, Sequence[str]]]) -> Iterator[Row]:
             raise Refused(
                 "too_many_lines",
                 f"A list has at most {MOST_LINES:,} devices. Split it into several.",
-                field="file",
+                field="content",
             )
         if text_left < 0:
-            raise Refused("file_too_large", "There is too much text in this list.", field="file")
+            raise Refused("file_too_large", "There is too much text in this list.", field="content")
         yield Row(number, _cells(number, named, cells))
     if named is None:
         columns.header(())
@@ -117,7 +121,7 @@ def _cells(number: int, named: Sequence[Column | None], cells: Sequence[str]) ->
                     "column_unnamed",
                     f"Line {number} has more cells than the first line names columns. Look for a"
                     " separator too many, or name the column.",
-                    field="file",
+                    field="content",
                 )
         elif column.field == "password":
             if text:  # as it is: a space may belong to it
@@ -134,7 +138,9 @@ def _of_csv(data: bytes) -> tuple[Iterator[tuple[int, Sequence[str]]], tuple[str
     text, notes = _text(data)
     if "\0" in text:
         raise Refused(
-            "file_unreadable", "This is neither CSV nor XLSX. Save the list as one.", field="file"
+            "file_unreadable",
+            "This is neither CSV nor XLSX. Save the list as one.",
+            field="content",
         )
     return _records(text, _separator(text)), notes
 
@@ -176,7 +182,7 @@ def _records(text: str, separator: str) -> Iterator[tuple[int, Sequence[str]]]:
             raise Refused(
                 "file_broken",
                 f"Line {number} cannot be read: look for a quotation mark too many or too few.",
-                field="file",
+                field="content",
             ) from None
         yield number, cells
 
@@ -193,7 +199,9 @@ def _of_xlsx(data: bytes) -> tuple[Iterator[tuple[int, Sequence[str]]], tuple[st
     # No part unpacks to more than it declares: zipfile stops there.
     if len(parts) > _MOST_PARTS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
         raise Refused(
-            "file_too_large", "This file unpacks to far more than a list of devices.", field="file"
+            "file_too_large",
+            "This file unpacks to far more than a list of devices.",
+            field="content",
         )
     return _cells_of(data)
 
@@ -218,7 +226,7 @@ def _safely(rows: Iterable[tuple[int, Sequence[Any]]]) -> Iterator[tuple[int, Se
     try:
         for number, cells in rows:
             if number > _MOST_ROWS:
-                raise Refused("too_many_lines", "This sheet has too many rows.", field="file")
+                raise Refused("too_many_lines", "This sheet has too many rows.", field="content")
             last = max((at for at, cell in enumerate(cells, 1) if cell is not None), default=0)
             yield number, [_told(cell) for cell in cells[:last]]
     except Refused:
@@ -240,5 +248,7 @@ def _told(cell: Any) -> str:
 
 def _broken() -> Refused:
     return Refused(
-        "file_unreadable", "This XLSX file cannot be read. Save it anew, or as CSV.", field="file"
+        "file_unreadable",
+        "This XLSX file cannot be read. Save it anew, or as CSV.",
+        field="content",
     )

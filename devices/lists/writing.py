@@ -97,8 +97,7 @@ def _written(rows: Iterable[Device], columns: Sequence[Column], form: Form, name
 
 
 def _cell(column: Column, row: Device) -> str:
-    value = row.get(column.field)
-    return harmless(value if isinstance(value, str) else cells.text(column.field, value))
+    return harmless(cells.text(column.field, row.get(column.field)))
 
 
 class _Line:
