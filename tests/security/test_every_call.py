@@ -24,7 +24,7 @@ from tests.api.client import api_of
 from tests.cast import person
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, Rule
-from tests.security.world import A_LIST, Place, World, world
+from tests.security.world import A_LIST, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
 
@@ -41,9 +41,31 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-role-revoke": {"POST": HIDDEN},
     "api-sites": {"GET": Role.VIEWER, "POST": ORGANISATION},
     "api-site": {"GET": Role.VIEWER},
+    "api-site-networks": {"POST": Role.ADMINISTRATOR},
+    "api-scans": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
+    "api-scan": {"GET": Role.VIEWER},
+    "api-scan-stop-scan": {"POST": Role.OPERATOR},
+    "api-discovered-list": {"GET": Role.VIEWER},
+    "api-discovered": {"GET": Role.VIEWER},
+    "api-discovered-add": {"POST": Role.OPERATOR},
+    "api-discovered-activate": {"POST": Role.OPERATOR},
+    "api-discovered-follow": {"POST": Role.OPERATOR},
+    "api-discovered-ignore-discovered": {"POST": Role.OPERATOR},
+    "api-discovered-heed-discovered": {"POST": Role.OPERATOR},
     "api-devices": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
     "api-device": {"GET": Role.VIEWER},
     "api-device-check": {"POST": Role.TECHNICIAN},
+    "api-devices-activate": {"POST": Role.OPERATOR},
+    "api-devices-check": {"POST": Role.TECHNICIAN},
+    "api-devices-move": {"POST": Role.OPERATOR},
+    "api-devices-remove": {"POST": Role.OPERATOR},
+    "api-device-change-device": {"POST": Role.OPERATOR},
+    "api-device-place-on-channel": {"POST": Role.OPERATOR},
+    "api-device-move-device": {"POST": Role.OPERATOR},
+    "api-device-replace-device": {"POST": Role.OPERATOR},
+    "api-device-try-history": {"POST": Role.TECHNICIAN},
+    "api-device-accept-certificate": {"POST": Role.OPERATOR},
+    "api-device-remove-device": {"POST": Role.OPERATOR},
     "api-device-reveal": {"POST": Role.ADMINISTRATOR},
     "api-imports": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
     "api-import": {"GET": OWN},
@@ -80,6 +102,40 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "username": "admin",
         "password": "correct-horse-2",
     },
+    "api-site-networks": lambda w, at: {"networks": NETWORK},
+    "api-scans": lambda w, at: {"site": str(at.site), "network": NETWORK},
+    "api-discovered-add": lambda w, at: {
+        "discovered": [str(at.found)],
+        "password": "correct-horse-2",
+    },
+    "api-discovered-activate": lambda w, at: {
+        "discovered": [str(at.found)],
+        "reset_email": "owner@example.com",
+    },
+    "api-devices-activate": lambda w, at: {
+        "site": str(at.site),
+        "kind": "camera",
+        "name": "Another",
+        "host": "203.0.113.78",
+        "port": 80,
+        "reset_email": "owner@example.com",
+    },
+    "api-devices-check": lambda w, at: {"devices": [str(at.other)]},
+    "api-devices-move": lambda w, at: {"devices": [str(at.other)], "site": str(at.site)},
+    "api-devices-remove": lambda w, at: {"devices": [str(at.other)], "reason": "A test"},
+    "api-device-change-device": lambda w, at: {"port": 8080},
+    "api-device-move-device": lambda w, at: {"site": str(at.site)},
+    "api-device-replace-device": lambda w, at: {
+        "host": "203.0.113.79",
+        "port": 80,
+        "username": "admin",
+        "password": "correct-horse-2",
+    },
+    "api-device-accept-certificate": lambda w, at: {
+        "certificate": "ab" * 32,
+        "reason": "A test",
+    },
+    "api-device-remove-device": lambda w, at: {"reason": "A test"},
     "api-device-reveal": lambda w, at: {"reason": "A test"},
     "api-imports": lambda w, at: {
         "site": str(at.site),
@@ -128,8 +184,12 @@ def test_every_call_is_thought_of() -> None:
     assert [a.route for a in addresses("api/") if not a.name] == []
 
 
+# What is not done to a device while it is being reset.
+WITHOUT_A_RESET = ("api-device-resets", "api-device-replace-device", "api-device-remove-device")
+
+
 def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
-    device = at.other if address.name == "api-device-resets" else at.device
+    device = at.other if address.name in WITHOUT_A_RESET else at.device
     known = {
         "site_id": at.site,
         "device_id": device,
@@ -137,6 +197,8 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "token_id": w.token,
         "job_id": at.parked,
         "role_id": at.role,
+        "scan_id": at.scan,
+        "discovered_id": at.found,
     }
     if "import_id" in address.ids:
         known["import_id"] = w.an_import(at, token=True)
@@ -220,7 +282,7 @@ def test_an_outsider_meets_nothing(w: World, address: Address, method: str) -> N
 
 
 def assert_tells_nothing(at: Place, text: str) -> None:
-    for secret in (at.site, at.device, at.other, at.reset, at.parked, at.role):
+    for secret in at.ids:
         assert str(secret) not in text
     assert at.secret not in text
 
@@ -228,12 +290,12 @@ def assert_tells_nothing(at: Place, text: str) -> None:
 def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
     charlie = w.api("charlie")
     assert [site["name"] for site in charlie.all("sites/")] == ["Island"]
-    for name in ("devices/", "resets/", "jobs/"):
+    for name in ("devices/", "resets/", "jobs/", "scans/", "discovered/"):
         assert charlie.all(name) == []
     assert [role["name"] for role in charlie.all("roles/")] == ["Charlie"]
     ours = {str(w.who.organisation)}
     assert not ours & {event["organisation"] for event in charlie.all("events/")}
-    for address in ("devices/", "resets/"):
+    for address in ("devices/", "resets/", "scans/", "discovered/"):
         assert charlie.all(address, site=str(w.here.site)) == []
     for given in (
         {"device": w.here.device},
@@ -243,7 +305,10 @@ def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
         assert charlie.all("events/", **{n: str(v) for n, v in given.items()}) == []
 
 
-@pytest.mark.parametrize("address", ["events/", "devices/", "resets/", "sites/", "tokens/"])
+LISTS = ["events/", "devices/", "resets/", "sites/", "tokens/", "scans/", "discovered/"]
+
+
+@pytest.mark.parametrize("address", LISTS)
 def test_a_cursor_of_somebody_elses_is_as_good_as_none(w: World, address: str) -> None:
     alice, charlie = w.api("alice"), w.api("charlie")
     theirs = alice.get(address, limit=1).json()["results"][0]["id"]
@@ -268,7 +333,7 @@ def test_a_role_at_somebody_elses_site_opens_nothing(w: World) -> None:
     handle(grant, new_id(), w.who.by(charlie))
     before = len(read_stream(w.here.device))
     for api in (api_of(mallory), api_of(charlie)):
-        for address in ("devices/", "resets/", "jobs/"):
+        for address in ("devices/", "resets/", "jobs/", "scans/", "discovered/"):
             assert api.all(address) == []
         assert str(w.who.organisation) not in str(api.all("events/"))
         assert api.get(f"devices/{w.here.device}/").status_code == 404

@@ -9,10 +9,13 @@ from uuid import UUID, uuid4
 import time_machine
 
 from devices import imports, vault
-from devices.state import Kind, Purpose, credential_id
+from devices.state import ONVIF_PATH, Kind, Purpose, credential_id
 from devices.steps.add_device import AddDevice
 from devices.steps.credential import BeginCredential, PromoteCandidate
+from devices.steps.discover import RecordDiscovered, Sighting
 from devices.steps.open_site import OpenSite
+from devices.steps.scan_network import RequestScan
+from devices.steps.site_networks import SetNetworks
 from devices.steps.take_in_device import RecordManagementAccount
 from fleet.accounts import tokens
 from fleet.accounts.access import actor_of_token
@@ -29,13 +32,16 @@ from resets.steps.request_reset import RequestReset
 from tests.api.client import Api
 from tests.cast import SETUP, Cast, cast, person
 
+NETWORK = "192.0.2.0/24"
 PASSWORD = "correct-horse-1-battery"
 A_LIST = f"Name,Address,Password\na list,203.0.113.88,{PASSWORD}\n"
 
 
 @dataclass
 class Place:
-    """A site of ours and what is at it. `device` has a reset under way, `other` has none."""
+    """A site of ours and what is at it. `device` has a reset under way, `other` has none; `found`
+    is something that the `scan` came upon.
+    """
 
     site: UUID
     device: UUID
@@ -43,7 +49,17 @@ class Place:
     reset: UUID
     parked: UUID
     role: UUID
+    scan: UUID
+    found: UUID
     secret: str  # a word that stands in the names of its devices
+
+    @property
+    def ids(self) -> tuple[UUID, ...]:
+        """What an outsider never comes to see."""
+        return (
+            self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
+            self.found,
+        )  # fmt: skip
 
 
 @dataclass
@@ -127,7 +143,14 @@ def _place(who: Cast, site: UUID) -> Place:
     theo = Person.objects.create_user(f"theo-{site}@example.com", name="Theo")
     role = new_id()
     handle(GrantRole(theo.id, "Theo", Role.VIEWER, who.organisation, site), role, SETUP)
-    return Place(site, device, other, reset, job.id, role, secret)
+    scan, found = new_id(), new_id()
+    handle(SetNetworks(NETWORK), site, SETUP)
+    handle(RequestScan(site, NETWORK), scan, who.by(who.alice))
+    seen = Sighting(
+        found.hex, "192.0.2.7", 80, False, ONVIF_PATH, secret, "Acme", "Eye 3", "", "", fresh=True
+    )
+    handle(RecordDiscovered(who.organisation, site, seen), found, SETUP)
+    return Place(site, device, other, reset, job.id, role, scan, found, secret)
 
 
 def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:
