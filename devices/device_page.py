@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -12,11 +12,15 @@ from zoneinfo import ZoneInfo
 from django.urls import reverse
 from django.utils import timezone
 
-from devices import queries
+from devices import queries, security
+from devices.channel_rows import ChannelRow, channel_rows
+from devices.device_forms import DeviceStep, steps_of
 from devices.page_parts import parts_of
-from devices.state import Kind, Purpose
+from devices.state import Kind
 from devices.status import Status
+from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
+from devices.steps.remove_device import DeviceRemoved
 from devices.steps.reveal_password import RevealPassword
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
@@ -25,6 +29,8 @@ from fleet.audit.queries import history
 from fleet.eventstore.messages import Actor
 
 EVENTS = 15
+# Those that stand with the device's security; the others stand with its basic information.
+SECURITY = ("try-history", "accept-certificate")
 STILL_LOOKING = timedelta(minutes=1)
 
 
@@ -81,11 +87,15 @@ class DevicePage:
 
     @property
     def may_check(self) -> bool:
-        return self._may(Role(CheckDevice.by))
+        return self._may(Role(CheckDevice.by)) and not self.device.removed
 
     @property
     def may_reset(self) -> bool:
-        return self._may(Role.TECHNICIAN)
+        return self._may(Role.TECHNICIAN) and not self.device.removed
+
+    @property
+    def may_add(self) -> bool:
+        return self._may(Role(AddDevice.by)) and not self.device.removed
 
     @property
     def may_reveal(self) -> bool:
@@ -101,6 +111,66 @@ class DevicePage:
         """Whether Forget Password can go through at all."""
         return bool(self.device.managed and self.device.reset_email)
 
+    @cached_property
+    def steps(self) -> list[DeviceStep]:
+        return steps_of(self.actor, self.device)
+
+    @property
+    def basic_steps(self) -> list[DeviceStep]:
+        return [step for step in self.steps if step.slug not in SECURITY]
+
+    @property
+    def change(self) -> DeviceStep | None:
+        return self._step("change-device")
+
+    @property
+    def try_history(self) -> DeviceStep | None:
+        return self._step("try-history") if self.earlier else None
+
+    @property
+    def accept(self) -> DeviceStep | None:
+        return self._step("accept-certificate")
+
+    def _step(self, slug: str) -> DeviceStep | None:
+        return next((step for step in self.steps if step.slug == slug), None)
+
+    # --- how it is out there ---
+
+    @cached_property
+    def heard(self) -> Any:
+        """What the sweep heard last; None: it has not asked yet."""
+        return queries.telemetry(self.actor, [self.device.pk]).get(self.device.pk)
+
+    @cached_property
+    def asked_at(self) -> datetime | None:
+        return security.last_asked(self.actor, self.device, self.heard)
+
+    @cached_property
+    def tries(self) -> security.LoginBudget:
+        return security.login_budget(self.actor, self.device)
+
+    @property
+    def pins(self) -> list[security.Certificate]:
+        return security.pinned(self.device)
+
+    @property
+    def strange(self) -> list[security.Certificate]:
+        return security.strange(self.device)
+
+    @property
+    def earlier(self) -> int:
+        """How many earlier passwords of the device's account the vault keeps."""
+        own = (a for a in self.accounts if a.username == self.device.username)
+        return sum(len(account.superseded) for account in own)
+
+    @property
+    def ways(self) -> list[security.Way]:
+        return security.ways(self.device, self.accounts)
+
+    @property
+    def protocols(self) -> list[security.Protocol]:
+        return list(security.protocols(self.device))
+
     # --- what belongs to it ---
 
     @cached_property
@@ -108,17 +178,25 @@ class DevicePage:
         return list(queries.credentials(self.actor, self.device.pk))
 
     @property
-    def management(self) -> Any:
-        """Rekey's own account on the device, as far as the vault knows."""
-        own = (a for a in self.accounts if a.purpose == Purpose.MANAGEMENT)
-        return next(own, None)
+    def is_nvr(self) -> bool:
+        return bool(self.device.kind == Kind.NVR)
 
     @cached_property
-    def channels(self) -> list[Any]:
-        if self.device.kind != Kind.NVR:
-            return []
-        rows = queries.narrowed(queries.devices(self.actor), nvr=self.device.pk)
-        return list(rows.order_by("channel", "name", "id"))
+    def channels(self) -> list[ChannelRow]:
+        """An NVR's, as it tells them and as Rekey knows them."""
+        online = self.heard.channels_online if self.heard else None
+        return channel_rows(self.actor, self.device, online)
+
+    @property
+    def tells_channels(self) -> bool:
+        return security.tells_channels(self.device)
+
+    @property
+    def removal(self) -> Entry | None:
+        """Who removed it from the fleet and why, as far as this page of its history goes."""
+        if not self.device.removed:
+            return None
+        return next((e for e in self.entries if e.recorded.type == DeviceRemoved.tag), None)
 
     @cached_property
     def parts(self) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +16,14 @@ from devices.status import Status
 from fleet.eventstore.messages import Actor
 
 SIZES = (50, 100, 500)
+_ONLINE = {"yes": True, "no": False}
 
 
 class DeviceFilters(forms.Form):
-    """Filters narrow down; `sort` and `per` say how the rest is shown, and stay as they are."""
+    """Filters narrow down; `sort` and `per` say how the rest is shown, and stay as they are.
+
+    With `device`, as often as wanted, the list is of these alone: for an export of some.
+    """
 
     q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
     status = forms.TypedChoiceField(
@@ -27,6 +32,13 @@ class DeviceFilters(forms.Form):
         coerce=Status,
         empty_value=None,
         choices=[("", "Any"), *((status.value, status.words) for status in Status)],
+    )
+    online = forms.TypedChoiceField(
+        label="Online",
+        required=False,
+        coerce=_ONLINE.__getitem__,
+        empty_value=None,
+        choices=[("", "Any"), ("yes", "Online"), ("no", "Offline")],
     )
     site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
     kind = forms.TypedChoiceField(
@@ -48,6 +60,7 @@ class DeviceFilters(forms.Form):
     def __init__(self, actor: Actor, asked: QueryDict) -> None:
         super().__init__(asked)
         self._actor = actor
+        self._these = ids_in(asked)
         site = self.fields["site"]
         assert isinstance(site, forms.ChoiceField)
         names = [(str(row.pk), row.name) for row in queries.site_names(actor)]
@@ -57,21 +70,41 @@ class DeviceFilters(forms.Form):
     @property
     def chosen(self) -> bool:
         """Whether anything narrows the list down."""
-        return any(self._value(name) for name in ("q", "status", "site", "kind"))
+        narrow = ("q", "status", "online", "site", "kind")
+        return any(self._value(name) not in (None, "") for name in narrow)
+
+    @property
+    def can_be_ticked(self) -> bool:
+        """Whether anything can be done with what is found: not with what has left the fleet."""
+        return self._value("status") is not Status.REMOVED
 
     @property
     def size(self) -> int:
         return self._value("per") or SIZES[0]
 
     def found(self) -> QuerySet[Any]:
+        """Those of the fleet; those that have left it where they are asked for."""
+        status = self._value("status")
         rows = queries.narrowed(
-            queries.devices(self._actor),
+            queries.devices(self._actor, removed=status is Status.REMOVED),
             text=self._value("q"),
             site=self._value("site"),
             kind=self._value("kind"),
-            status=self._value("status"),
+            status=status,
+            online=self._value("online"),
         )
+        if self._these:
+            rows = rows.filter(pk__in=self._these)
         return queries.in_order(rows, self._value("sort") or "name")
 
     def _value(self, name: str) -> Any:
         return self.cleaned_data.get(name)
+
+
+def ids_in(asked: QueryDict) -> list[UUID]:
+    """The devices that were ticked, each once; what is no id is left out."""
+    found: dict[UUID, None] = {}
+    for text in asked.getlist("device"):
+        with suppress(ValueError):
+            found[UUID(text)] = None
+    return list(found)

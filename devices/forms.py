@@ -19,23 +19,31 @@ from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
 from fleet.web.command_forms import form_of
 
+SUGGESTED = ("site", "nvr", "channel", "name", "host", "mac")
+
 
 def add_device_form(
-    actor: Actor, answers: Mapping[str, Any] | None = None, site: str = ""
+    actor: Actor,
+    answers: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> forms.Form:
-    """Sites where the actor may add devices, and the NVRs there. `site`: chosen beforehand."""
+    """Sites where the actor may add devices, and the NVRs there. `asked` (the page's address) may
+    fill in what is known of the device.
+    """
     role = Role(AddDevice.by)
     sites = [s for s in queries.site_names(actor) if may(actor, role, s.organisation, s.site)]
     names: dict[UUID | None, str] = {s.pk: s.name for s in sites}
     nvrs = queries.narrowed(queries.devices(actor), kind=Kind.NVR).filter(site__in=names)
+    known = {name: asked[name] for name in SUGGESTED if asked and asked.get(name)}
+    blank = [("", "None")] if "nvr" in known else []  # else the form adds it
     form = form_of(
         AddDevice,
         answers,
-        initial={"site": site} if site else {},
+        initial=known,
         choices={
             "site": [(str(pk), name) for pk, name in names.items()],
             "kind": [(Kind.CAMERA.value, "Camera"), (Kind.NVR.value, "NVR")],
-            "nvr": [(str(n.pk), f"{n.name} ({names[n.site]})") for n in nvrs],
+            "nvr": [*blank, *((str(n.pk), f"{n.name} ({names[n.site]})") for n in nvrs)],
         },
     )
     form.fields["nvr"].help_text = "Leave it out when the camera stands alone."

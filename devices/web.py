@@ -20,13 +20,15 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from devices import queries, vault
+from devices import columns, deeds, queries, vault
+from devices.bulk_web import DEEDS, Deed, bulk_urlpatterns
+from devices.device_forms import DeviceStep
 from devices.device_page import DevicePage
 from devices.discovery_web import discovery_urlpatterns
 from devices.filters import SIZES, DeviceFilters
 from devices.forms import add_device_form, open_site_form, organisation_chosen
 from devices.import_web import import_urlpatterns
-from devices.page_parts import columns
+from devices.page_parts import columns as further_columns
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
 from devices.steps.open_site import OpenSite
@@ -55,7 +57,7 @@ def sites(request: HttpRequest) -> HttpResponse:
         "title": "Sites",
         "sites": queries.sites(actor),
         "may_open": _opens_sites(actor),
-        "may_add": _adds_devices(actor),
+        "may_add": _has(actor, Role(AddDevice.by)),
     }
     return render(request, "devices/sites.html", facts)
 
@@ -75,8 +77,7 @@ def site(request: HttpRequest, pk: UUID) -> HttpResponse:
         "site": row,
         "key": str(pk),
         "now": timezone.now(),
-        "page": page,
-        "extra": _extra(actor, page),
+        **_table(request, page, but="site"),
         "may_add": may(actor, Role(AddDevice.by), row.organisation, row.pk),
     }
     return render(request, "devices/site.html", facts)
@@ -122,10 +123,11 @@ def devices(request: HttpRequest) -> HttpResponse:
     facts = {
         "title": "Devices",
         "filter_form": form,
-        "page": page,
-        "extra": _extra(actor, page),
+        **_table(request, page),
+        "all_columns": columns.COLUMNS,
         "sizes": SIZES,
-        "may_add": _adds_devices(actor),
+        "may_add": _has(actor, Role(AddDevice.by)),
+        "deeds": _deeds(actor) if form.can_be_ticked else (),
     }
     return render(request, "devices/devices.html", facts)
 
@@ -135,11 +137,11 @@ def devices(request: HttpRequest) -> HttpResponse:
 def add_device(request: HttpRequest) -> HttpResponse:
     """Ask where a device is and what opens it, and add it."""
     by = _by(request)
-    if not _adds_devices(by.actor):
+    if not _has(by.actor, Role(AddDevice.by)):
         raise Forbidden(
             "role_too_low", "Your role does not add devices. Ask an operator of the site."
         )
-    form, status = add_device_form(by.actor, site=request.GET.get("site", "")), HTTPStatus.OK
+    form, status = add_device_form(by.actor, asked=request.GET), HTTPStatus.OK
     if request.method == "POST":
         form, added = add_device_form(by.actor, request.POST), new_id()
         _, status = attempt(form, lambda: handle(ordered(AddDevice, form), added, by))
@@ -174,6 +176,29 @@ def check_device(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for a look at the device; the answer appears on its page."""
     handle(CheckDevice(), pk, _by(request))
     return redirect("device", pk)
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def device_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
+    """Any step of `deeds.steps`: GET asks about it, POST takes it."""
+    by = _by(request)
+    row = queries.device(by.actor, pk)
+    asked = DeviceStep(step, row, by.actor)
+    require(by.actor, asked.role, row.organisation, row.site, "device")
+    form, status = asked.form(asked=request.GET), HTTPStatus.OK
+    if request.method == "POST":
+        form = asked.form(request.POST)
+        _, status = attempt(form, lambda: deeds.do(asked.ordered(form), pk, by))
+        if status is HTTPStatus.CREATED:
+            messages.success(request, asked.says.done)
+            return redirect("device", pk)
+    elif not asked.open:
+        messages.info(request, f"“{asked.says.name}” is nothing for this device now.")
+        return redirect("device", pk)
+    facts = {"title": asked.title, "device": row, "step": asked, "form": form}
+    facts["page"] = DevicePage.of(by.actor, pk)
+    return render(request, "devices/step.html", facts, status=status)
 
 
 ONCE = "reveal_once"  # in the session: what the form that is shown now may be sent with
@@ -216,19 +241,33 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
 # --- what the views share -------------------------------------------------------------------------
 
 
-def _extra(actor: Actor, page: Any) -> list[dict[str, Any]]:
-    """The columns that other apps add to the list, where they say anything of this page's rows."""
-    ids = [row.pk for row in page]
-    filled = [{"label": c.label, "marks": c.provider(actor, ids)} for c in columns()]
-    return [column for column in filled if column["marks"]]
+def _table(request: HttpRequest, page: Any, but: str = "") -> dict[str, Any]:
+    """The rows of a list of devices, with the columns that this browser remembers. Each further
+    column asks once for all rows; those of other apps are there where they say anything.
+    """
+    actor, ids = _by(request).actor, [row.pk for row in page]
+    shown = columns.chosen(request.COOKIES.get(columns.COOKIE), but=but)
+    filled = [{"label": c.label, "marks": c.provider(actor, ids)} for c in further_columns()]
+    return {
+        "page": page,
+        "columns": shown,
+        "heard": queries.telemetry(actor, ids) if any(c.name == "seen" for c in shown) else {},
+        "extra": [column for column in filled if column["marks"]],
+    }
+
+
+def _deeds(actor: Actor) -> list[tuple[str, Deed]]:
+    """What may be done with many devices somewhere; at which, is asked once they are ticked."""
+    return [(name, one) for name, one in DEEDS.items() if _has(actor, Role(one.command.by))]
 
 
 def _opens_sites(actor: Actor) -> bool:
     return any(g.site is None and g.role.rank >= Role(OpenSite.by).rank for g in actor.grants)
 
 
-def _adds_devices(actor: Actor) -> bool:
-    return any(g.role.rank >= Role(AddDevice.by).rank for g in actor.grants)
+def _has(actor: Actor, role: Role) -> bool:
+    """Whether the actor has this role anywhere."""
+    return any(g.role.rank >= role.rank for g in actor.grants)
 
 
 def _by(request: HttpRequest) -> By:
@@ -246,6 +285,11 @@ urlpatterns = [
     path("devices/<uuid:pk>/live/", device_live, name="device-live"),
     path("devices/<uuid:pk>/check/", check_device, name="check-device"),
     path("devices/<uuid:pk>/reveal/<str:username>/", reveal, name="reveal"),
+    *(
+        path(f"devices/<uuid:pk>/{slug}/", device_step, {"step": slug}, name=slug)
+        for slug in deeds.steps()
+    ),
+    *bulk_urlpatterns,
     *import_urlpatterns,
     *discovery_urlpatterns,
 ]

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django import template
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from devices.page_parts import Mark
 from devices.state import Kind
 from devices.status import Status, trouble_advice, trouble_words
 from fleet.web.templatetags.components import status
+from fleet.web.templatetags.times import ago
 
 register = template.Library()
 
@@ -48,6 +50,19 @@ def kind_icon(kind: str) -> str:
 def advice(trouble: str) -> str:
     """What is wrong with a device, and what to do next."""
     return trouble_advice(trouble)
+
+
+@register.simple_tag
+def heard_of(heard: Mapping[UUID, Any], device: Any) -> SafeString:
+    """`{% heard_of heard device %}`: when it was seen last, and that it is offline if it is."""
+    row = heard.get(device.pk)
+    if row is None or row.online is None:
+        return SafeString("")
+    when = (
+        format_html('<span class="soft nowrap">{}</span>', ago(row.seen_at)) if row.seen_at else ""
+    )
+    offline = "" if row.online else status("bad", "Offline", "wifi-off")
+    return format_html("<span>{} {}</span>", offline, when)
 
 
 @register.simple_tag
