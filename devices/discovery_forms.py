@@ -33,6 +33,7 @@ HOW = [
     (Method.WS_DISCOVERY.value, "WS-Discovery: devices answer a call by themselves"),
     (Method.ADDRESS_SCAN.value, "Address scan: each address is asked, one by one"),
 ]
+NETWORKS_TOLD = 6
 FOR_ALL = ("username", "password", "reset_email")
 
 
@@ -118,6 +119,10 @@ def scan_form(grounds: Grounds, at: Any, answers: Answers = None) -> forms.Form:
         },
     )
     form.fields["method"].widget = forms.RadioSelect(choices=HOW)
+    some = ", ".join(networks[:NETWORKS_TOLD]) + " …" * (len(networks) > NETWORKS_TOLD)
+    form.fields[
+        "network"
+    ].help_text = f"One of the site’s own, or a part of it, a /20 at most: {some}"
     form.fields["network"].widget.attrs |= {"list": "networks", "autocomplete": "off"}
     return form
 

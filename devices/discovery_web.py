@@ -58,9 +58,11 @@ def discovery(request: HttpRequest) -> HttpResponse:
     actor = _by(request).actor
     form = DiscoveredFilters(actor, request.GET)
     page = Paginator(form.found(), form.size).get_page(request.GET.get("page"))
+    scans = latest_scans(actor)
     facts = {
         "title": "Discovery",
-        "scans": latest_scans(actor),
+        "scans": scans,
+        "searching": any(scan.running for scan in scans),
         "grounds": Grounds(actor),
         "filter_form": form,
         "page": page,

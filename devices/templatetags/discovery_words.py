@@ -24,4 +24,4 @@ _ICONS = {
 def standing(found: FoundPage) -> SafeString:
     """`{% standing found %}`: the badge of how it stands to the fleet."""
     stands = found.standing
-    return status(stands.tone, stands.words, _ICONS[stands])
+    return status(stands.tone, stands.words, _ICONS.get(stands, ""))

@@ -138,8 +138,15 @@ def test_after_a_search_that_found_nothing_an_address_scan_is_advised(
 ) -> None:
     scan = a_scan(named)
     handle(RecordScan(1, 0, 0, 0, 0), scan, SETUP)
-    assert "are found by an address scan" in body(pages, "discovery")
+    said = body(pages, "discovery")
+    assert "are found by an address scan" in said
+    assert reverse("request-scan") in said
     assert "Nothing was found" in body(pages, "scan", scan)
+
+
+def test_while_a_search_runs_one_is_told_to_wait(pages: Client, named: Cast) -> None:
+    a_scan(named)
+    assert "Rekey is searching. What it finds stands here." in body(pages, "discovery")
 
 
 def test_a_viewer_waits_for_an_operator(client: Client, named: Cast) -> None:
