@@ -115,6 +115,7 @@ class Talk:
     _runner: asyncio.Runner
     _ends: float = field(default_factory=lambda: time.monotonic() + LONGEST_TALK)
     _drivers: dict[str, Driver] = field(default_factory=dict)
+    _right: Login | None = None
 
     def driver(self, service: Service | None = None) -> Driver:
         """The device's own driver, or that of one of its further services.
@@ -138,10 +139,16 @@ class Talk:
         call: Callable[[Driver, Login], Coroutine[Any, Any, T]],
         service: Service | None = None,
     ) -> T:
-        """One call with a login, within its tries. Raises DeviceError, so TriesSpent."""
+        """One call with a login, within its tries. Raises DeviceError, so TriesSpent.
+
+        One that was right in this conversation, with no wrong one since, spends nothing.
+        """
         asked = self.driver(service)
+        if self._right == login:
+            return self._run(call(asked, login))
         tries = Tries(self.device, login.username)
         tries.spend()
+        self._right = None
         try:
             answer = self._run(call(asked, login))
         except NotAuthorised:
@@ -154,6 +161,7 @@ class Talk:
             raise
         if answer is not False:
             tries.accepted()
+            self._right = login
         return answer
 
     def check(self, login: Login, service: Service | None = None) -> bool:
@@ -214,7 +222,6 @@ class Tries:
 
     def spend(self) -> None:
         """Count a login before it is tried. Raises LockedOut, TriesSpent."""
-        LoginTries.objects.get_or_create(device=self.device.id, username=self.username)
         rows, now = self._of_all(), timezone.now()
         locked = max((row.locked_until for row in rows if row.locked_until), default=now)
         if locked > now:
@@ -223,7 +230,10 @@ class Tries:
             oldest = min(row.failed_at for row in rows if row.failed and row.failed_at)
             frees = oldest + timedelta(seconds=self._lock_out.forgets)
             raise TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
-        self._rows().update(failed=F("failed") + 1, failed_at=now)
+        if not self._rows().update(failed=F("failed") + 1, failed_at=now):
+            LoginTries.objects.create(
+                device=self.device.id, username=self.username, failed=1, failed_at=now
+            )
 
     def give_back(self) -> None:
         """The login that was counted last never got to be judged."""
@@ -253,5 +263,8 @@ class Tries:
         """What every account has spent; what the device has forgotten by now is forgotten here."""
         rows = LoginTries.objects.filter(device=self.device.id)
         forgotten = timezone.now() - timedelta(seconds=self._lock_out.forgets)
-        rows.filter(failed__gt=0, failed_at__lte=forgotten).update(failed=0, failed_at=None)
-        return list(rows)
+        known = list(rows)
+        if any(row.failed and row.failed_at and row.failed_at <= forgotten for row in known):
+            rows.filter(failed__gt=0, failed_at__lte=forgotten).update(failed=0, failed_at=None)
+            known = list(rows.all())
+        return known

@@ -9,7 +9,7 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-ROWS = ("step", "step8", "batch", "replay", "chain", "list", "discovery", "sweep")
+ROWS = ("step", "step8", "batch", "replay", "chain", "list", "discovery", "adding", "sweep")
 
 
 def main() -> None:
