@@ -147,11 +147,7 @@ class _Change:
         return login(self.device.id, self.reset.username, self.secret)
 
     def apply(self) -> None:
-        """A run that comes back tries the new password first: it may be on the device already.
-
-        The last call is a login that should be right: it makes good for the tries that were spent
-        before, so that the proof has its own.
-        """
+        """A run that comes back tries the new password first: it may be on the device already."""
         came_back = self.secret in self.credential.known
         handle(StoreCandidate(self.secret), self.account, self.talk.by)
         if came_back and self.talk.check(self.new):
@@ -160,9 +156,12 @@ class _Change:
             self._management(),
             lambda driver, own: driver.set_password(own, self.new.username, self.new.password),
         )
-        self.talk.check(self.new)
 
     def prove(self) -> Proof:
+        """First a login that should be right: it makes good for the tries that were spent before,
+        also by a run that died in the middle of its proof, so that this one has its own.
+        """
+        self.talk.check(self.new)
         # A check in between may have made the new one current: the old one is then the one before.
         known = (self.credential.current, *self.credential.superseded)
         old = next((secret for secret in known if secret and secret != self.secret), None)
