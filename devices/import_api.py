@@ -73,7 +73,9 @@ class ListLine(TypedDict):
     name: str
     site: str
     address: str
-    device: UUID | None
+    device: Annotated[
+        UUID | None, Meta(description="The one it is about, or the id that a new one gets.")
+    ]
     changes: list[Changed]
     problem: LineProblem | None
     note: str

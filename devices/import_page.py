@@ -35,6 +35,7 @@ class ShownLine:
     tone: str
     icon: str
     words: str
+    there: bool  # whether its device is in the fleet by now
 
 
 @dataclass(frozen=True)
@@ -126,4 +127,5 @@ class ImportPage:
         tone, icon, words, done = _LOOKS[line.action]
         if self.applied and line.action in (Action.ADD, Action.UPDATE):
             tone = "ok"
-        return ShownLine(line, tone, icon, done if self.applied else words)
+        there = line.device is not None and (self.applied or line.action is not Action.ADD)
+        return ShownLine(line, tone, icon, done if self.applied else words, there)

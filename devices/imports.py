@@ -62,8 +62,8 @@ class Outdated(Refused):
     def __init__(self, made: Plan, other: int) -> None:
         super().__init__(
             "import_outdated",
-            f"Since the dry run {other:,} of its lines have come to something else. Look at all of"
-            " it again below.",
+            f"Lines that come to something else than in the dry run: {other:,}. Look at all of it"
+            " again below.",
         )
         self.plan = made
 

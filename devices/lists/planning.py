@@ -169,7 +169,7 @@ class _Planner:
             name=draft.cell("name") or (at.name if at else ""),
             site=draft.place.name if draft.place else draft.cell("site"),
             address=f"{host}:{port}" if host else "",
-            device=draft.before.id if draft.before else None,
+            device=None if error and not draft.known else draft.device,
             changes=tuple(self._changes(draft)) if draft.known and not error else (),
             problem=Problem(LABELS.get(error.field or "", ""), error.code, error.message)
             if error

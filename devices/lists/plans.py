@@ -62,7 +62,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Line:
-    """What would happen to a line, for people. Holds no password."""
+    """What would happen to a line, for people. Holds no password. `device` is the one that the line
+    is about; where it adds one, the id that this gets.
+    """
 
     number: int
     action: Action

@@ -41,7 +41,7 @@ _MEDIA = {
 
 Device = Mapping[str, Any]  # a column's field → the device's value
 
-# What people find in the template: they write over it.
+# What people find in the template, to write over it. Without passwords nothing of it is added.
 _EXAMPLES: Sequence[Device] = (
     {
         "name": "Recorder 1",
@@ -50,7 +50,6 @@ _EXAMPLES: Sequence[Device] = (
         "port": 443,
         "tls": True,
         "username": "admin",
-        "password": "the password of this NVR",
         "reset_email": "owner@example.com",
         "services": (),
     },
@@ -61,7 +60,6 @@ _EXAMPLES: Sequence[Device] = (
         "port": 80,
         "tls": False,
         "username": "admin",
-        "password": "the password of this camera",
         "reset_email": "owner@example.com",
         "nvr": "Recorder 1",
         "channel": 1,

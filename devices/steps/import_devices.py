@@ -152,8 +152,8 @@ class ApplyImport(Command[ImportState]):
         if state.counts.problem:
             raise Refused(
                 "import_has_problems",
-                f"{state.counts.problem:,} of its lines have a problem. Correct them in the file,"
-                " and upload it again.",
+                f"Lines with a problem: {state.counts.problem:,}. Correct them in the file, and"
+                " upload it again.",
             )
         if not state.counts.add + state.counts.update:
             raise Refused("import_changes_nothing", "Everything is as this list says already.")

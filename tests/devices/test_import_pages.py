@@ -103,6 +103,8 @@ def test_alice_uploads_a_list_sees_what_would_happen_and_applies_it(
     run_import()
     page = body_of(pages.get(reverse("import", args=[added])))
     assert "2 devices added, 0 changed." in page
+    for device in Device.objects.for_jobs():
+        assert reverse("device", args=[device.pk]) in page
     assert reverse("apply-import", args=[added]) not in page
     assert Device.objects.for_jobs().count() == 2
 
@@ -163,7 +165,7 @@ def test_problems_come_first_and_nothing_can_be_applied(pages: Client, who: Cast
     assert "Has problems" in body_of(page)
     refused = pages.post(reverse("apply-import", args=[added]))
     assert refused.status_code == 422
-    assert "1 of its lines have a problem" in body_of(refused)
+    assert "Lines with a problem: 1." in body_of(refused)
 
 
 def test_lines_are_filtered_by_what_happens_to_them(pages: Client, who: Cast) -> None:

@@ -39,7 +39,7 @@ def test_a_line_about_nothing_known_adds_a_device() -> None:
     plan = planned([new(name="Gate", host="198.51.100.7", serial="SN7", mac="02-00-5e-00-53-07")])
     [added], [(command, stream)] = plan.lines, plan.orders
     assert (added.action, added.name, added.site) == (Action.ADD, "Gate", "Harbour")
-    assert (added.address, added.device) == ("198.51.100.7:80", None)
+    assert (added.address, added.device) == ("198.51.100.7:80", stream)
     assert isinstance(command, AddDevice)
     assert (command.kind, command.port, command.username) == (Kind.CAMERA, 80, "admin")
     assert (command.site, command.placed.organisation) == (HARBOUR.id, ORGANISATION)

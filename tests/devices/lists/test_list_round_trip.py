@@ -172,9 +172,13 @@ def test_nothing_that_is_written_is_a_formula_or_a_password(form: Form) -> None:
 
 
 @pytest.mark.parametrize("form", list(Form))
-def test_the_template_is_a_list_that_adds_its_examples(form: Form) -> None:
+def test_the_template_needs_nothing_but_passwords(form: Form) -> None:
     rows = read(b"".join(writing.template(form).pieces)).rows
-    lines = plan(rows, Fleet((HARBOUR,), ()), HARBOUR.id, SEED, NOW).lines
+    fleet = Fleet((HARBOUR,), ())
+    lines = plan(rows, fleet, HARBOUR.id, SEED, NOW).lines
+    assert [one.problem and one.problem.code for one in lines] == ["password_missing"] * 2
+    filled = [Row(row.number, row.cells | {"password": "made-up-1"}) for row in rows]
+    lines = plan(filled, fleet, HARBOUR.id, SEED, NOW).lines
     assert [(one.name, one.action) for one in lines] == [
         ("Recorder 1", Action.ADD),
         ("Gate north", Action.ADD),
