@@ -130,7 +130,7 @@ def _processes(workers: int, virtual_fleet: bool) -> list[Process]:
     if "SMTP_URL" not in os.environ:
         wanted.append(processes.mail_sink())
     if virtual_fleet:
-        wanted.append(processes.virtual_fleet(settings.VAR / "virtual_fleet.json"))
+        wanted.append(processes.virtual_fleet(settings.VAR / "virtual_fleet.jsonl"))
     names = [f"worker-{number}" for number in range(1, workers + 1)]
     return [*wanted, processes.web(), *map(processes.worker, names), processes.beat()]
 
