@@ -30,8 +30,8 @@ ACTIVATE = ("name", "kind", "reset_email", "nvr", "channel")
 TYPED = ("username", "password")
 WHERE = ("host", "port", "tls", "path", "services", "serial", "mac")
 HOW = [
-    (Method.WS_DISCOVERY.value, "WS-Discovery: devices answer a call by themselves"),
-    (Method.ADDRESS_SCAN.value, "Address scan: each address is asked, one by one"),
+    (Method.WS_DISCOVERY.value, "WS-Discovery: devices answer a call"),
+    (Method.ADDRESS_SCAN.value, "Address scan: each address is asked"),
 ]
 NETWORKS_TOLD = 6
 FOR_ALL = ("username", "password", "reset_email")

@@ -201,19 +201,21 @@ IGNORE_THEM = Deed(
 
 
 def deed_of(deed: Deed) -> Callable[..., HttpResponse]:
-    """The view that shows what was chosen and asks; asked, it does it with all of them."""
+    """The view that names what was chosen and asks; once it is confirmed, all of it is done."""
 
     @login_required
-    @require_POST
+    @require_http_methods(READ_AND_POST)
     def view(request: HttpRequest) -> HttpResponse:
+        if request.method != "POST":
+            return redirect("discovery")  # somebody who was asked to sign in on the way
         by = _by(request)
         chosen = _chosen(request, by.actor)
         if not chosen:
             messages.warning(request, "Nothing was chosen. Tick some devices first.")
             return _to_list(request)
-        fit, asked = [page for page in chosen if deed.suits(page)], "asked" in request.POST
-        form, status = deed.form(request.POST if asked else None), HTTPStatus.OK
-        if asked and fit:
+        fit, sure = [page for page in chosen if deed.suits(page)], "confirmed" in request.POST
+        form, status = deed.form(request.POST if sure else None), HTTPStatus.OK
+        if sure and fit:
             ids = [page.row.pk for page in fit]
             _, status = attempt(form, lambda: deed.act(ids, form.cleaned_data, by))
             if status is HTTPStatus.CREATED:

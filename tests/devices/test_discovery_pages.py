@@ -447,7 +447,7 @@ def test_what_is_wrong_with_adding_is_said_at_its_field(
     assert f'id="id_{field}_error"' in said
     assert INVENTED not in said, "a typed password is never sent back"
     if field in ("host", "mac"):
-        assert 'discovery-where" open>' in said, "what is folded away is opened"
+        assert 'class="advice" open>' in said, "what is folded away is opened"
     assert not Device.objects.for_jobs().exists()
 
 
@@ -561,7 +561,7 @@ def test_chosen_ones_are_shown_before_they_are_added_with_one_account(
     assert "Add 3 devices" in said
     assert not Device.objects.for_jobs().exists()
     answers = {"username": "admin", "password": INVENTED, "reset_email": MAILBOX}
-    sure = {"discovered": ids, "asked": "yes", "list": "fresh=no", **answers}
+    sure = {"discovered": ids, "confirmed": "yes", "list": "fresh=no", **answers}
     answer = pages.post(reverse("add-chosen"), sure)
     assert answer["Location"] == "/discovery/?fresh=no"
     assert Device.objects.for_jobs().count() == 3
@@ -584,7 +584,7 @@ def test_those_without_a_password_are_left_out_of_adding_and_it_is_said(
 
 def test_chosen_fresh_ones_get_a_password_each(pages: Client, who: Cast) -> None:
     ids = [str(found(who, number, fresh=True)) for number in (1, 2)]
-    sure = {"discovered": ids, "asked": "yes", "reset_email": ""}
+    sure = {"discovered": ids, "confirmed": "yes", "reset_email": ""}
     answer = pages.post(reverse("activate-chosen"), sure)
     assert answer.status_code == 422
     assert 'id="id_reset_email_error"' in answer.content.decode()
@@ -596,7 +596,7 @@ def test_all_are_added_or_none(pages: Client, who: Cast) -> None:
     ids = [str(found(who, number)) for number in (1, 2)]
     added(who, 2)
     answers = {"username": "admin", "password": INVENTED, "reset_email": ""}
-    answer = pages.post(reverse("add-chosen"), {"discovered": ids, "asked": "yes", **answers})
+    answer = pages.post(reverse("add-chosen"), {"discovered": ids, "confirmed": "yes", **answers})
     assert answer.status_code == 409
     assert "in the fleet already" in answer.content.decode()
     assert INVENTED not in answer.content.decode()
@@ -608,11 +608,12 @@ def test_chosen_ones_are_ignored_once_it_is_confirmed(pages: Client, who: Cast) 
     said = pages.post(reverse("ignore-chosen"), {"discovered": ids}).content.decode()
     assert "Ignore 2 devices" in said
     assert not Discovered.objects.for_jobs().filter(ignored=True).exists()
-    pages.post(reverse("ignore-chosen"), {"discovered": ids, "asked": "yes"})
+    pages.post(reverse("ignore-chosen"), {"discovered": ids, "confirmed": "yes"})
     assert Discovered.objects.for_jobs().filter(ignored=True).count() == 2
 
 
 def test_with_nothing_chosen_one_is_told_so(pages: Client, who: Cast) -> None:
+    assert pages.get(reverse("add-chosen"))["Location"] == reverse("discovery")
     answer = pages.post(reverse("add-chosen"), follow=True)
     assert "Nothing was chosen." in answer.content.decode()
     assert pages.post(reverse("add-chosen"), {"discovered": "boat"}).status_code == 404
@@ -635,7 +636,7 @@ def test_bob_looks_and_presses_nothing(client: Client, named: Cast) -> None:
     for name in (f"{deed}-discovered" for deed in deeds):
         assert client.post(reverse(name, args=[one])).status_code == 403
     for name in ("add-chosen", "activate-chosen", "ignore-chosen"):
-        answer = client.post(reverse(name), {"discovered": str(one), "asked": "yes"})
+        answer = client.post(reverse(name), {"discovered": str(one), "confirmed": "yes"})
         assert answer.status_code == 403
     assert client.post(reverse("stop-scan", args=[scan])).status_code == 403
     assert client.get(reverse("request-scan")).status_code == 403

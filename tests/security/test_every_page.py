@@ -14,10 +14,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from devices.deeds import steps as device_steps
+from devices.state import ONVIF_PATH
 from fleet.accounts.state import Role
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN, Rule
-from tests.security.world import A_LIST, Place, World, world
+from tests.security.world import A_LIST, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +60,23 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "apply-import": {"POST": OWN},
     "discard-import": {"POST": OWN},
     "export-devices": {"GET": Role.VIEWER},
+    "discovery": {"GET": Role.VIEWER},
+    "discovered": {"GET": Role.VIEWER},
+    "forget-discovered": {"GET": Role.VIEWER},
+    "add-discovered": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
+    "activate-discovered": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
+    "follow-discovered": {"POST": Role.OPERATOR},
+    "ignore-discovered": {"POST": Role.OPERATOR},
+    "heed-discovered": {"POST": Role.OPERATOR},
+    "add-chosen": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
+    "activate-chosen": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
+    "ignore-chosen": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
+    "scans": {"GET": Role.VIEWER},
+    "request-scan": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
+    "scan": {"GET": Role.VIEWER},
+    "scan-live": {"GET": Role.VIEWER},
+    "stop-scan": {"POST": Role.OPERATOR},
+    "site-networks": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "resets": {"GET": Role.VIEWER},
     "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "reset": {"GET": Role.VIEWER},
@@ -99,6 +117,33 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "site": str(at.site),
         "content": SimpleUploadedFile("list.csv", A_LIST.encode()),
     },
+    **{
+        f"{deed}-discovered": lambda w, at: {
+            "name": "Found",
+            "kind": "camera",
+            "username": "admin",
+            "password": "correct-horse-2",
+            "reset_email": "owner@example.com",
+            "host": "192.0.2.7",
+            "port": 80,
+            "path": ONVIF_PATH,
+        }
+        for deed in ("add", "activate")
+    },
+    **{
+        f"{deed}-chosen": lambda w, at: {
+            "discovered": str(at.found),
+            "confirmed": "yes",
+            "reset_email": "owner@example.com",
+        }
+        for deed in ("add", "activate", "ignore")
+    },
+    "request-scan": lambda w, at: {
+        "site": str(at.site),
+        "network": NETWORK,
+        "method": "ws_discovery",
+    },
+    "site-networks": lambda w, at: {"networks": NETWORK},
     "request-reset": lambda w, at: {"reason": "A test"},
 }
 
@@ -144,7 +189,12 @@ OF_AN_IMPORT = ("import", "import-live", "apply-import", "discard-import")
 def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
     if address.name in OF_AN_IMPORT:
         return {"pk": w.an_import(at)}
+    if address.name.endswith("discovered"):
+        return {"pk": at.found}
+    if address.name in ("scan", "scan-live", "stop-scan"):
+        return {"pk": at.scan}
     return {
+        "site-networks": {"pk": at.site},
         "site": {"pk": at.site},
         "reset": {"pk": at.reset},
         "reset-live": {"pk": at.reset},
