@@ -33,8 +33,10 @@ COLUMNS = (
 
 
 def chosen(remembered: str | None, *, but: str = "") -> list[Column]:
-    """Those that a cookie names, in their order; without one, the usual ones. `but`: not this."""
-    names = set(remembered.split(".")) if remembered is not None else _USUAL
+    """Those that a cookie names, in their order; where it names none, the usual ones. `but`: not
+    this one.
+    """
+    names = set(remembered.split(".")) if remembered else _USUAL
     return [one for one in COLUMNS if one.name in names and one.name != but]
 
 
