@@ -14,7 +14,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -44,6 +44,7 @@ BATCH = 1000
 MISSES = 2  # on end, before a device that does not answer is in trouble: one answer may be lost
 JITTER = 0.1
 CHANNELS_EVERY = timedelta(minutes=15)
+STEP = 1.0  # seconds
 TIMEOUT = 10.0  # seconds for each exchange
 LONGEST = 60.0  # seconds for a device; below the lease
 BY = By(Actor.job("sweep the fleet"))
@@ -61,11 +62,14 @@ def sweep(limit: int = BATCH) -> int:
     try:
         plans = list(_plans(holder))
         _count_logins(plans)
-        heard = asyncio.run(ask_all(plans))
-        _settle_logins(heard)
-        _record(heard, _keep(heard))
+        with asyncio.Runner() as runner:
+            asking = ask_all(plans)
+            while heard := runner.run(_next(asking)):
+                _settle_logins(heard)
+                _record(heard, _keep(heard))
+                _release(holder, [h.plan.device.pk for h in heard])
     finally:
-        DeviceLease.objects.filter(holder=holder).update(holder="", until=timezone.now())
+        _release(holder)
     return asked
 
 
@@ -118,6 +122,14 @@ def _taken(holder: str, limit: int) -> int:
         DeviceLease.objects.bulk_create(new, ignore_conflicts=True)
         taken += len(new)
     return taken
+
+
+def _release(holder: str, devices: Sequence[UUID] | None = None) -> None:
+    """Give leases back, of some devices or of all."""
+    held = DeviceLease.objects.filter(holder=holder)
+    if devices is not None:
+        held = held.filter(device__in=devices)
+    held.update(holder="", until=timezone.now())
 
 
 def _ours(holder: str) -> Any:
@@ -205,8 +217,11 @@ def _spent(devices: Iterable[Device], holder: str) -> set[UUID]:
     }
 
 
-async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> list[Heard]:
-    """Ask all of them, so many at the same time."""
+async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> AsyncIterator[list[Heard]]:
+    """Ask all of them, so many at the same time; tells about every second of those that are done.
+
+    So nobody waits for a device because another one of the same sweep is slow.
+    """
     waiting = iter(plans)
     heard: list[Heard] = []
 
@@ -214,8 +229,23 @@ async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> list[Heard]:
         for plan in waiting:
             heard.append(await _ask(plan))
 
-    await asyncio.gather(*(go_on() for _ in range(at_once)))
-    return heard
+    going = [asyncio.create_task(go_on()) for _ in range(at_once)]
+    try:
+        pending = set(going)
+        while pending:
+            done, pending = await asyncio.wait(pending, timeout=STEP)
+            for one in done:
+                one.result()  # an error of ours is not kept quiet
+            if heard:
+                told, heard[:] = list(heard), []
+                yield told
+    finally:
+        for one in going:
+            one.cancel()
+
+
+async def _next(asking: AsyncIterator[list[Heard]]) -> list[Heard]:
+    return await anext(asking, [])
 
 
 async def _ask(plan: Plan) -> Heard:

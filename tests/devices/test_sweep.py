@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -122,6 +123,26 @@ def test_a_device_that_a_job_talks_to_is_left_alone(
     release(device, "a job")
     assert swept() == len(SPECS)
     assert lease(device, "a job"), "a sweep gives its leases back"
+
+
+def test_nobody_waits_for_a_device_because_another_one_is_slow(
+    who: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow, quick = replace(SPECS[0], delay=0.7), SPECS[1]
+    monkeypatch.setattr(sweep, "STEP", 0.2)
+    given_back: list[Any] = []
+    release_some = sweep._release
+
+    def watched(holder: str, some: Any = None) -> None:
+        given_back.append(some)
+        release_some(holder, some)
+
+    monkeypatch.setattr(sweep, "_release", watched)
+    with fleet_in_thread([slow, quick]) as running:
+        first, second = (add_device(who, running, spec) for spec in (slow, quick))
+        work()
+        swept()
+    assert given_back == [[second], [first], None]
 
 
 def test_two_sweeps_at_once_never_ask_one_device_twice(devices: dict[str, UUID]) -> None:
