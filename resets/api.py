@@ -17,7 +17,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command, asked_fields
 from resets import queries
-from resets.state import Delivery, Method, Phase
+from resets.state import Delivery, Phase, RecoveryMethod
 from resets.steps.request_reset import RequestReset
 
 
@@ -31,7 +31,7 @@ class Reset(TypedDict):
     site: UUID
     site_name: str
     username: str
-    method: Method
+    method: RecoveryMethod
     reason: str
     asker: str
     phase: Phase

@@ -55,7 +55,7 @@ class Delivery(StrEnum):
     REFUSED = "refused"
 
 
-class Method(StrEnum):
+class RecoveryMethod(StrEnum):
     """How the new password gets onto the device."""
 
     MANAGEMENT_ACCOUNT = "management_account"
@@ -100,7 +100,7 @@ class Door:
 class ResetState(State):
     device_name: str = ""
     username: str = ""
-    method: Method = Method.MANAGEMENT_ACCOUNT
+    method: RecoveryMethod = RecoveryMethod.MANAGEMENT_ACCOUNT
     reason: str = ""
     reset_email: str = ""
     asker: str = ""

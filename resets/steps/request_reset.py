@@ -10,7 +10,7 @@ from uuid import UUID
 from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Actor, Command, Event, asked, command, event, supplied
-from resets.state import CodeRules, Method, Phase, ResetState
+from resets.state import CodeRules, Phase, RecoveryMethod, ResetState
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ResetRequested(Event[ResetState]):
     organisation: UUID
     site: UUID
     username: str
-    method: Method
+    method: RecoveryMethod
     reason: str
     reset_email: str
     rules: CodeRules
@@ -104,7 +104,7 @@ class RequestReset(Command[ResetState]):
             organisation=self.facts.organisation,
             site=self.facts.site,
             username=self.facts.username,
-            method=Method.MANAGEMENT_ACCOUNT,
+            method=RecoveryMethod.MANAGEMENT_ACCOUNT,
             reason=self.reason.strip(),
             reset_email=self.facts.reset_email,
             rules=self.rules,

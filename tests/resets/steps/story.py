@@ -8,7 +8,7 @@ from uuid import UUID
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.testing import NOW, STREAM
 from resets.codes import CodeKey
-from resets.state import CodeRules, Door, Method
+from resets.state import CodeRules, Door, RecoveryMethod
 from resets.steps.apply_password import PasswordApplied
 from resets.steps.cancel_reset import ResetCancelled
 from resets.steps.choose_password import PasswordGenerated
@@ -31,7 +31,7 @@ REQUESTED = ResetRequested(
     organisation=ORGANISATION,
     site=SITE,
     username="admin",
-    method=Method.MANAGEMENT_ACCOUNT,
+    method=RecoveryMethod.MANAGEMENT_ACCOUNT,
     reason="The installer left",
     reset_email="owner@example.com",
     rules=RULES,
