@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from devices.state import DeviceState
 from devices.steps.check_device import CheckDevice
 from devices.steps.move_device import MoveDevice
 from devices.steps.remove_device import RemoveDevice
+from devices.supplies import held
 from fleet.errors import Refused
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import COMMANDS, By, Command
@@ -51,8 +53,18 @@ def move_all(devices: Sequence[UUID], site: UUID, by: By) -> None:
 
 
 def remove_all(devices: Sequence[UUID], reason: str, by: By) -> None:
-    """Remove them from the fleet, all or none. Raises RekeyError."""
-    handle_all([Order(RemoveDevice(reason), device) for device in _chosen(devices)], by)
+    """Remove them from the fleet, all or none; an NVR together with its cameras.
+
+    Raises RekeyError.
+    """
+    chosen = _chosen(devices)
+    handle_all(
+        lambda: [
+            Order(replace(RemoveDevice(reason), holds=held(device, chosen)), device)
+            for device in chosen
+        ],
+        by,
+    )
 
 
 def _chosen(devices: Sequence[UUID]) -> list[UUID]:

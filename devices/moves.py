@@ -14,7 +14,9 @@ from fleet.eventstore.messages import By
 
 def move(device_ids: Iterable[UUID], site: UUID, by: By) -> None:
     """Move them, all or none. Raises RekeyError."""
-    handle_all(orders_of(device_ids, site, by), by)
+    chosen = list(device_ids)
+    # What goes with them is looked up inside the transaction: also a camera just put on an NVR.
+    handle_all(lambda: orders_of(chosen, site, by), by)
 
 
 def orders_of(device_ids: Iterable[UUID], site: UUID, by: By) -> list[Order]:

@@ -56,7 +56,7 @@ def _opens(camera: Device, channels: Sequence[Channel]) -> bool | None:
 
     None: the NVR has it on no channel, or nobody reaches it.
     """
-    on = next((c for c in channels if is_on(camera, c)), None)
+    on = _channel_of(camera, channels)
     if on is None:
         return None
     if on.online:
@@ -66,6 +66,12 @@ def _opens(camera: Device, channels: Sequence[Channel]) -> bool | None:
     if heard is not None and heard.online is not None:
         answers = heard.online
     return False if answers else None
+
+
+def _channel_of(camera: Device, channels: Sequence[Channel]) -> Channel | None:
+    """Several channels may have one address: behind one router, or on a machine of many cameras."""
+    here = [c for c in channels if is_on(camera, c)]
+    return min(here, key=lambda c: (c.mac != camera.mac, c.number != camera.channel), default=None)
 
 
 def is_on(camera: Device, channel: Channel | ChannelFacts) -> bool:

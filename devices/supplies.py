@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from uuid import UUID
 
 from devices import queries, vault
@@ -49,7 +49,7 @@ def placed(command: AddDevice | ActivateDevice, state: DeviceState, by: By) -> P
 @supplies(Reached)
 def reached(command: ChangeDevice | ReplaceDevice, state: DeviceState, by: By) -> Reached:
     """The address, if Rekey may talk to it; the typed password, put into the vault."""
-    refuse_out_of_reach(command.host or state.host, command.port or state.port)
+    refuse_out_of_reach((command.host or state.host).strip(), command.port or state.port)
     if not isinstance(command, ReplaceDevice) or not command.password:
         return Reached()
     passwords = (command.password, PasswordRules().generate())
@@ -59,9 +59,15 @@ def reached(command: ChangeDevice | ReplaceDevice, state: DeviceState, by: By) -
 @supplies(Holds)
 def holds(command: Command[DeviceState], state: DeviceState, by: By) -> Holds:
     """Who works on the device, and what hangs on it."""
-    reasons = tuple(reason for asks in _busy if (reason := asks(state.id)))
-    on_channels = Device.objects.for_jobs().filter(nvr=state.id, removed=False).count()
-    return Holds(reasons, on_channels)
+    return held(state.id)
+
+
+def held(device: UUID, going: Collection[UUID] = ()) -> Holds:
+    """The same of a device that goes together with others: cameras that go too hold no NVR."""
+    reasons = tuple(reason for asks in _busy if (reason := asks(device)))
+    cameras = Device.objects.for_jobs().filter(nvr=device, removed=False)
+    staying = set(cameras.values_list("pk", flat=True)) - set(going)
+    return Holds(reasons, len(staying))
 
 
 @supplies(Destination)

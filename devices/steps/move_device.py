@@ -33,7 +33,12 @@ class DeviceMoved(Event[DeviceState]):
     channel: int | None
 
     def evolve(self, state: DeviceState) -> DeviceState:
-        return state.but(site=self.site, nvr=self.nvr, channel=self.channel, nvr_opens=None)
+        return state.but(
+            site=self.site,
+            nvr=self.nvr,
+            channel=self.channel,
+            nvr_opens=state.nvr_opens if self.nvr else None,
+        )
 
 
 @event("devices.credential_moved")

@@ -33,7 +33,7 @@ def test_a_camera_leaves_its_nvr_unless_that_moves_too() -> None:
     assert (alone.nvr, alone.channel, alone.nvr_opens) == (None, None, None)
     both = replace(MOVED, nvr=NVR, channel=3)
     together = known.when(MoveDevice(MUSEUM, with_nvr=True)).then(both)
-    assert (together.nvr, together.channel, together.nvr_opens) == (NVR, 3, None)
+    assert (together.nvr, together.channel, together.nvr_opens) == (NVR, 3, True)
 
 
 def test_a_device_that_is_there_already_stays_even_while_it_is_worked_on() -> None:
