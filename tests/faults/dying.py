@@ -23,6 +23,7 @@ from django.db import connection, connections, transaction
 from django.db.models import F
 
 from devices.drivers import onvif
+from devices.models import DeviceLease
 from fleet import mail
 from fleet.eventstore import subscriptions
 from fleet.eventstore.models import Job
@@ -58,6 +59,7 @@ def pass_time(seconds: float) -> None:
         lease_until=F("lease_until") - gone,
         woken_at=F("woken_at") - gone,
     )
+    DeviceLease.objects.update(until=F("until") - gone)
 
 
 def _end_of(child: int) -> int:

@@ -3,20 +3,19 @@ somebody asks for in the middle of something else."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import connection
 
-from devices import reactions, vault
+from devices import doors, reactions, vault
 from devices.queries import device_for_jobs
 from devices.steps.check_device import CheckDevice
 from devices.virtual import Character, DeviceSpec, fleet_in_thread, uniform_scenario
 from fleet.eventstore import subscriptions, tasks
 from fleet.eventstore.handling import handle
+from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
 from resets.reactions import _Change
 from tests.cast import Cast, cast, work
@@ -25,6 +24,8 @@ from tests.faults.ground import Camera, job_of, row, state
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+DEVICE_LEASE_IS_OUT = doors.LEASE.total_seconds() + 1
+NEVER = 10**6
 [SPEC] = uniform_scenario(seed=9, count=1, port_base=0)
 
 
@@ -45,6 +46,10 @@ def look(camera: Camera) -> None:
     subscriptions.run(job_of("devices.check_device"))
 
 
+def error_of(reaction: str) -> str:
+    return str(Job.objects.get(reaction=reaction).error)
+
+
 def test_two_who_make_the_management_account_at_once_agree_on_its_password(
     who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,6 +60,7 @@ def test_two_who_make_the_management_account_at_once_agree_on_its_password(
 
         def put_late(device: UUID, password: str) -> UUID:
             monkeypatch.setattr(vault, "put", put)
+            pass_time(DEVICE_LEASE_IS_OUT)
             look(camera)  # the other one does all of it in between
             return put(device, password)
 
@@ -77,15 +83,15 @@ def test_a_check_in_the_middle_of_a_reset_takes_nothing_from_its_proof(
     spec: DeviceSpec = replace(SPEC, character=Character(character))
     with fleet_in_thread([spec]) as fleet:
         camera = Camera.taken_in(who, fleet, spec)
+        camera.begin_and_choose()
+        whole = run_until(job_of("resets.apply_password"), NEVER)
         reset = camera.begin_and_choose()
         job = job_of("resets.apply_password")
-        point = 1
-        while "after SetUser" not in (life := run_until(job, point)).points:
-            point += 1
-            pass_time(60)
-        assert life.killed
+        life = run_until(job, whole.points.index("after SetUser") + 1)
+        assert life.killed and life.points[-1] == "after SetUser"
+        pass_time(DEVICE_LEASE_IS_OUT)
         look(camera)
-        pass_time(60)
+        pass_time(DEVICE_LEASE_IS_OUT)
         work()
         assert row(reset).outcome == outcome
         assert [door["login"] for door in row(reset).doors] == ["wrong", "old", "new"]
@@ -93,31 +99,40 @@ def test_a_check_in_the_middle_of_a_reset_takes_nothing_from_its_proof(
         assert camera.opens_with_the_current
 
 
-def test_a_check_during_a_reset_does_not_call_the_device_not_certified(
+def test_a_reset_waits_for_a_check_and_a_check_for_a_reset(
     who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = reactions._look
+    look_at, apply = reactions.look_at, _Change.apply
     with fleet_in_thread([SPEC]) as fleet:
         camera = Camera.taken_in(who, fleet, SPEC)
         reset = camera.begin_and_choose()
 
-        async def late(*given: Any) -> Any:
-            monkeypatch.setattr(reactions, "_look", real)
-            await asyncio.to_thread(work_elsewhere)  # all of the reset, after the vault was asked
-            return await real(*given)
+        def look_late(talk: Any) -> None:
+            monkeypatch.setattr(reactions, "look_at", look_at)
+            subscriptions.run(job_of("resets.apply_password"))
+            assert error_of("resets.apply_password") == "device_busy"
+            look_at(talk)
 
-        def work_elsewhere() -> None:
-            try:
-                subscriptions.run(job_of("resets.apply_password"))
-            finally:
-                connection.close()
-
-        monkeypatch.setattr(reactions, "_look", late)
+        monkeypatch.setattr(reactions, "look_at", look_late)
         look(camera)
+        assert device_for_jobs(camera.id).certified
+
+        def apply_late(change: Any) -> None:
+            monkeypatch.setattr(_Change, "apply", apply)
+            look(camera)
+            assert error_of("devices.check_device") == "device_busy"
+            apply(change)
+
+        monkeypatch.setattr(_Change, "apply", apply_late)
+        pass_time(5)
+        work()
+        pass_time(5)
+        work()
         assert row(reset).phase == "done"
         assert device_for_jobs(camera.id).certified
         happened = [recorded.type for recorded in read_stream(camera.id)]
         assert "devices.device_not_certified" not in happened
+        assert not Job.objects.filter(reaction="devices.check_device").exists()
 
 
 def test_a_job_that_two_workers_run_at_once_ends_like_one(
