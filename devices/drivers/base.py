@@ -27,7 +27,7 @@ class Ability(StrEnum):
     ACTIVATE = "activate"
     ACCOUNTS = "accounts"
     CREATE_ACCOUNT = "create_account"
-    SET_PASSWORD = "set_password"  # noqa: S105
+    SET_PASSWORD = "set_password"  # noqa: S105  # nosec B105
     DELETE_ACCOUNT = "delete_account"
     RULES = "rules"
     SERVICES = "services"

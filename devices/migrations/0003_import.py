@@ -5,52 +5,63 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('devices', '0002_real_devices'),
+        ("devices", "0002_real_devices"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ImportFile',
+            name="ImportFile",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('rows', models.UUIDField(null=True)),
-                ('plan', models.BinaryField()),
-                ('done', models.PositiveIntegerField(default=0)),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("rows", models.UUIDField(null=True)),
+                ("plan", models.BinaryField()),
+                ("done", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'db_table': 'import_file',
+                "db_table": "import_file",
             },
         ),
         migrations.CreateModel(
-            name='Import',
+            name="Import",
             fields=[
-                ('organisation', models.UUIDField(editable=False, null=True)),
-                ('site', models.UUIDField(editable=False, null=True)),
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('version', models.PositiveIntegerField(editable=False)),
-                ('changed_at', models.DateTimeField(editable=False)),
-                ('owner', models.CharField(max_length=80)),
-                ('file', models.CharField(max_length=100)),
-                ('fingerprint', models.CharField(max_length=64)),
-                ('phase', models.CharField(choices=[('checked', 'checked'), ('applying', 'applying'), ('applied', 'applied'), ('discarded', 'discarded'), ('expired', 'expired')], max_length=10)),
-                ('to_add', models.PositiveIntegerField()),
-                ('to_update', models.PositiveIntegerField()),
-                ('unchanged', models.PositiveIntegerField()),
-                ('problems', models.PositiveIntegerField()),
-                ('trouble', models.TextField()),
-                ('expires_at', models.DateTimeField()),
+                ("organisation", models.UUIDField(editable=False, null=True)),
+                ("site", models.UUIDField(editable=False, null=True)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(editable=False)),
+                ("changed_at", models.DateTimeField(editable=False)),
+                ("owner", models.CharField(max_length=80)),
+                ("file", models.CharField(max_length=100)),
+                ("fingerprint", models.CharField(max_length=64)),
+                (
+                    "phase",
+                    models.CharField(
+                        choices=[
+                            ("checked", "checked"),
+                            ("applying", "applying"),
+                            ("applied", "applied"),
+                            ("discarded", "discarded"),
+                            ("expired", "expired"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("to_add", models.PositiveIntegerField()),
+                ("to_update", models.PositiveIntegerField()),
+                ("unchanged", models.PositiveIntegerField()),
+                ("problems", models.PositiveIntegerField()),
+                ("trouble", models.TextField()),
+                ("expires_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'import',
-                'abstract': False,
-                'base_manager_name': 'everything',
-                'default_manager_name': 'everything',
-                'indexes': [models.Index(fields=['owner', '-id'], name='import_by_owner')],
+                "db_table": "import",
+                "abstract": False,
+                "base_manager_name": "everything",
+                "default_manager_name": "everything",
+                "indexes": [models.Index(fields=["owner", "-id"], name="import_by_owner")],
             },
             managers=[
-                ('everything', django.db.models.manager.Manager()),
+                ("everything", django.db.models.manager.Manager()),
             ],
         ),
     ]

@@ -284,7 +284,11 @@ def test_alice_adds_a_device_and_gets_to_its_page(pages: Client, who: Cast) -> N
     device = Device.objects.for_jobs().get(name="Gate")
     assert response.status_code == 302
     assert response["Location"] == reverse("device", args=[device.pk])
-    assert (device.host, device.port, device.reset_email) == ("203.0.113.9", 80, "owner@example.com")
+    assert (device.host, device.port, device.reset_email) == (
+        "203.0.113.9",
+        80,
+        "owner@example.com",
+    )
 
 
 def test_a_camera_is_added_to_a_channel_of_an_nvr(pages: Client, who: Cast) -> None:
