@@ -147,6 +147,7 @@ class Talk:
         if self._right == login:
             return self._run(call(asked, login))
         tries = Tries(self.device, login.username)
+        self._heed_its_own_count()
         tries.spend()
         self._right = None
         try:
@@ -176,6 +177,22 @@ class Talk:
             for service in ways
             if service is None or Ability.CHECK in abilities_of(service.driver)
         ]
+
+    def _heed_its_own_count(self) -> None:
+        """Others may have typed wrong passwords too. Where the device tells how many tries are
+        left, that counts besides; asking costs none. Raises LockedOut, TriesSpent.
+        """
+        for service in services_of(self.device):
+            if Ability.TRIES_LEFT not in abilities_of(service.driver):
+                continue
+            try:
+                left = self.ask(lambda driver: driver.tries_left(), service)
+            except (LockedOut, CertificateChanged):
+                raise
+            except DeviceError:
+                continue  # it does not tell; then only ours are known
+            if left is not None and left <= 1:
+                raise TriesSpent
 
     def _at(self, service: Service | None, login: Login) -> bool:
         return self.check(login, service)

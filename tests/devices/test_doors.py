@@ -17,7 +17,14 @@ from devices.queries import device_for_jobs
 from devices.steps.certificates import AcceptCertificate
 from devices.steps.check_device import CheckDevice
 from devices.steps.try_history import TryHistory
-from devices.virtual import Character, DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
+from devices.virtual import (
+    Character,
+    DeviceSpec,
+    ServiceSpec,
+    ThreadedFleet,
+    fleet_in_thread,
+    uniform_scenario,
+)
 from fleet.errors import Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
@@ -133,6 +140,41 @@ def test_spent_tries_say_when_there_are_some_again(
     with pytest.raises(TriesSpent) as spent:
         tries.spend()
     assert 0 < (spent.value.seconds_left or 0) <= lock_outs.UNKNOWN.forgets + 1
+
+
+@pytest.mark.parametrize(
+    "fleet",
+    [{"services": (ServiceSpec("vigi_local", tls=True),), "lockout_tries": 4}],
+    indirect=True,
+)
+def test_what_the_device_says_of_its_tries_counts_besides(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    """Others type wrong passwords too, and Rekey sees none of them."""
+    spec, running = fleet
+    port = running.address(spec.serial, "vigi_local")[1]
+    device = add_device(who, running, spec, services=f"vigi_local:{port}")
+    work()
+    assert device_for_jobs(device).certified, device_for_jobs(device).trouble
+    running.change_password(spec.serial, "admin", OTHER)
+    _type_wrongly(running, spec, spec.lockout_tries - 1)
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    assert device_for_jobs(device).trouble == "tries_spent"
+    assert not running.locks(spec.serial)["locked"]
+
+
+def _type_wrongly(running: ThreadedFleet, spec: DeviceSpec, times: int) -> None:
+    import asyncio
+
+    from devices.drivers import Address, Login, driver
+
+    async def tries() -> None:
+        onvif = driver("onvif", Address(*running.address(spec.serial)))
+        for number in range(times):
+            assert not await onvif.check(Login("admin", f"Wrong-{number}-horse"))
+
+    asyncio.run(tries())
 
 
 @pytest.mark.parametrize(
