@@ -51,10 +51,11 @@ class RemoveDevice(Command[DeviceState]):
             raise Refused("reason_missing", "Say why; it stands in the history.", field="reason")
         self.holds.refuse()
         if self.holds.channels:
+            many = self.holds.channels
             raise Refused(
                 "nvr_has_cameras",
-                f"{self.holds.channels} cameras are on its channels. Take them off it first,"
-                " or remove them.",
+                f"{many} {'camera is' if many == 1 else 'cameras are'} on its channels."
+                " Take them off it first, or remove them together with it.",
             )
         yield DeviceRemoved(state.name)
 
