@@ -503,6 +503,17 @@ def test_a_device_that_moved_is_followed(pages: Client, who: Cast) -> None:
     assert pages.post(reverse("follow-discovered", args=[one])).status_code == 409
 
 
+def test_a_device_of_another_site_is_said_to_be_there(pages: Client, who: Cast) -> None:
+    museum = new_id()
+    handle(OpenSite(who.organisation, "Museum", "Europe/London"), museum, SETUP)
+    device = added(who, 77, serial="S0001", site=museum)
+    one = found(who, 1)
+    said = body(pages, "discovered", one)
+    assert "It is in the fleet at another site" in said
+    assert reverse("device", args=[device]) in said
+    assert buttons(said) == {"Forget Password"}
+
+
 # --- Forget Password ------------------------------------------------------------------------------
 
 

@@ -12,9 +12,11 @@ from playwright.sync_api import Locator, Page, expect
 
 from devices import searches
 from devices.models import Device
+from devices.steps.open_site import OpenSite
 from devices.steps.site_networks import SetNetworks
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
 from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
 from tests.cast import Cast, cast
 from tests.stories.conftest import AtHome
 from tests.stories.test_main_job import go
@@ -139,9 +141,16 @@ def test_many_are_chosen_by_keyboard_and_added_at_once(
     handle(SetNetworks(NETWORK), who.site, who.by(who.alice))
     for spec in specs[1:5]:
         fleet.change_password(spec.serial, "admin", specs[0].password)
+    museum = new_id()
+    handle(OpenSite(who.organisation, "Museum", "Europe/London"), museum, who.by(who.alice))
+    handle(SetNetworks("127.0.0.128/25"), museum, who.by(who.alice))
     alice = at_home.sign_in(who.alice)
     page = alice.page
     page.goto("/scans/search/")
+    page.get_by_label("Site").select_option("Museum")
+    expect(page.get_by_label("Network", exact=True)).to_have_value("127.0.0.128/25")
+    page.get_by_label("Site").select_option("Harbour")
+    expect(page.get_by_label("Network", exact=True)).to_have_value(NETWORK)
     page.get_by_role("button", name="Search", exact=True).click()
     page.goto("/discovery/")
     expect(page.get_by_role("progressbar")).to_be_visible()
