@@ -197,7 +197,7 @@ def test_columns_are_chosen_and_remembered(pages: Client, who: Cast) -> None:
 
 
 def test_every_column_has_its_order_and_its_cell(pages: Client, who: Cast) -> None:
-    one, two = add(who, "A", "B")
+    _, two = add(who, "A", "B")
     pages.cookies[COOKIE] = ".".join(column.name for column in COLUMNS)
     Telemetry.objects.create(
         device=two, online=True, seen_at=timezone.now(), next_at=timezone.now()
