@@ -146,7 +146,10 @@ def test_after_a_search_that_found_nothing_an_address_scan_is_advised(
 
 def test_while_a_search_runs_one_is_told_to_wait(pages: Client, named: Cast) -> None:
     a_scan(named)
-    assert "Rekey is searching. What it finds stands here." in body(pages, "discovery")
+    assert (
+        "Rekey is searching. As soon as it is through, the line above shows what it found."
+        in body(pages, "discovery")
+    )
 
 
 def test_a_viewer_waits_for_an_operator(client: Client, named: Cast) -> None:
