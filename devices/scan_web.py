@@ -134,10 +134,10 @@ def _by(request: HttpRequest) -> By:
 
 
 scan_urlpatterns = [
-    path("scans/", scans, name="scans"),
-    path("scans/search/", request_scan, name="request-scan"),
-    path("scans/<uuid:pk>/", scan, name="scan"),
-    path("scans/<uuid:pk>/live/", scan_live, name="scan-live"),
-    path("scans/<uuid:pk>/stop/", stop_scan, name="stop-scan"),
+    path("discovery/scans/", scans, name="scans"),
+    path("discovery/scans/search/", request_scan, name="request-scan"),
+    path("discovery/scans/<uuid:pk>/", scan, name="scan"),
+    path("discovery/scans/<uuid:pk>/live/", scan_live, name="scan-live"),
+    path("discovery/scans/<uuid:pk>/stop/", stop_scan, name="stop-scan"),
     path("sites/<uuid:pk>/networks/", site_networks, name="site-networks"),
 ]

@@ -306,9 +306,10 @@ def test_what_runs_or_will_run_again_stands_before_what_is_over(pages: Client, n
     handle(RecordScan(1, 0, 0, 0, 0), daily, SETUP)
     for _ in range(7):
         handle(RecordScan(1, 0, 0, 0, 0), a_scan(named), SETUP)
-    shown = re.findall(r'<th scope="row"><a href="/scans/([^/]+)/', body(pages, "discovery"))
+    row = r'<th scope="row"><a href="/discovery/scans/([^/]+)/'
+    shown = re.findall(row, body(pages, "discovery"))
     assert (shown[0], len(shown)) == (str(daily), 5)
-    assert len(re.findall(r'<th scope="row"><a href="/scans/', body(pages, "scans"))) == 8
+    assert len(re.findall(row, body(pages, "scans"))) == 8
 
 
 # --- the list -------------------------------------------------------------------------------------

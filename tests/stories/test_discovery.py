@@ -146,7 +146,7 @@ def test_many_are_chosen_by_keyboard_and_added_at_once(
     handle(SetNetworks("127.0.0.128/25"), museum, who.by(who.alice))
     alice = at_home.sign_in(who.alice)
     page = alice.page
-    page.goto("/scans/search/")
+    page.goto("/discovery/scans/search/")
     page.get_by_label("Site").select_option("Museum")
     expect(page.get_by_label("Network", exact=True)).to_have_value("127.0.0.128/25")
     page.get_by_label("Site").select_option("Harbour")
@@ -183,7 +183,7 @@ def test_without_scripts_chosen_ones_are_ignored_as_well(
 ) -> None:
     handle(SetNetworks(NETWORK), who.site, who.by(who.alice))
     page = at_home.sign_in(who.alice, java_script_enabled=False).page
-    page.goto("/scans/search/")
+    page.goto("/discovery/scans/search/")
     page.get_by_role("button", name="Search", exact=True).click()
 
     def over() -> bool:
@@ -204,7 +204,7 @@ def test_a_viewer_sees_the_list_without_buttons_and_an_outsider_nothing(
 ) -> None:
     handle(SetNetworks(NETWORK), who.site, who.by(who.alice))
     alice = at_home.sign_in(who.alice).page
-    alice.goto("/scans/search/")
+    alice.goto("/discovery/scans/search/")
     alice.get_by_role("button", name="Search", exact=True).click()
     expect(alice.get_by_text("Finished", exact=True)).to_be_visible()
     bob = at_home.sign_in(who.bob)
