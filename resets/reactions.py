@@ -28,7 +28,7 @@ from devices.drivers.proof import Proof, prove
 from devices.models import Device
 from devices.queries import credential_for_jobs, device_for_jobs
 from devices.state import CredentialState, Purpose, credential_id
-from devices.steps.check_device import RecordCheck
+from devices.steps.check_device import TROUBLES, RecordCheck, RecordTrouble
 from devices.steps.credential import PromoteCandidate, StoreCandidate, WithdrawCandidate
 from devices.vault import VaultError
 from fleet.eventstore.handling import Order, handle, handle_all
@@ -198,6 +198,8 @@ class _Change:
         orders: list[Order] = [Order(FailReset(error.code, words), self.reset.id)]
         if withdraw:
             orders.append(Order(WithdrawCandidate(self.secret), self.account))
+        if error.code in TROUBLES:  # it is wrong with the device, and stays so for whoever looks
+            orders.append(Order(RecordTrouble(error.code), self.device.id))
         handle_all(orders, self.talk.by)
 
     def wait(self, error: DeviceError | VaultError) -> None:

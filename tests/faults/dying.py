@@ -6,6 +6,7 @@ and after each exchange with a device, before and after each mail, before and af
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import select
@@ -23,7 +24,7 @@ from django.db import connection, connections, transaction
 from django.db.models import F
 
 from devices.drivers import onvif
-from devices.models import DeviceLease
+from devices.models import DeviceLease, LoginTries
 from fleet import mail
 from fleet.eventstore import subscriptions
 from fleet.eventstore.models import Job
@@ -60,6 +61,9 @@ def pass_time(seconds: float) -> None:
         woken_at=F("woken_at") - gone,
     )
     DeviceLease.objects.update(until=F("until") - gone)
+    LoginTries.objects.update(
+        failed_at=F("failed_at") - gone, locked_until=F("locked_until") - gone
+    )
 
 
 def _end_of(child: int) -> int:
@@ -78,6 +82,7 @@ def _end_of(child: int) -> int:
 def _live(job: int, point: int, noted: Path) -> None:
     """The child: nothing of the test's own may run in it, so it never returns."""
     try:
+        _let_go_of_sockets()
         left = point
         notes = os.open(noted, os.O_WRONLY | os.O_APPEND)
 
@@ -95,6 +100,16 @@ def _live(job: int, point: int, noted: Path) -> None:
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)
+
+
+def _let_go_of_sockets() -> None:
+    """Those of the test's own virtual devices: while a child holds them, they cannot be taken up
+    again. Their numbers stay taken, so that nothing of the child's is closed in their place."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{number}").startswith("socket:"):
+                os.dup2(nothing, number)
 
 
 def _watch(reached: Callable[[str], None]) -> None:

@@ -63,7 +63,8 @@ def audit(control_port: int | None = None) -> dict[str, Any]:
 
 
 def _devices(world: demo.BackDoor) -> dict[str, dict[str, Any]]:
-    serials = {place: serial for serial, place in world._addresses.items()}
+    places = world._addresses.items()
+    serials = {place: serial for (serial, service), place in places if service == "onvif"}
     found = {}
     for device in Device.objects.for_jobs():
         serial = serials[device.host, device.port]
