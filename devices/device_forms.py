@@ -57,7 +57,7 @@ _SAYS = {
         button="Save",
     ),
     "move-device": Says(
-        "Move to another site",
+        "Move",
         "Move {name} to another site",
         "map-pin",
         "Moved.",
@@ -66,10 +66,9 @@ _SAYS = {
             " and the old site’s do not any more.",
             "A camera leaves its NVR. An NVR takes its cameras along.",
         ),
-        button="Move",
     ),
     "replace-device": Says(
-        "Replace by a new device",
+        "Replace",
         "Replace {name} by a new device",
         "replace",
         "Replaced. Rekey is trying the new device’s password now.",
@@ -81,7 +80,6 @@ _SAYS = {
             "Rekey makes an account of its own on the new device.",
         ),
         "warn",
-        button="Replace",
     ),
     "try-history": Says(
         "Try earlier passwords",
@@ -103,7 +101,7 @@ _SAYS = {
         button="Accept",
     ),
     "remove-device": Says(
-        "Remove from the fleet",
+        "Remove",
         "Remove {name} from the fleet?",
         "trash-2",
         "Removed from the fleet. Its history and its passwords are kept.",
@@ -114,7 +112,6 @@ _SAYS = {
             "To have it back it has to be added again, with its password.",
         ),
         "warn",
-        button="Remove",
     ),
 }
 
@@ -155,6 +152,11 @@ class DeviceStep:
     @property
     def is_danger(self) -> bool:
         return self.slug == "remove-device"
+
+    @property
+    def is_filled_in(self) -> bool:
+        """Whether everything stands in the form already, so that nothing in it is optional."""
+        return self.slug == "change-device"
 
     @property
     def open(self) -> bool:

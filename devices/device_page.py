@@ -15,6 +15,7 @@ from django.utils import timezone
 from devices import queries, security
 from devices.channel_rows import ChannelRow, channel_rows
 from devices.device_forms import DeviceStep, steps_of
+from devices.drivers.errors import Unreachable
 from devices.page_parts import parts_of
 from devices.state import Kind
 from devices.status import Status
@@ -46,8 +47,9 @@ class DevicePage:
     @classmethod
     def of(cls, actor: Actor, device_id: UUID, cursor: str = "") -> DevicePage:
         """Raises NotFound."""
-        device = queries.device(actor, device_id)
-        return cls(actor, device, queries.newest_look(actor, device_id), cursor)
+        # In this order: when no answer is owed any more, the device is read with the answer in it.
+        look = queries.newest_look(actor, device_id)
+        return cls(actor, queries.device(actor, device_id), look, cursor)
 
     @property
     def version(self) -> str:
@@ -140,6 +142,13 @@ class DevicePage:
     def heard(self) -> Any:
         """What the sweep heard last; None: it has not asked yet."""
         return queries.telemetry(self.actor, [self.device.pk]).get(self.device.pk)
+
+    @property
+    def online(self) -> bool | None:
+        """None: nobody knows. What a look has found out since the sweep counts more."""
+        if self.device.trouble == Unreachable.code:
+            return False
+        return self.heard.online if self.heard else None
 
     @cached_property
     def asked_at(self) -> datetime | None:

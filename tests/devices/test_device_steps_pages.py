@@ -292,7 +292,7 @@ def test_a_strange_certificate_is_shown_in_groups_and_accepted(pages: Client, wh
 
 def test_it_says_when_it_was_seen_and_how_quick_it_was(pages: Client, who: Cast) -> None:
     device, now = add(who), timezone.now()
-    assert "not asked yet" in body_of(pages, device)
+    assert "not known before the next sweep" in body_of(pages, device)
     heard = Telemetry.objects.create(
         device=device,
         online=True,

@@ -146,7 +146,7 @@ def test_an_address_is_changed_two_are_moved_and_one_is_removed(
     expect(row.get_by_role("link", name="Museum")).to_be_visible()
 
     page.goto(reverse("device", args=[alone]))
-    page.get_by_role("link", name="Remove from the fleet").click()
+    page.get_by_role("link", name="Remove", exact=True).click()
     page.get_by_label("Why is it removed?").fill("The slipway is closed for good.")
     alice.shots("57-remove")
     check(page, "Remove")
