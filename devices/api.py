@@ -280,24 +280,23 @@ class CheckAllView(ApiView):
     @call(answer=Done, status=202, body=Fields("CheckDevices", {"devices": Ids}, {}))
     def post(self, asked: Values) -> Response:
         """Ask many devices whether their stored passwords open them."""
-        deeds.check_all(asked["devices"], self.by)
-        return Response({"devices": len(asked["devices"])}, HTTPStatus.ACCEPTED)
+        many = deeds.check_all(asked["devices"], self.by)
+        return Response({"devices": many}, HTTPStatus.ACCEPTED)
 
 
 class MoveAllView(ApiView):
     @call(answer=Done, body=Fields("MoveDevices", {"devices": Ids, "site": UUID}, {}))
     def post(self, asked: Values) -> Response:
         """Move many devices to another site of their organisation: all, or none."""
-        deeds.move_all(asked["devices"], asked["site"], self.by)
-        return Response({"devices": len(asked["devices"])})
+        return Response({"devices": deeds.move_all(asked["devices"], asked["site"], self.by)})
 
 
 class RemoveAllView(ApiView):
     @call(answer=Done, body=Fields("RemoveDevices", {"devices": Ids, "reason": text("Why.")}, {}))
     def post(self, asked: Values) -> Response:
         """Remove many devices from the fleet: all, or none."""
-        deeds.remove_all(asked["devices"], asked["reason"], self.by)
-        return Response({"devices": len(asked["devices"])})
+        many = deeds.remove_all(asked["devices"], asked["reason"], self.by)
+        return Response({"devices": many})
 
 
 class CheckView(ApiView):

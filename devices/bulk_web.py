@@ -73,7 +73,7 @@ class Deed:
     done: str
     happens: tuple[str, ...]
     command: type[Command[Any]]
-    do: Callable[[list[UUID], dict[str, Any], By], None]
+    do: Callable[[list[UUID], dict[str, Any], By], int]
     is_danger: bool = False
 
     def form(self, actor: Actor, chosen: Chosen, answers: Any = None) -> forms.Form:

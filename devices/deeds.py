@@ -42,18 +42,29 @@ def do(command: Command[Any], device: UUID, by: By) -> None:
         handle(command, device, by)
 
 
-def check_all(devices: Sequence[UUID], by: By) -> None:
-    """Ask all of them whether their passwords still open them. Raises RekeyError."""
-    handle_all([Order(CheckDevice(), device) for device in _chosen(devices)], by)
+def check_all(devices: Sequence[UUID], by: By) -> int:
+    """Ask all of them whether their passwords still open them; answers with how many they are.
+
+    Raises RekeyError.
+    """
+    chosen = _chosen(devices)
+    handle_all([Order(CheckDevice(), device) for device in chosen], by)
+    return len(chosen)
 
 
-def move_all(devices: Sequence[UUID], site: UUID, by: By) -> None:
-    """Move them to another site, all or none. Raises RekeyError."""
-    move(_chosen(devices), site, by)
+def move_all(devices: Sequence[UUID], site: UUID, by: By) -> int:
+    """Move them to another site, all or none; answers with how many they are.
+
+    Raises RekeyError.
+    """
+    chosen = _chosen(devices)
+    move(chosen, site, by)
+    return len(chosen)
 
 
-def remove_all(devices: Sequence[UUID], reason: str, by: By) -> None:
-    """Remove them from the fleet, all or none; an NVR together with its cameras.
+def remove_all(devices: Sequence[UUID], reason: str, by: By) -> int:
+    """Remove them from the fleet, all or none, an NVR together with its cameras; answers with how
+    many they are.
 
     Raises RekeyError.
     """
@@ -65,6 +76,7 @@ def remove_all(devices: Sequence[UUID], reason: str, by: By) -> None:
         ],
         by,
     )
+    return len(chosen)
 
 
 def _chosen(devices: Sequence[UUID]) -> list[UUID]:
