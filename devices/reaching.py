@@ -10,6 +10,9 @@ from django.conf import settings
 from devices.drivers import reach
 from fleet.local import ports
 
+POSTGRESQL = 5432
+USUAL = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}  # where an address names none
+
 
 def configure() -> None:
     """Allow devices on this machine where the settings say so, but for Rekey's own ports."""
@@ -19,12 +22,11 @@ def configure() -> None:
 def _own_ports() -> Iterator[int]:
     own = (ports.WEB, ports.SMTP, ports.INBOX, ports.CONTROL)
     yield from (port.number for port in own)
+    yield int(settings.EMAIL_PORT)
     database = settings.DATABASES["default"]
-    for port in (database.get("PORT"), settings.EMAIL_PORT, _port_in(settings.CELERY_BROKER_URL)):
-        if port:
-            yield int(port)
-    yield urlsplit(settings.REKEY_URL).port or 443
-
-
-def _port_in(url: str) -> int | None:
-    return urlsplit(url).port if "://" in url else None
+    if database["ENGINE"].endswith("postgresql"):
+        yield int(database.get("PORT") or POSTGRESQL)
+    for url in (settings.CELERY_BROKER_URL, settings.REKEY_URL):
+        parts = urlsplit(url)
+        if port := parts.port or USUAL.get(parts.scheme):
+            yield port
