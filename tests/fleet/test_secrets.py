@@ -18,7 +18,7 @@ from fleet import secrets as keys_module
 from fleet.secrets import CommandKeys, FileKeys, UnsuitableKey, keys_of, new_line
 
 NAME = "REKEY_TEST_KEY"
-ONE, TWO = secrets.token_bytes(32), secrets.token_bytes(32)
+ONE, TWO = secrets.token_bytes(32), secrets.token_bytes(32)  # never in the name of a test
 
 
 def text(key: bytes) -> str:
@@ -117,6 +117,7 @@ def test_a_key_from_before_in_one_line_without_its_end_is_read(tmp_path):
         ("  ", "holds 0 bytes"),
         ("schlüssel", "is not base64"),
     ],
+    ids=["short", "cut off", "a sign too many", "a comma too many", "a blank", "blanks", "a word"],
 )
 def test_an_unsuitable_key_is_refused_and_not_shown(tmp_path, monkeypatch, value, said):
     told = refused(NAME, value, monkeypatch, tmp_path / "none")
@@ -152,6 +153,7 @@ def test_a_file_that_its_group_may_read_is_a_mounted_secret(tmp_path, monkeypatc
         ("x" * 70_000, "more than 65536 bytes"),
         ("\udcff\udcfe", "is not base64"),
     ],
+    ids=["empty", "only a note", "a short one", "too long", "no text"],
 )
 def test_a_file_without_a_suitable_key_is_refused(tmp_path, monkeypatch, file, content, said):
     file.write_bytes(content.encode(errors="surrogateescape"))
@@ -176,6 +178,7 @@ def test_a_file_that_is_told_of_is_never_made(tmp_path, monkeypatch):
         ("true", "holds no key"),
         ("cat /dev/zero", "more than 65536 bytes"),
     ],
+    ids=["not there", "a bad line", "an error", "a short one", "nothing", "no end"],
 )
 def test_a_command_that_gives_no_key_is_refused(tmp_path, monkeypatch, capfd, command, said):
     assert said in refused(f"{NAME}_COMMAND", command, monkeypatch, tmp_path / "none")
