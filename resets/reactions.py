@@ -147,8 +147,14 @@ class _Change:
         return login(self.device.id, self.reset.username, self.secret)
 
     def apply(self) -> None:
-        """A run that comes back tries the new password first: it may be on the device already."""
+        """A run that comes back tries the new password first: it may be on the device already.
+
+        Nothing is stored for a device that hears of nothing: reset again and again while it is
+        away, it would push out the password that it took before its answer was lost.
+        """
         came_back = self.secret in self.credential.known
+        if not came_back:
+            self.talk.ask(lambda driver: driver.is_there())
         handle(StoreCandidate(self.secret), self.account, self.talk.by)
         if came_back and self.talk.check(self.new):
             return

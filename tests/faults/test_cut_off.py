@@ -13,6 +13,7 @@ import time_machine
 
 from devices import vault
 from devices.queries import device_for_jobs
+from devices.state import KEPT
 from devices.steps.check_device import CheckDevice
 from devices.virtual import Character, ThreadedFleet, fleet_in_thread, uniform_scenario
 from fleet.eventstore import projections, tasks
@@ -218,6 +219,13 @@ def test_a_device_that_took_the_password_and_is_gone_for_good_opens_with_one_tha
     # Nobody can know whether the device took it: both passwords are kept, and one of them opens.
     assert camera.opened_by() == [state(reset).secret]
     assert not camera.opens_with_the_current
+
+    # However often people try again while it is away.
+    for _ in range(KEPT + 1):
+        again = camera.begin_and_choose()
+        wait()
+        assert row(again).outcome == "unreachable"
+    assert camera.opened_by() == [state(reset).secret]
 
     # Asked when it is back, the device itself says which.
     camera.fleet.power(camera.spec.serial, True)
