@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from devices import deeds, security, vault
+from devices import deeds, queries, security, vault
+from devices.device_page import DevicePage
 from devices.drivers.base import Ability
 from devices.models import Credential, Device, LoginTries, Telemetry
 from devices.state import ChannelFacts, Kind, Purpose, credential_id
@@ -452,3 +453,24 @@ def test_the_refresh_brings_the_vault_and_the_facts_along(pages: Client, who: Ca
         assert f'id="device-{part}" hx-swap-oob="true"' in body
     handle(RemoveDevice("Scrapped"), device, SETUP)
     assert pages.get(reverse("device-live", args=[device])).status_code == 200
+
+
+def test_a_page_that_asks_no_more_shows_the_answer(
+    who: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer may come between the looks at the job and at the device."""
+    from fleet.accounts.access import actor_of
+
+    device = add(who)
+    subscriptions.pump()
+    Job.objects.all().delete()
+    real = queries.newest_look
+
+    def answered(*asked: Any) -> Any:
+        look = real(*asked)
+        handle(RecordCheck(True), device, SETUP)
+        return look
+
+    monkeypatch.setattr(queries, "newest_look", answered)
+    page = DevicePage.of(actor_of(who.alice), device)
+    assert page.at_rest and page.device.certified
