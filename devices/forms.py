@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from django import forms
 
 from devices import queries
 from devices.state import Kind
 from devices.steps.add_device import AddDevice
-from devices.steps.open_site import OpenSite
+from devices.steps.open_site import OpenSite, time_zones
 from fleet.accounts.access import may
 from fleet.accounts.queries import organisations
 from fleet.accounts.state import Role
@@ -73,7 +72,7 @@ def organisation_chosen(actor: Actor, form: forms.Form) -> UUID | None:
 def _zones() -> list[tuple[str, Any]]:
     """Time zones by part of the world."""
     regions: dict[str, list[tuple[str, str]]] = {}
-    for name in sorted(available_timezones()):
+    for name in sorted(time_zones()):
         region, _, place = name.partition("/")
         if place and region not in ("Etc", "SystemV", "posix", "right"):
             regions.setdefault(region, []).append((name, place.replace("_", " ")))
