@@ -8,8 +8,10 @@ and with the rights of whoever asked for it, at the moment when it is done.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -68,9 +70,24 @@ class Outdated(Refused):
         self.plan = made
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without Python's collector, which looks again and again at ten thousand lines that are all
+    still needed: a third of the time, and what keeps the cost of a line from being the same.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
 # --- what people ask ------------------------------------------------------------------------------
 
 
+@_uncollected()
 def check(site: UUID, file: str, data: bytes, by: By) -> UUID:
     """Do the dry run of a list and keep it; answers with the import's id.
 
@@ -143,6 +160,7 @@ def looked_at(import_id: UUID) -> int:
 # --- what the job does ----------------------------------------------------------------------------
 
 
+@_uncollected()
 def carry_out(state: ImportState, asked: Recorded) -> None:
     """Apply a list, all of it in one transaction, if it still comes to what the dry run has shown.
 

@@ -121,10 +121,8 @@ def _xlsx(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[byte
     bold = Font(bold=True)
     for number, line in enumerate((heads, *lines)):
         row = [WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", text)) for text in line]
-        for cell in row:
-            cell.data_type = "s"  # never a formula
-            if number == 0:
-                cell.font = bold
+        for cell in row if number == 0 else ():
+            cell.font = bold
         sheet.append(row)
     out = io.BytesIO()
     book.save(out)

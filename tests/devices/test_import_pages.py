@@ -397,6 +397,28 @@ def test_what_is_exported_is_imported_as_unchanged(
     assert reverse("apply-import", args=[added]) not in page
 
 
+def test_sites_and_nvrs_of_one_name_are_told_apart(pages: Client, who: Cast) -> None:
+    """By their ids and serial numbers: a new camera would not know otherwise where it belongs."""
+    by, twin = who.by(who.alice), new_id()
+    handle(OpenSite(who.organisation, "Harbour", "UTC"), twin, by)
+    nvrs = [new_id(), new_id()]
+    for n, nvr in enumerate(nvrs):
+        added = AddDevice(
+            twin, Kind.NVR, "Cellar", "203.0.113.1", n + 1, "admin", PASSWORD, serial=f"N{n}"
+        )
+        handle(added, nvr, by)
+    camera = AddDevice(
+        twin, Kind.CAMERA, "Gate", "203.0.113.2", 80, "admin", PASSWORD, nvr=nvrs[1], channel=1
+    )
+    handle(camera, new_id(), by)
+    data = exported(pages)
+    [gate] = [line for line in data.decode().splitlines() if line.startswith("Gate,")]
+    assert ",N1,1," in gate
+    assert f",{twin}," in gate
+    added = UUID(upload(pages, who, data)["Location"].split("/")[-2])
+    assert Import.objects.for_jobs().get(pk=added).unchanged == 3
+
+
 def test_the_export_follows_the_lists_filters(pages: Client, fleet: None) -> None:
     lines = exported(pages, kind="nvr").decode("utf-8-sig").splitlines()
     assert len(lines) == 2

@@ -253,8 +253,10 @@ def test_two_workers_at_once_apply_it_once(
 
 @pytest.mark.parametrize("name", ["bob", "tess"])
 def test_who_may_not_add_devices_may_not_import(who: Cast, name: str) -> None:
-    with pytest.raises(Forbidden):
-        imports.check(who.site, "list.csv", a_list("Gate"), who.by(getattr(who, name)))
+    by = who.by(getattr(who, name))
+    for data in (a_list("Gate"), b"not even read"):
+        with pytest.raises(Forbidden):
+            imports.check(who.site, "list.csv", data, by)
 
 
 def test_an_outsider_meets_nothing(who: Cast, alice: By) -> None:
@@ -349,6 +351,18 @@ def test_a_list_that_is_applied_goes_at_once_and_its_lines_with_the_hour(
             subscriptions.run(job.id)
     assert imports.dry_run(state.id).lines == []
     assert state_of(ImportState, state.id).phase is ImportPhase.APPLIED
+
+
+def test_a_list_that_waits_for_a_worker_is_kept_beyond_its_hour(who: Cast, alice: By) -> None:
+    now = datetime.now(UTC)
+    checked = imports.check(who.site, "list.csv", a_list("Gate"), alice)
+    imports.apply(checked, alice)
+    with time_machine.travel(now + timedelta(minutes=61), tick=False):
+        subscriptions.pump()
+        for job in Job.objects.filter(reaction="devices.expire_import"):
+            subscriptions.run(job.id)
+        run_import()
+        assert state_of(ImportState, checked).phase is ImportPhase.APPLIED
 
 
 def test_a_discarded_list_goes_at_once(who: Cast, alice: By) -> None:
