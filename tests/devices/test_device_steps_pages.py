@@ -372,7 +372,7 @@ def told(nvr: UUID, *channels: tuple[int, str, str, str]) -> None:
 
 
 def row_of(body: str, name: str) -> str:
-    [found] = [part for part in body.split("<tr>") if f">{name}<" in part and "<td" in part]
+    [found] = [part for part in body.split("<tr>") if f">{name}" in part and "<td" in part]
     return words(found.split("</tr>")[0])
 
 
@@ -382,7 +382,7 @@ def test_an_nvrs_channels_are_matched_with_the_fleets_cameras(pages: Client, who
     gate = add(who, "Gate", 82, mac=MAC + "1", **on)
     add(who, "Quay", 83, mac=MAC + "2", nvr=nvr, channel=2)
     add(who, "Crane", 84, host="203.0.113.84")
-    add(who, "Shed", 85, nvr=nvr, channel=9)
+    add(who, "Shed", 85, mac=MAC + "8", nvr=nvr, channel=9)
     handle(RecordCheck(True), gate, SETUP)
     handle(RecordNvrOpens(False), gate, SETUP)
     told(
@@ -392,10 +392,12 @@ def test_an_nvrs_channels_are_matched_with_the_fleets_cameras(pages: Client, who
         (4, "CH4", "203.0.113.84", MAC + "4"),
         (5, "Roof", "203.0.113.85", MAC + "5"),
         (6, "Twin", "203.0.113.86", MAC + "5"),
+        (9, "Stranger", "203.0.113.9", MAC + "9"),
     )
     Telemetry.objects.create(device=nvr, channels_online=[3, 4], next_at=timezone.now())
     body = body_of(pages, nvr)
     lines = {name: row_of(body, name) for name in ("Gate", "Quay", "Crane", "Roof", "Shed")}
+    assert "Not in the fleet" in row_of(body, "Stranger")
     assert "Not certified" in lines["Gate"] and "The NVR does not open it" in lines["Gate"]
     assert "Offline" in lines["Gate"]
     assert "In Rekey it is on channel 2." in lines["Quay"] and "Online" in lines["Quay"]
