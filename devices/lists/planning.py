@@ -31,6 +31,7 @@ _CHANGED = ("name", "host", "port", "tls", "path", "services")  # by ChangeDevic
 _CHANNEL = ("nvr", "channel")  # by PlaceOnChannel
 _FIXED = ("kind", "username", "reset_email", "serial", "mac")
 _HARDWARE = ("serial", "mac")
+_STAYS = "Its password stays as it is."
 
 
 def plan(
@@ -174,7 +175,7 @@ class _Planner:
             problem=Problem(LABELS.get(error.field or "", ""), error.code, error.message)
             if error
             else None,
-            note="Its password stays as it is." if draft.known and draft.cell("password") else "",
+            note=_STAYS if draft.known and not error and draft.cell("password") else "",
         )
 
     def _wanted(self, draft: _Draft, site: UUID | None, nvr: UUID | None = None) -> dict[str, Any]:
