@@ -1,9 +1,10 @@
 """No password, code or token of a run is found anywhere but where it belongs.
 
-Searched: every row of every table, the database's own files or server log, the sessions unpacked,
-every file in `var`, what passed through the broker, the mails' headers, the arguments and
-environments of all processes, what `up` said, and every answer of pages and API. Allowed: a code in
-the body of its mail; a password or token in the one answer that is there to show it.
+Searched: every row of every table (lists that were uploaded, what scans found, telemetry), the
+database's own files or server log, the sessions unpacked, every file in `var`, what passed through
+the broker, the mails' headers, the arguments and environments of all processes, what `up` said, and
+every answer of pages and API. Allowed: a code in the body of its mail; a password or token in the
+one answer that is there to show it.
 
 The virtual fleet plays in the test's own process, without its memory file: that one holds passwords
 in clear, as the flash of a real device does, and is no part of the product. `up` runs without the
@@ -12,28 +13,37 @@ demo, whose printout (and `var/demo.json`) is there to tell passwords.
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
+import logging
 import re
 import secrets
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
+from devices.drivers import Address, Login, driver, http
+from devices.drivers.errors import DeviceError
 from devices.virtual import ThreadedFleet, fleet_in_thread, uniform_scenario
 from tests.faults.conftest import OwnServers
 from tests.faults.console import Console
 from tests.faults.rekey import Api, Up, code_mails, inside, until
 from tests.faults.searching import Found, Secret, search
+from tests.faults.taking_in import TakingIn, recovery_key_in, specs, tokens_heard
 from tests.faults.walks import begin
 from tests.faults.watching import Watch, watching
 
 SPECS = uniform_scenario(seed=17, count=2, port_base=0)
+OTHERS = specs(seed=17)
 
 
 def made_up(what: str) -> str:
@@ -262,7 +272,9 @@ def planted(up: Up, servers: OwnServers, watch: Watch) -> Iterator[dict[str, Sec
     try:
         for place in ("process", "broker"):
             pattern = here[place].text.encode()
-            until(f"{place} is seen", lambda p=pattern: any(p in c for c in watch.seen.values()))
+            until(
+                f"{place} is seen", lambda p=pattern: any(p in c for c in list(watch.seen.values()))
+            )
         yield here
     finally:
         running.kill()
@@ -270,10 +282,16 @@ def planted(up: Up, servers: OwnServers, watch: Watch) -> Iterator[dict[str, Sec
 
 
 def test_no_secret_is_found_anywhere_but_where_it_belongs(own_servers: OwnServers) -> None:
-    own = own_servers.environment | {"REKEY_LOG_LEVEL": "DEBUG"}  # the most talkative
+    # The most talkative, and sweeping all the time.
+    talkative = {"REKEY_LOG_LEVEL": "DEBUG", "REKEY_SWEEP_DEVICES_SECONDS": "1"}
+    own = own_servers.environment | talkative
     files = None if own_servers.broker else Path(own["REKEY_VAR"], "broker", "queue")
     redis_url = own_servers.broker.url if own_servers.broker else None
-    with fleet_in_thread(SPECS) as fleet, watching(files, redis_url) as watch:
+    with (
+        fleet_in_thread(SPECS + OTHERS) as fleet,
+        tokens_heard() as tokens,
+        watching(files, redis_url) as watch,
+    ):
         up = Up(own, "--no-virtual-fleet", "--workers", "1")
         try:
             up.wait_until_ready()
@@ -281,6 +299,7 @@ def test_no_secret_is_found_anywhere_but_where_it_belongs(own_servers: OwnServer
             device = run.by_api()
             run.bad_tokens(device)
             run.in_the_console()
+            TakingIn(run.api, run.site, fleet, OTHERS, run.secret).do_all()
             run.shown.post(f"devices/{device}/reveal/", {"reason": "to compare"}, **key())
             with planted(up, own_servers, watch) as here:
                 dump = inside(own, "dump")
@@ -291,8 +310,15 @@ def test_no_secret_is_found_anywhere_but_where_it_belongs(own_servers: OwnServer
 
     typed = {secret.text for secret in run.secrets}
     of_vault = [Secret("from the vault", p) for p in dump["passwords"] if p not in typed]
-    assert len(of_vault) >= 3, "a generated one, and two of Rekey's own accounts"
-    looked_for = run.secrets + of_vault
+    assert len(of_vault) >= 8, "generated ones, Rekey's own accounts, a list and a recovery key"
+    [recovery] = {raw for p in dump["passwords"] if (raw := recovery_key_in(p))}
+    of_vault.append(Secret("the recovery key in hex", recovery.hex()))
+    assert len(tokens) >= 2, "the recorder gave away an access and a refresh token"
+    of_recorder = [Secret("a recorder's token", token) for token in tokens]
+    looked_for = run.secrets + of_vault + of_recorder
+    kept = ("import", "import_file", "telemetry", "scan", "discovered")
+    for table in kept:
+        assert dump["tables"][table], f"nothing in the table {table} to be searched"
     codes = [secret for secret in looked_for if secret.name.startswith("the code of")]
     others = [secret for secret in looked_for if secret not in codes]
     print(
@@ -312,6 +338,41 @@ def test_no_secret_is_found_anywhere_but_where_it_belongs(own_servers: OwnServer
 
     assert _told(search(places, looked_for)) == []
     assert _told(search(bodies, others)) == []
+
+
+def test_a_token_in_the_address_of_a_recorders_page_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Their API renews a token by a GET with the old one in its query."""
+    recorder = OTHERS[-1]
+    caplog.set_level(logging.DEBUG)
+    asked: list[str] = []
+
+    async def renewed_and_refused(host: str, port: int, power: Any) -> list[str]:
+        said: list[str] = []
+        pin = await http.certificate_of(Address(host, port, tls=True))
+        device = driver("vigi_nvr", Address(host, port, tls=True, pin=pin))
+        login = Login("admin", recorder.password)
+        for last in (False, False, True):
+            if last:
+                await asyncio.to_thread(power)
+            try:
+                await device.channels(login)
+            except DeviceError as error:
+                said += traceback.format_exception(error)
+            device._session = replace(device._session, until=0.0)  # type: ignore[attr-defined]
+        return said
+
+    with fleet_in_thread([recorder]) as fleet, tokens_heard(asked) as tokens:
+        host, port = fleet.address(recorder.serial, "vigi_nvr")
+        said = asyncio.run(
+            renewed_and_refused(host, port, lambda: fleet.power(recorder.serial, False))
+        )
+    assert any("refresh_token=" in target for target in asked), "it was renewed by its address"
+    assert said, "the last renewal went wrong"
+    places = {"log": caplog.text.encode(), "error": "".join(said).encode()}
+    assert len(tokens) >= 4
+    assert _told(search(places, [Secret("a token", token) for token in tokens])) == []
 
 
 def _told(found: set[Found]) -> list[str]:
