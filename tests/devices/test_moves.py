@@ -231,6 +231,13 @@ def test_nothing_moves_to_another_organisation_even_by_somebody_of_both(who: Cas
     assert refused(Refused, who, who.alice, one, to=island) == "other_organisation"
 
 
+def test_a_serial_number_is_one_organisations_affair_even_to_somebody_of_both(who: Cast) -> None:
+    theirs, island = organisation("Third", "Island")
+    handle(GrantRole(who.alice.id, "Alice", Role.ADMINISTRATOR, theirs), new_id(), SETUP)
+    known = {"serial": "A-1", "mac": "00:FF:00:00:00:01"}
+    assert site_of(device(who, **known), device(who, site=island, **known)) == {who.site, island}
+
+
 # --- and it works on ------------------------------------------------------------------------------
 
 
