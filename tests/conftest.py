@@ -8,8 +8,9 @@
 What is here for tests, by plugin:
 
 both_databases  runs the suite, each time in a fresh process with an environment of its own
-database        `db` and `transactional_db` on real files or a real server; `environment` to start
-                real Rekey processes (`manage.py ...`, workers) beside the test
+database        `db` and `transactional_db` on real files or a real server; `module_db` for what
+                is made once for a module; `environment` to start real Rekey processes
+                (`manage.py ...`, workers) beside the test
 mail            `mail_sink`, a real SMTP server that can be told to misbehave
 browser         `chromium`
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import make_dataclass
 from datetime import datetime
 from typing import Any
@@ -29,9 +30,14 @@ from tests.security.world import World, world
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def w(db: None) -> World:
+@pytest.fixture(scope="module")
+def made(module_db: None) -> World:
     return world()
+
+
+@pytest.fixture
+def w(made: World, db: None) -> World:
+    return deepcopy(made)
 
 
 @pytest.fixture

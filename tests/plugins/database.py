@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,20 @@ def _past_the_triggers(flush: Callable) -> Callable:
         flush(operations, sql_list)
 
     return execute_sql_flush
+
+
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """`db` for fixtures of a whole module: what they write is under each of its tests, and what a
+    test writes is rolled back to it. Objects are not: hand each test a copy of what is made.
+    """
+    from django.db import transaction
+
+    atomic = transaction.atomic()
+    atomic._from_testcase = True  # as in a test: what must not be inside another one may begin
+    with django_db_blocker.unblock(), atomic:
+        yield
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import MISSING
 from typing import Any
 from uuid import UUID, uuid4
@@ -172,9 +173,14 @@ LOCKED_OUT = ("nobody", "expired", "revoked", "forged")
 CALLS = [a for a in addresses("api/") if a.name]
 
 
-@pytest.fixture
-def w() -> World:
+@pytest.fixture(scope="module")
+def made(module_db: None) -> World:
     return world()
+
+
+@pytest.fixture
+def w(made: World, db: None) -> World:
+    return deepcopy(made)
 
 
 def test_every_call_is_thought_of() -> None:

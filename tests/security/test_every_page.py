@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -162,9 +163,14 @@ MAY_REFUSE = ("reset-step", "bulk-move", "bulk-remove", *device_steps())
 PAGES = [a for a in addresses(but=("api/", "^api/")) if not a.name.startswith("account_")]
 
 
-@pytest.fixture
-def w() -> World:
+@pytest.fixture(scope="module")
+def made(module_db: None) -> World:
     return world()
+
+
+@pytest.fixture
+def w(made: World, db: None) -> World:
+    return deepcopy(made)
 
 
 def test_every_page_is_thought_of() -> None:
