@@ -47,9 +47,10 @@ from tests.cast import SETUP, Cast, cast
 
 PASSWORD = "made-up-and-old-1"
 WHICH = st.integers(0, 5)
-HOSTS = st.sampled_from([f"203.0.113.{n}" for n in range(1, 4)])
+HOSTS = st.sampled_from([f"203.0.113.{n}" for n in range(1, 7)])
 PORTS = st.sampled_from([80, 443])
-CERTIFICATES = st.sampled_from(["ab" * 32, "cd" * 32, "ef" * 32])
+SHOWN = ["ab" * 32, "cd" * 32, "ef" * 32]
+CERTIFICATES = st.sampled_from(SHOWN)
 
 
 class AnyLife(RuleBasedStateMachine):
@@ -127,7 +128,18 @@ class AnyLife(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def is_removed(self, which: int) -> None:
-        self.people(which, RemoveDevice("Sold"))
+        if self.people(which, RemoveDevice("Sold")):
+            for command in (
+                ChangeDevice(name="Another"),
+                MoveDevice(self.sites[1]),
+                ReplaceDevice("203.0.113.99", 80, "admin", PASSWORD),
+                PlaceOnChannel(),
+                CheckDevice(),
+                TryHistory(),
+                RemoveDevice("Sold again"),
+                *(AcceptCertificate(certificate, "Updated") for certificate in SHOWN),
+            ):
+                assert not self.people(which, command)
 
     @rule(which=WHICH, nvr=WHICH, channel=st.integers(1, 2))
     def is_put_on_a_channel(self, which: int, nvr: int, channel: int) -> None:
