@@ -9,7 +9,18 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-ROWS = ("step", "step8", "batch", "replay", "chain", "list", "discovery", "adding", "sweep")
+ROWS = (
+    "step",
+    "step8",
+    "batch",
+    "replay",
+    "chain",
+    "list",
+    "discovery",
+    "adding",
+    "imports",
+    "sweep",
+)
 
 
 def main() -> None:
