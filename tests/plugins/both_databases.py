@@ -2,6 +2,7 @@
 
 Settings are read once per process, from the environment. So the process that was started only
 prepares an environment, runs the suite in a child of its own for each database, and adds up.
+Of two runs, the second leaves out what asks for no database: it would be the same test again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from tests.services import postgres, valkey
 
 RUNS_ON = "REKEY_TESTS_RUN_ON"  # set in the child: which database, and that it is the child
 RESULT_FILE = "REKEY_TESTS_RESULT"
+SECOND = "REKEY_TESTS_SECOND"  # set in the child: the other database has had its run
+ON_A_DATABASE = {"db", "transactional_db", "module_db", "environment", "own_servers"}  # fixtures
 KEPT = {
     "REKEY_REQUIRE_BROWSER",
     "REKEY_ACCEPT_GOLDEN",
@@ -57,7 +60,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     code = 0
     for database in ["sqlite", "postgres"] if chosen == "both" else [chosen]:
         print(f"\n{' ' + TITLES[database] + ' ':═^80}", flush=True)
-        ended, results[database] = _run(database, config)
+        second = bool(results)
+        ended, results[database] = _run(database, config, second=second)
+        if second and ended == pytest.ExitCode.NO_TESTS_COLLECTED:
+            ended = pytest.ExitCode.OK  # all that was asked for was pure
         code = code or ended
         if ended == pytest.ExitCode.INTERRUPTED:
             break
@@ -66,13 +72,28 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return code
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if SECOND not in os.environ:
+        return
+    again, once = [], []
+    for item in items:
+        (again if _on_a_database(item) else once).append(item)
+    items[:] = again
+    config.hook.pytest_deselected(items=once)
+
+
+def _on_a_database(item: pytest.Item) -> bool:
+    asked = set(getattr(item, "fixturenames", ()))
+    return bool(asked & ON_A_DATABASE) or item.get_closest_marker("django_db") is not None
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if path := os.environ.get(RESULT_FILE):
         counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in SHOWN}
         Path(path).write_text(json.dumps({kind: n for kind, n in counts.items() if n}))
 
 
-def _run(database: str, config: pytest.Config) -> tuple[int, dict[str, int]]:
+def _run(database: str, config: pytest.Config, *, second: bool) -> tuple[int, dict[str, int]]:
     """One run in a child process: its exit code and how many tests ended how."""
     with tempfile.TemporaryDirectory(prefix="rekey-tests-") as folder:
         result = Path(folder, "result.json")
@@ -86,6 +107,7 @@ def _run(database: str, config: pytest.Config) -> tuple[int, dict[str, int]]:
                     "REKEY_VAR": str(Path(folder, "var")),
                     "DJANGO_SETTINGS_MODULE": "fleet.settings",
                 }
+                | ({SECOND: "1"} if second else {})
             )
             ours = ["--import-mode=importlib"]  # two apps may have a test file of the same name
             with _ctrl_c_is_for_the_child():
