@@ -71,7 +71,7 @@ def remove_all(devices: Sequence[UUID], reason: str, by: By) -> int:
     chosen = _chosen(devices)
     handle_all(
         lambda: [
-            Order(replace(RemoveDevice(reason), holds=held(device, chosen)), device)
+            Order(replace(RemoveDevice(reason), holds=held(device, chosen)), device, looked_up=True)
             for device in chosen
         ],
         by,

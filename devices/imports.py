@@ -279,7 +279,9 @@ def _with_passwords(made: Plan) -> list[Order]:
     secrets = iter(vault.put_many((stream, command.password) for command, stream in adding))
     return [
         Order(
-            _placed(command, next(secrets)) if isinstance(command, AddDevice) else command, stream
+            _placed(command, next(secrets)) if isinstance(command, AddDevice) else command,
+            stream,
+            looked_up=True,
         )
         for command, stream in made.orders
     ]

@@ -33,10 +33,15 @@ _conflicts: dict[str, Callable[[], Conflict]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command and the stream it is for."""
+    """A command and the stream it is for.
+
+    `looked_up`: whoever orders many at once has put facts of theirs into the command, looked up
+    inside the transaction. What is in a command without this word is looked up all the same.
+    """
 
     command: Command[Any]
     stream: UUID
+    looked_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +115,7 @@ def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
     for order in orders:
         stream = loaded[order.stream]
         before = stream.state
-        events = _decide(order.command, stream, by, now)
+        events = _decide(order, stream, by, now)
         reason = getattr(order.command, "reason", "") or by.reason or getattr(before, "reason", "")
         rows += store.append(stream, events, by, reason, now)
         if order.command.creates or _scope(stream.state) != _scope(before):
@@ -125,10 +130,8 @@ def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
     return outcomes
 
 
-def _decide(
-    command: Command[Any], stream: store.Loaded, by: By, now: datetime
-) -> tuple[Event[Any], ...]:
-    before = stream.state
+def _decide(order: Order, stream: store.Loaded, by: By, now: datetime) -> tuple[Event[Any], ...]:
+    command, before = order.command, stream.state
     if command.creates:
         if stream.version:
             raise Conflict("exists_already", "This was done already. Look at the list.")
@@ -137,7 +140,7 @@ def _decide(
             raise NotFound(before.category)
         gate.check(by.actor, command.by, before)
     for name, kind in _supplied_fields(type(command)):  # type: ignore[arg-type]
-        if getattr(command, name) is SUPPLIED:  # else it was looked up for many at once
+        if not order.looked_up or getattr(command, name) is SUPPLIED:
             fact = _suppliers[kind](command, before, by)
             command = dataclasses.replace(command, **{name: fact})  # type: ignore[type-var]
     return tuple(command.decide(before, now))
