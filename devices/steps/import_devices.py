@@ -73,7 +73,7 @@ class ImportNotApplied(Event[ImportState]):
     """The list {file} was not applied, and nothing was changed. {words}"""
 
     file: str
-    code: str
+    problem: str  # the code of the refusal
     words: str
     counts: Counts
 
