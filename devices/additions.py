@@ -106,8 +106,22 @@ def kind_of(row: Discovered) -> Kind:
 
 
 def name_of(row: Discovered) -> str:
-    """What the device calls itself, and where it is: people give it a better one later."""
-    return f"{row.name or row.model or kind_of(row).value} {row.host}"[:200]
+    """What the device calls itself, else what it is and where: people give it a better one later.
+
+    Many say their maker and model where their name belongs: that tells none from another.
+    """
+    own = own_name(row)
+    return own or f"{row.model or kind_of(row).value} {row.host}"[:200]
+
+
+def own_name(row: Discovered) -> str:
+    """The name that somebody gave the device, without its maker's in front; "" if nobody has."""
+    name = row.name.strip()
+    maker = row.manufacturer.strip()
+    if maker and name.casefold().startswith(f"{maker} ".casefold()):
+        name = name[len(maker) :].strip()
+    said = {row.manufacturer, row.model, f"{row.manufacturer} {row.model}"}
+    return "" if name.casefold() in {one.strip().casefold() for one in said} else name
 
 
 def _new(ids: Sequence[UUID], by: By) -> list[Any]:

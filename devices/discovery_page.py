@@ -227,6 +227,12 @@ class FoundPage:
         return self.row.model or self.row.name or "Unnamed device"
 
     @property
+    def own_name(self) -> str:
+        """What the device is called, where that is not what it is listed by."""
+        own = additions.own_name(self.row)
+        return "" if own == self.name else own
+
+    @property
     def kind(self) -> Kind:
         return additions.kind_of(self.row)
 

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from devices import vault
+from devices.additions import name_of
 from devices.discoveries import Standing
 from devices.models import Device, Discovered, Scan, ScanProgress, Site
 from devices.state import ChannelFacts, Kind, Method, Repeat, discovered_id
@@ -105,7 +106,7 @@ def body(pages: Client, name: str, *args: Any, **query: Any) -> str:
 
 def listed(response_body: str) -> list[str]:
     """The addresses of the list's rows, in order."""
-    return re.findall(r'data-label="Address"><code>([^<]+):80</code>', response_body)
+    return re.findall(r'data-label="Address"><span><code>([^<]+):80</code>', response_body)
 
 
 # --- what to do next ------------------------------------------------------------------------------
@@ -341,6 +342,32 @@ def test_what_has_no_password_yet_is_marked_and_found(pages: Client, who: Cast) 
     assert said.count("<span>No password yet</span>") == 1
     assert listed(body(pages, "discovery", fresh="yes")) == ["203.0.113.1"]
     assert listed(body(pages, "discovery", fresh="no")) == ["203.0.113.2"]
+
+
+def test_devices_of_one_model_are_told_apart_by_their_own_names(pages: Client, who: Cast) -> None:
+    found(who, 1, name="TP-Link Lighthouse", tls=True)
+    found(who, 2, name="TP-Link C340")
+    said = body(pages, "discovery")
+    assert said.count('<span class="soft">Lighthouse</span>') == 1
+    assert "TP-Link C340" not in said
+    assert said.count('<span class="soft">HTTPS</span>') == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "suggested"),
+    [
+        ("TP-Link Lighthouse", "C340", "Lighthouse"),
+        ("Gate", "C340", "Gate"),
+        ("tp-link c340", "C340", "C340 203.0.113.1"),
+        ("TP-Link", "", "camera 203.0.113.1"),
+        ("", "C340", "C340 203.0.113.1"),
+    ],
+)
+def test_the_name_that_is_suggested_is_the_devices_own_or_what_it_is_and_where(
+    who: Cast, name: str, model: str, suggested: str
+) -> None:
+    row = Discovered.objects.for_jobs().get(pk=found(who, 1, name=name, model=model))
+    assert name_of(row) == suggested
 
 
 def test_a_search_finds_models_addresses_serials_and_macs(pages: Client, who: Cast) -> None:
