@@ -75,6 +75,13 @@ _TROUBLES = {
     "vault_forgotten": "Password is not there",
     "factory_fresh": "Has no password yet",
     "forbidden_address": "Address not allowed",
+    "not_supported": "Service not offered",
+    "busy": "Is busy",
+    "bad_answer": "Answer not understood",
+    "not_authorised": "Login refused",
+    "clock_refused": "Clock is wrong",
+    "password_refused": "Password refused",
+    "account_limit": "No room for an account",
 }
 _ADVICE = {
     "locked_out": "The device is locked after too many wrong logins. It opens again by itself: wait"

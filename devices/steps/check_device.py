@@ -21,6 +21,13 @@ TROUBLES = {
     "forbidden_address": "Rekey does not talk to its address",
     "locked_out": "it has locked itself against logins for a while",
     "opens_to_anything": "it lets any password in, so a check proves nothing",
+    "not_supported": "it does not offer the service that Rekey asks",
+    "busy": "it is busy and has no time to answer",
+    "bad_answer": "its answer cannot be understood",
+    "not_authorised": "it refused the login",
+    "clock_refused": "it refused the time of the login: its clock is wrong",
+    "password_refused": "it refused the password that Rekey chose",
+    "account_limit": "it has no room for another account",
 }
 
 

@@ -26,6 +26,13 @@ class HistoryTried(Event[DeviceState]):
 
     tried: int
 
+    def told(self, actor: str) -> str:
+        if not self.tried:
+            return "There are no earlier passwords to try."
+        if self.tried == 1:
+            return "The one earlier password does not open the device."
+        return super().told(actor)
+
     def evolve(self, state: DeviceState) -> DeviceState:
         return state
 

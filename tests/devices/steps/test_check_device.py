@@ -42,9 +42,9 @@ def test_an_answer_after_trouble_is_news_and_ends_it() -> None:
     assert state.trouble == ""
 
 
-@pytest.mark.parametrize("trouble", [*TROUBLES, "bad_answer"])
+@pytest.mark.parametrize("trouble", [*TROUBLES, "action_failed"])
 def test_trouble_is_recorded_once_in_words_and_leaves_the_answer_before(trouble: str) -> None:
-    words = TROUBLES.get(trouble, "bad answer")
+    words = TROUBLES.get(trouble, "action failed")
     troubled = DeviceTroubled(trouble, words)
     state = given(ADDED, DeviceCertified()).when(RecordTrouble(trouble)).then(troubled)
     assert (state.trouble, state.certified) == (trouble, True)

@@ -40,3 +40,15 @@ def test_a_removed_device_is_not_tried() -> None:
 def test_that_none_was_found_is_recorded() -> None:
     tried = HistoryTried(4)
     assert given(*LOST).when(RecordHistoryTried(4)).then(tried) == given(*LOST).state()
+
+
+@pytest.mark.parametrize(
+    ("tried", "said"),
+    [
+        (0, "There are no earlier passwords to try."),
+        (1, "The one earlier password does not open the device."),
+        (4, "None of the 4 earlier passwords opens the device."),
+    ],
+)
+def test_what_was_tried_is_told_as_many_as_it_was(tried: int, said: str) -> None:
+    assert HistoryTried(tried).told("Alice") == said
