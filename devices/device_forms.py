@@ -42,7 +42,11 @@ _SAYS = {
         "Change {name}",
         "pencil",
         "Changed. Rekey looks at the device now if it is found elsewhere than before.",
-        ("Only Rekey’s books change, nothing on the device.",),
+        (
+            "Nothing is changed on the device, only in Rekey’s books.",
+            "If the address changes, Rekey asks at once at the new one whether the stored password"
+            " opens the device. So make sure that it is this device’s.",
+        ),
         button="Save",
     ),
     "place-on-channel": Says(
