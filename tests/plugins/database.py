@@ -50,6 +50,14 @@ def _past_the_triggers(flush: Callable) -> Callable:
     return execute_sql_flush
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """Signing in costs a tenth of a second where people do it, and next to nothing in a test."""
+    from django.contrib.auth.hashers import Argon2PasswordHasher as Hasher
+
+    Hasher.time_cost, Hasher.memory_cost, Hasher.parallelism = 1, 8, 1
+
+
 @pytest.fixture(scope="module")
 def module_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """`db` for fixtures of a whole module: what they write is under each of its tests, and what a
