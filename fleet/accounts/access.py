@@ -74,9 +74,12 @@ def require(
     if held is None:
         raise NotFound(what)
     if held.rank < role.rank:
+        whose, next_step = "Your", "Ask an administrator of the site."
+        if actor.kind == "token":
+            whose, next_step = "This token's", "Make a token with that role."
         raise Forbidden(
             "role_too_low",
-            f"Your role here is {held}; this needs {role}. Ask an administrator of the site.",
+            f"{whose} role here is {held}; this needs {role}. {next_step}",
             needed=role,
         )
 

@@ -74,8 +74,11 @@ def test_a_token_is_no_mightier_than_its_person_or_its_own_role(
 
 def test_a_token_of_a_viewer_changes_nothing_whatever_it_was_called(who: Cast) -> None:
     text = token_of(who, who.alice, Role.VIEWER)
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden) as refusal:
         handle(CheckDevice(), device(who), By(actor(text)))
+    assert refusal.value.message == (
+        "This token's role here is viewer; this needs technician. Make a token with that role."
+    )
 
 
 def test_a_token_reaches_its_own_organisation_only(who: Cast) -> None:
