@@ -12,11 +12,12 @@ from devices.lists.plans import Fleet, Place
 from devices.lists.reading import Row
 from devices.state import DeviceState, Kind
 from devices.steps.add_device import AddDevice, mac_in, taken
-from fleet.errors import NotFound, Refused, RekeyError
+from fleet.errors import NotFound, Refused
 from fleet.eventstore.messages import asked_fields
 
 USUAL = {name: told.initial for name, (told, _) in asked_fields(AddDevice).items()}
 _TLS_PORT = 443
+_MOST_SHOWN = 100  # characters of what was typed
 
 K = TypeVar("K", bound=Hashable)
 Address = tuple[UUID | None, str, int]
@@ -66,7 +67,7 @@ class Finder:
                 "site_unclear", "Several sites have this name. Give the site’s id.", field="site"
             )
         if not found or found[0] not in self.places:
-            raise _named(NotFound("site"), "site")
+            raise _missing("site", row.cells.get("site", ""))
         return self.places[found[0]]
 
     def device(self, row: Row, place: Place) -> DeviceState | None:
@@ -98,7 +99,7 @@ class Finder:
             return found[0]
         if any((other, text.casefold()) in self._nvrs for other in self.places):
             raise Refused("nvr_wrong", "Choose an NVR of the same site.", field="nvr")
-        raise _named(NotFound("NVR"), "nvr")
+        raise _missing("NVR", text)
 
     def know_nvr(self, nvr: UUID, site: UUID | None, name: str, serial: str) -> None:
         for called in {name.strip().casefold(), serial.strip().casefold()} - {""}:
@@ -131,6 +132,10 @@ def _index(pairs: Iterable[tuple[K, UUID]]) -> Mapping[K, list[UUID]]:
     return found
 
 
-def _named(error: RekeyError, field: str) -> RekeyError:
-    error.field = field
+def _missing(what: str, typed: str) -> NotFound:
+    """The same words for what is not there and for what may not be seen; "" was not typed."""
+    error = NotFound(what)
+    error.field = what.lower()
+    if typed:
+        error.message = f"There is no {what} “{typed[:_MOST_SHOWN]}” here. Check its name."
     return error

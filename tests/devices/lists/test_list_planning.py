@@ -90,6 +90,18 @@ def test_a_line_is_refused_as_its_command_is(cells: dict[str, str], code: str, c
     assert refusal(new(**cells), NVR) == (code, column)
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"site": "Atlantis"}, "There is no site “Atlantis” here. Check its name."),
+        ({"nvr": "Recorder 91", "channel": "1"}, "There is no NVR “Recorder 91” here."),
+    ],
+)
+def test_what_was_typed_and_is_not_there_is_named(cells: dict[str, str], said: str) -> None:
+    problem = line(new(**cells), NVR).problem
+    assert problem and problem.message.startswith(said)
+
+
 def test_no_problem_repeats_a_password() -> None:
     assert PASSWORD not in repr(line(new(port="x", password=PASSWORD * 10)))
 
@@ -120,7 +132,9 @@ def test_a_line_names_its_site_by_name_or_id() -> None:
 def test_a_site_that_may_not_be_seen_is_as_one_that_is_not_there() -> None:
     theirs = Place(UUID(int=99), UUID(int=98), "Island")
     unknown, hidden = line(new(site="Nowhere")), line(new(site=theirs.name))
-    assert unknown.problem == hidden.problem
+    assert unknown.problem and hidden.problem
+    said = hidden.problem.message.replace(theirs.name, "Nowhere")
+    assert unknown.problem == dataclasses.replace(hidden.problem, message=said)
 
 
 def test_a_site_where_one_may_not_change_devices_is_refused_as_commands_are() -> None:
