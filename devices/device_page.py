@@ -31,7 +31,7 @@ from fleet.eventstore.messages import Actor
 
 EVENTS = 15
 # Those that stand with the device's security; the others stand with its basic information.
-SECURITY = ("try-history", "accept-certificate")
+SECURITY = ("give-password", "try-history", "accept-certificate")
 STILL_LOOKING = timedelta(minutes=1)
 
 
@@ -126,6 +126,10 @@ class DevicePage:
         return self._step("change-device")
 
     @property
+    def give(self) -> DeviceStep | None:
+        return self._step("give-password")
+
+    @property
     def try_history(self) -> DeviceStep | None:
         return self._step("try-history") if self.earlier else None
 
@@ -171,6 +175,12 @@ class DevicePage:
         """How many earlier passwords of the device's account the vault keeps."""
         own = (a for a in self.accounts if a.username == self.device.username)
         return sum(len(account.superseded) for account in own)
+
+    @property
+    def never_opened(self) -> bool:
+        """Whether no password was ever proven, so that the one that was typed is a wrong one."""
+        own = (a for a in self.accounts if a.username == self.device.username)
+        return self.device.certified is False and not any(a.current for a in own)
 
     @property
     def ways(self) -> list[security.Way]:

@@ -49,7 +49,7 @@ class DeviceCertified(Event[DeviceState]):
 
 @event("devices.device_not_certified")
 class DeviceNotCertified(Event[DeviceState]):
-    """The stored password does not open the device any more."""
+    """The stored password does not open the device."""
 
     def evolve(self, state: DeviceState) -> DeviceState:
         return state.but(certified=False, trouble="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -98,6 +99,19 @@ def test_a_camera_that_is_not_certified_says_so_and_what_to_do(
     assert "Not certified" in body
     banner = body[: body.index('id="device-security"')]
     assert reverse("request-reset", args=[camera]) in banner, "the way back in is in sight"
+
+
+def test_a_password_that_never_opened_the_device_is_to_be_typed_again(
+    pages: Client, who: Cast, fleet: ThreadedFleet
+) -> None:
+    device = add_device(who, fleet, replace(HONEST, password=ANOTHER))
+    work()
+    body = body_of(pages, device)
+    banner = body[: body.index('id="device-security"')]
+    assert "The password that was typed does not open it." in banner
+    assert "any more" not in banner
+    assert reverse("request-reset", args=[device]) not in banner, "no account could carry it out"
+    assert reverse("give-password", args=[device]) in banner
 
 
 def test_an_nvr_lists_its_channels_and_their_state(

@@ -220,7 +220,7 @@ def test_a_trace_tells_all_that_came_of_one_request_in_order(pages: Client, who:
     assert sentences == [
         "Alice added Gate to the fleet.",
         "Tess asked whether the stored password opens the device.",
-        "The stored password does not open the device any more.",
+        "The stored password does not open the device.",
     ]
     assert str(other) not in body
 
