@@ -238,11 +238,11 @@ def test_earlier_passwords_are_tried_after_it_is_said_what_that_costs(
     keep(who, device, 4)
     assert reverse("try-history", args=[device]) not in body_of(pages, device)
     handle(RecordCheck(False), device, SETUP)
-    LoginTries.objects.create(device=device, username="admin", failed=3, failed_at=timezone.now())
+    LoginTries.objects.create(device=device, username="admin", failed=2, failed_at=timezone.now())
     assert "try earlier passwords" in body_of(pages, device)
     body = words(body_of(pages, device, "try-history"))
     assert "keeps 3 earlier passwords" in body
-    assert "1 of 4 are left before Rekey stops" in body
+    assert "1 of 3 are left before Rekey stops" in body
     assert "They do not last for all" in body
     answer = pages.post(reverse("try-history", args=[device]), follow=True)
     assert "Rekey is asking the device" in answer.content.decode()
@@ -251,7 +251,7 @@ def test_earlier_passwords_are_tried_after_it_is_said_what_that_costs(
 
 def test_the_login_tries_that_are_left_are_told_and_not_touched(pages: Client, who: Cast) -> None:
     device = add(who)
-    assert "4 of 4 left before Rekey stops" in words(body_of(pages, device))
+    assert "3 of 3 left before Rekey stops" in words(body_of(pages, device))
     assert not LoginTries.objects.exists()
     tries = LoginTries.objects.create(
         device=device, username="admin", failed=4, failed_at=timezone.now()
@@ -260,11 +260,11 @@ def test_the_login_tries_that_are_left_are_told_and_not_touched(pages: Client, w
     Job.objects.all().delete()  # no look is owed
     handle(RecordTrouble("tries_spent"), device, SETUP)
     body = words(body_of(pages, device))
-    assert "0 of 4 left before Rekey stops; all of them again" in body
+    assert "0 of 3 left before Rekey stops; all of them again" in body
     assert "Rekey may try again" in body
     assert "(in 29 min)" in body
     LoginTries.objects.update(failed_at=timezone.now() - timedelta(hours=1))
-    assert "4 of 4 left" in words(body_of(pages, device))
+    assert "3 of 3 left" in words(body_of(pages, device))
     LoginTries.objects.update(locked_until=timezone.now() + timedelta(seconds=90))
     assert "Locked" in words(body_of(pages, device))
     tries.refresh_from_db()
@@ -398,7 +398,7 @@ def test_an_nvrs_channels_are_matched_with_the_fleets_cameras(pages: Client, who
     body = body_of(pages, nvr)
     lines = {name: row_of(body, name) for name in ("Gate", "Quay", "Crane", "Roof", "Shed")}
     assert "Not in the fleet" in row_of(body, "Stranger")
-    assert "Not certified" in lines["Gate"] and "The NVR does not open it" in lines["Gate"]
+    assert "Not certified" in lines["Gate"] and "Its NVR does not open it" in lines["Gate"]
     assert "Offline" in lines["Gate"]
     assert "In Rekey it is on channel 2." in lines["Quay"] and "Online" in lines["Quay"]
     assert "standing alone" in lines["Crane"]

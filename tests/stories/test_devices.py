@@ -173,7 +173,7 @@ def test_an_nvr_shows_what_it_does_not_open_and_what_is_not_in_the_fleet(
     channels = page.get_by_role("table", name="Channels of this NVR")
     north = channels.get_by_role("row", name=re.compile(NORTH.name))
     expect(north.get_by_text("Not certified", exact=True)).to_be_visible()
-    expect(north.get_by_text("The NVR does not open it.")).to_be_visible()
+    expect(north.get_by_text("Its NVR does not open it")).to_be_visible()
     south = channels.get_by_role("row", name=re.compile(SOUTH.name))
     expect(south.get_by_text("Certified", exact=True)).to_be_visible()
     expect(south.get_by_text("Online", exact=True)).to_be_visible()
@@ -181,7 +181,7 @@ def test_an_nvr_shows_what_it_does_not_open_and_what_is_not_in_the_fleet(
     check(page, "An NVR")
 
     page.goto(reverse("device", args=[harbour.north]))
-    expect(page.get_by_text(f"{NVR.name} does not open it")).to_be_visible()
+    expect(page.get_by_text(f"the recorder {NVR.name} has an old one")).to_be_visible()
     alice.shots("61-not-opened-by-its-nvr")
 
     page.goto(reverse("device", args=[harbour.nvr]))
