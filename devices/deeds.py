@@ -22,6 +22,7 @@ SLUGS = (
     "place-on-channel",
     "move-device",
     "replace-device",
+    "give-password",
     "try-history",
     "accept-certificate",
     "remove-device",

@@ -47,8 +47,9 @@ from fleet.eventstore.messages import By, Recorded
 from fleet.eventstore.subscriptions import Later
 
 MANAGEMENT_USERNAME = "rekey"
-LEASE = timedelta(seconds=120)
-LONGEST_TALK = 100.0  # seconds; below the lease, so that it never ends while somebody talks
+LEASE = timedelta(seconds=40)  # renewed before each call
+LONGEST_CALL = 30.0  # seconds; below the lease, so that it never ends while somebody talks
+LONGEST_TALK = 300.0
 
 T = TypeVar("T")
 
@@ -86,7 +87,7 @@ def talking(device: Device, recorded: Recorded, job: str) -> Iterator[Talk]:
     by = recorded.because(job)
     with asyncio.Runner() as runner:
         try:
-            yield Talk(device, by, runner)
+            yield Talk(device, by, runner, holder)
         finally:
             release(device.id, holder)
 
@@ -102,6 +103,11 @@ def lease(device: UUID, holder: str) -> bool:
     return bool(taken)
 
 
+def renew(holder: str) -> None:
+    """Keep what a holder has for a while longer."""
+    DeviceLease.objects.filter(holder=holder).update(until=timezone.now() + LEASE)
+
+
 def release(device: UUID, holder: str) -> None:
     DeviceLease.objects.filter(device=device, holder=holder).update(until=timezone.now())
 
@@ -113,9 +119,18 @@ class Talk:
     device: Device
     by: By
     _runner: asyncio.Runner
+    _holder: str
     _ends: float = field(default_factory=lambda: time.monotonic() + LONGEST_TALK)
     _drivers: dict[str, Driver] = field(default_factory=dict)
     _right: Login | None = None
+    _sure: list[Login] = field(default_factory=list)
+
+    def trust(self, login: Login) -> None:
+        """Say of a login that it should be right: one try is kept for such, doubtful ones apart.
+
+        Else nobody could be helped whose doubtful logins have spent the tries.
+        """
+        self._sure.append(login)
 
     def driver(self, service: Service | None = None) -> Driver:
         """The device's own driver, or that of one of its further services.
@@ -148,7 +163,7 @@ class Talk:
             return self._run(call(asked, login))
         tries = Tries(self.device, login.username)
         self._heed_its_own_count()
-        tries.spend()
+        tries.spend(sure=login in self._sure)
         self._right = None
         try:
             answer = self._run(call(asked, login))
@@ -198,8 +213,10 @@ class Talk:
         return self.check(login, service)
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
+        renew(self._holder)
+        ends = min(self._ends, time.monotonic() + LONGEST_CALL)
         try:
-            return self._runner.run(_until(call, self._ends))
+            return self._runner.run(_until(call, ends))
         except CertificateChanged as error:
             handle(RecordCertificateChange(error.port, error.seen), self.device.id, self.by)
             raise
@@ -234,16 +251,20 @@ class Tries:
     username: str
 
     def left(self) -> int:
-        """How many wrong logins may still be tried: the last one never."""
-        return max(0, self._most - sum(row.failed for row in self._of_all()))
+        """How many doubtful logins may still be tried: the last two tries are not for them."""
+        return max(0, self._lock_out.doubtful - sum(row.failed for row in self._of_all()))
 
-    def spend(self) -> None:
-        """Count a login before it is tried. Raises LockedOut, TriesSpent."""
+    def spend(self, *, sure: bool = False) -> None:
+        """Count a login before it is tried. Raises LockedOut, TriesSpent.
+
+        The last try is never spent, and the one before it only by a login that should be right.
+        """
         rows, now = self._of_all(), timezone.now()
         locked = max((row.locked_until for row in rows if row.locked_until), default=now)
         if locked > now:
             raise LockedOut(int((locked - now).total_seconds()) + 1)
-        if sum(row.failed for row in rows) >= self._most:
+        most = self._lock_out.doubtful + sure
+        if sum(row.failed for row in rows) >= most:
             oldest = min(row.failed_at for row in rows if row.failed and row.failed_at)
             frees = oldest + timedelta(seconds=self._lock_out.forgets)
             raise TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
@@ -268,10 +289,6 @@ class Tries:
     @property
     def _lock_out(self) -> lock_outs.LockOut:
         return lock_outs.of(self.device.manufacturer, self.device.kind)
-
-    @property
-    def _most(self) -> int:
-        return self._lock_out.tries - 1
 
     def _rows(self) -> Any:
         return LoginTries.objects.filter(device=self.device.id, username=self.username)

@@ -19,6 +19,13 @@ class LockOut:
     locks: int
     forgets: int
 
+    @property
+    def doubtful(self) -> int:
+        """How many logins that may well be wrong Rekey tries on end: the last try is never spent,
+        and one more is kept for a login that should be right.
+        """
+        return self.tries - 2
+
 
 UNKNOWN = LockOut(tries=5, locks=1800, forgets=1800)
 _KNOWN = {

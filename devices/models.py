@@ -215,6 +215,7 @@ class DeviceLease(models.Model):
 
     class Meta:
         db_table = "device_lease"
+        indexes = [models.Index(fields=["holder"], name="lease_holder")]
 
     def __str__(self) -> str:
         return f"{self.device} by {self.holder}"

@@ -45,6 +45,7 @@ from devices.steps.credential import (
     RecordRefused,
     StoreCandidate,
 )
+from devices.steps.give_password import PasswordGiven
 from devices.steps.replace_device import DeviceReplaced
 from devices.steps.take_in_device import (
     DeviceIdentified,
@@ -96,7 +97,7 @@ def take_in_device(recorded: Recorded) -> None:
         return  # recorded by look_at; a person has to see to it
 
 
-@reaction(CheckRequested)
+@reaction(CheckRequested, urgent=True)
 def check_device(recorded: Recorded) -> None:
     """Ask once; what comes of it stands on the device."""
     device = device_for_jobs(recorded.stream)
@@ -108,10 +109,31 @@ def check_device(recorded: Recorded) -> None:
             look_at(talk)
 
 
-@reaction(HistoryRequested)
+@reaction(PasswordGiven, urgent=True)
+def try_given_password(recorded: Recorded) -> None:
+    """Try the password that somebody typed; if it opens the device, it is the current one."""
+    given = recorded.event
+    assert isinstance(given, PasswordGiven)
+    device = device_for_jobs(recorded.stream)
+    if device.removed:
+        return
+    by = recorded.because("try the password that was typed")
+    _keep(device, given.username, Purpose.DEVICE, given.secret, by)
+    try:
+        with talking(device, recorded, "try the password that was typed") as talk:
+            look_at(talk)
+    except Unreachable as error:
+        raise later(recorded, error.code) from error
+    except (DeviceError, VaultError):
+        return  # recorded by look_at
+
+
+@reaction(HistoryRequested, urgent=True)
 def try_history(recorded: Recorded) -> None:
     """Try the earlier passwords, the newest first, as far as the login tries go; the rest later."""
     device = device_for_jobs(recorded.stream)
+    if device.removed:
+        return
     account = credential_id(device.id, device.username)
     known = state_of(CredentialState, account)
     with talking(device, recorded, "try the earlier passwords") as talk:
@@ -162,13 +184,15 @@ def look_at(talk: Talk) -> None:
         credential = state_of(CredentialState, account)
         candidates = [s for s in (credential.candidate, credential.current) if s]
         logins = {s: login(device.id, device.username, s) for s in candidates}
+        if device.certified and credential.current:
+            talk.trust(logins[credential.current])
         opened = next((s for s in candidates if talk.check(logins[s])), None)
         if opened is None:
             handle(RecordCheck(opened=False), device.id, talk.by)
             return
-        # After it: a wrong one costs a try only where there is something to find out by it, and
-        # the next right one makes good for it.
-        if talk.check(Login(device.username, wrong_password())):
+        # After it, and not of a device that is certified already: some count on after a right
+        # login, so each wrong one of ours brings their lock nearer.
+        if not device.certified and talk.check(Login(device.username, wrong_password())):
             raise OpensToAnything
         orders = [
             Order(RecordCheck(opened=True), device.id),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -79,3 +80,9 @@ def is_on(camera: Device, channel: Channel | ChannelFacts) -> bool:
     if camera.mac and channel.mac:
         return camera.mac == channel.mac
     return camera.channel == channel.number or camera.host == channel.host
+
+
+def read_soon(nvr: UUID) -> None:
+    """Let the next sweep ask a recorder for its channels, whenever it was asked last."""
+    now = timezone.now()
+    Telemetry.objects.filter(device=nvr).update(channels_at=None, next_at=now)

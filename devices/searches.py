@@ -45,7 +45,7 @@ class Stopped(Exception):
     """Somebody has stopped the scan."""
 
 
-@reaction(ScanRequested, ScanRepeated)
+@reaction(ScanRequested, ScanRepeated, urgent=True)
 def search_network(recorded: Recorded) -> None:
     """Search, and record what is new, changed and gone. A run that comes back begins anew."""
     scan = state_of(ScanState, recorded.stream)
@@ -133,8 +133,10 @@ class Outcome:
 
 def _outcome(scan: ScanState, seen: Sequence[Found]) -> Outcome:
     assert scan.organisation and scan.site
-    known = _Known(Discovered.objects.for_jobs().filter(site=scan.site))
-    ours = _Known(Device.objects.for_jobs().filter(site=scan.site, removed=False))
+    known = _Known(Discovered.objects.for_jobs().filter(site=scan.site), scan.site)
+    ours = _Known(
+        Device.objects.for_jobs().filter(organisation=scan.organisation, removed=False), scan.site
+    )
     outcome, met = Outcome([], [], [], []), set[UUID]()
     for found in seen:
         sighting = _sighting(found)
@@ -162,13 +164,15 @@ R = TypeVar("R", Discovered, Device)
 class _Known(Generic[R]):
     """Rows that something found may be: by its endpoint, serial number or MAC, else its address."""
 
-    def __init__(self, rows: Iterable[R]) -> None:
+    def __init__(self, rows: Iterable[R], site: UUID) -> None:
         self.rows: list[R] = list(rows)
         self._by: dict[str, dict[str, R]] = {
             name: {getattr(row, name): row for row in self.rows if getattr(row, name, "")}
             for name in ("key", "serial", "mac")
         }
-        self._at: dict[tuple[str, int], R] = {(row.host, row.port): row for row in self.rows}
+        self._at: dict[tuple[str, int], R] = {
+            (row.host, row.port): row for row in self.rows if row.site == site
+        }
 
     def same(self, found: Found) -> R | None:
         told = {"key": found.key, "serial": found.serial, "mac": found.mac}

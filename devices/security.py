@@ -57,7 +57,7 @@ def login_budget(actor: Actor, device: Any) -> LoginBudget:
     seen = Device.objects.visible_to(actor).filter(pk=device.pk).values("pk")
     row = LoginTries.objects.filter(device__in=seen, username=device.username).first()
     known, now = lock_outs.of(device.manufacturer, device.kind), timezone.now()
-    most = known.tries - 1
+    most = known.doubtful
     if row is None:
         return LoginBudget(device.username, most, most)
     again = row.failed_at + timedelta(seconds=known.forgets) if row.failed_at else None

@@ -13,6 +13,7 @@ from devices.state import DeviceState, Kind, ScanState
 from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice, Placed, Reached, mac_in, taken
 from devices.steps.change_device import ChangeDevice
+from devices.steps.give_password import GivePassword
 from devices.steps.move_device import Destination, MoveDevice
 from devices.steps.place_on_channel import PlaceOnChannel, Recorder
 from devices.steps.remove_device import Holds
@@ -47,8 +48,12 @@ def placed(command: AddDevice | ActivateDevice, state: DeviceState, by: By) -> P
 
 
 @supplies(Reached)
-def reached(command: ChangeDevice | ReplaceDevice, state: DeviceState, by: By) -> Reached:
+def reached(
+    command: ChangeDevice | GivePassword | ReplaceDevice, state: DeviceState, by: By
+) -> Reached:
     """The address, if Rekey may talk to it; the typed password, put into the vault."""
+    if isinstance(command, GivePassword):
+        return Reached(vault.put(state.id, command.password) if command.password else None)
     refuse_out_of_reach((command.host or state.host).strip(), command.port or state.port)
     if not isinstance(command, ReplaceDevice) or not command.password:
         return Reached()

@@ -26,7 +26,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from devices import lock_outs, vault
-from devices.doors import LEASE
+from devices.doors import LEASE, renew
 from devices.drivers.base import Address, Channel, Login, Service
 from devices.drivers.errors import CertificateChanged, DeviceError, LockedOut, Unreachable
 from devices.drivers.registry import driver
@@ -46,7 +46,7 @@ JITTER = 0.1
 CHANNELS_EVERY = timedelta(minutes=15)
 STEP = 1.0  # seconds
 TIMEOUT = 10.0  # seconds for each exchange
-LONGEST = 60.0  # seconds for a device; below the lease
+LONGEST = 60.0  # seconds for a device
 BY = By(Actor.job("sweep the fleet"))
 
 _telemetry = Table(Telemetry)
@@ -64,7 +64,10 @@ def sweep(limit: int = BATCH) -> int:
         _count_logins(plans)
         with asyncio.Runner() as runner:
             asking = ask_all(plans)
-            while heard := runner.run(_next(asking)):
+            while (heard := runner.run(_next(asking))) is not None:
+                renew(holder)
+                if not heard:
+                    continue
                 _settle_logins(heard)
                 _record(heard, _keep(heard))
                 _release(holder, [h.plan.device.pk for h in heard])
@@ -213,7 +216,7 @@ def _spent(devices: Iterable[Device], holder: str) -> set[UUID]:
     return locked | {
         device.pk
         for device in devices
-        if failed[device.pk] >= lock_outs.of(device.manufacturer, device.kind).tries - 1
+        if failed[device.pk] > lock_outs.of(device.manufacturer, device.kind).doubtful
     }
 
 
@@ -236,16 +239,15 @@ async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> AsyncIterato
             done, pending = await asyncio.wait(pending, timeout=STEP)
             for one in done:
                 one.result()  # an error of ours is not kept quiet
-            if heard:
-                told, heard[:] = list(heard), []
-                yield told
+            told, heard[:] = list(heard), []
+            yield told  # nothing, too: so that the leases are renewed meanwhile
     finally:
         for one in going:
             one.cancel()
 
 
-async def _next(asking: AsyncIterator[list[Heard]]) -> list[Heard]:
-    return await anext(asking, [])
+async def _next(asking: AsyncIterator[list[Heard]]) -> list[Heard] | None:
+    return await anext(asking, None)
 
 
 async def _ask(plan: Plan) -> Heard:

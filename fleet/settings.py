@@ -25,6 +25,7 @@ import environ
 import structlog
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
+from kombu import Queue
 
 from fleet.secrets import keys_of
 
@@ -161,6 +162,10 @@ else:
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a lost wake-up is made good by the sweep
 CELERY_TASK_IGNORE_RESULT = True
+# Two queues, taken from in turns: what people wait for does not stand behind a thousand devices.
+CELERY_TASK_QUEUES = (Queue("celery"), Queue("urgent"))
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TASK_ROUTES = {"fleet.eventstore.tasks.sweep": {"queue": "urgent"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"

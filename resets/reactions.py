@@ -27,8 +27,9 @@ from devices.drivers.errors import (
 from devices.drivers.proof import Proof, prove
 from devices.models import Device
 from devices.queries import credential_for_jobs, device_for_jobs
+from devices.recorders import read_soon
 from devices.state import CredentialState, Purpose, credential_id
-from devices.steps.check_device import TROUBLES, RecordCheck, RecordTrouble
+from devices.steps.check_device import RecordCheck, RecordTrouble
 from devices.steps.credential import PromoteCandidate, StoreCandidate, WithdrawCandidate
 from devices.vault import VaultError
 from fleet.eventstore.handling import Order, handle, handle_all
@@ -48,6 +49,14 @@ from resets.steps.prove_password import RecordProof
 from resets.steps.request_reset import ResetRequested
 from resets.steps.send_code import CodeIssued
 
+LASTING = (
+    "unreachable",
+    "certificate_changed",
+    "factory_fresh",
+    "locked_out",
+    "opens_to_anything",
+    "forbidden_address",
+)
 GIVE_UP_AFTER = timedelta(minutes=15)  # of a device that does not answer
 
 
@@ -59,7 +68,7 @@ def expire_reset(recorded: Recorded) -> None:
 # --- the mail -------------------------------------------------------------------------------------
 
 
-@reaction(CodeIssued)
+@reaction(CodeIssued, urgent=True)
 def mail_code(recorded: Recorded) -> None:
     """Mail the code. Run twice, it mails the same code under the same Message-ID."""
     issued = recorded.event
@@ -98,7 +107,7 @@ def mail_code(recorded: Recorded) -> None:
 # --- the device -----------------------------------------------------------------------------------
 
 
-@reaction(PasswordGenerated, PasswordTyped)
+@reaction(PasswordGenerated, PasswordTyped, urgent=True)
 def apply_password(recorded: Recorded) -> None:
     """Put the new password on the device and prove it.
 
@@ -144,7 +153,9 @@ class _Change:
 
     @cached_property
     def new(self) -> Login:
-        return login(self.device.id, self.reset.username, self.secret)
+        new = login(self.device.id, self.reset.username, self.secret)
+        self.talk.trust(new)
+        return new
 
     def apply(self) -> None:
         """A run that comes back tries the new password first: it may be on the device already.
@@ -198,13 +209,15 @@ class _Change:
         if proof.proven:
             orders.append(Order(RecordCheck(opened=True), self.device.id))
         handle_all(orders, self.talk.by)
+        if self.device.nvr_id:  # what its NVR says of the camera is old news by now
+            read_soon(self.device.nvr_id)
 
     def give_up(self, error: DeviceError | VaultError, *, withdraw: bool) -> None:
         words = f"{error} {error.sentence}" if isinstance(error, DeviceError) else str(error)
         orders: list[Order] = [Order(FailReset(error.code, words), self.reset.id)]
         if withdraw:
             orders.append(Order(WithdrawCandidate(self.secret), self.account))
-        if error.code in TROUBLES:  # it is wrong with the device, and stays so for whoever looks
+        if error.code in LASTING:  # it is wrong with the device, and stays so for whoever looks
             orders.append(Order(RecordTrouble(error.code), self.device.id))
         handle_all(orders, self.talk.by)
 
@@ -223,4 +236,6 @@ class _Change:
         credential = credential_for_jobs(self.device.id, Purpose.MANAGEMENT)
         if credential is None or credential.current is None:
             raise NotAuthorised("Rekey has no management account on the device.")
-        return login(self.device.id, credential.username, credential.current)
+        own = login(self.device.id, credential.username, credential.current)
+        self.talk.trust(own)
+        return own

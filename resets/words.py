@@ -68,6 +68,11 @@ UNPROVEN_ADVICE = {
         "new one as current. Restart the device and begin another reset. If it ends like this "
         "again, restore the device to its factory settings."
     ),
+    "door_lags": (
+        "Rekey keeps the new password: it opens the device. One of its doors goes by the old one, "
+        "see above; what uses that door, mostly a recorder, is shut out or still let in by it. "
+        "Restart the device, then begin another reset."
+    ),
     "old_still_opens": (
         "Both passwords open the device, and Rekey keeps the new one. Look on the device for a "
         "second account or an outdated firmware, then begin another reset."

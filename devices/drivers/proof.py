@@ -24,7 +24,8 @@ class Door:
 class Proof:
     """What was tried, in order, and what follows.
 
-    ``reason``: "proven", "new_refused", "old_still_opens", "opens_to_anything", or the code of the
+    ``reason``: "proven", "new_refused", "door_lags" (the new one opens the device, and not one of
+    its further doors), "old_still_opens", "opens_to_anything", or the code of the
     error that ended it (unreachable, locked_out, …). ``error`` is that error.
     """
 
@@ -69,8 +70,9 @@ def _reason(tried: list[DoorTried]) -> str:
     opened = {door.login for door in tried if door.opened}
     if "wrong" in opened:
         return "opens_to_anything"
-    if any(door.login == "new" and not door.opened for door in tried):
-        return "new_refused"
+    new = [door.opened for door in tried if door.login == "new"]
+    if False in new:
+        return "new_refused" if not new[0] else "door_lags"
     if "old" in opened:
         return "old_still_opens"
     return next((door.detail for door in tried if door.opened is None), "proven")

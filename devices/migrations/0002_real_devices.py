@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "device_lease",
+                "indexes": [models.Index(fields=["holder"], name="lease_holder")],
             },
         ),
         migrations.CreateModel(

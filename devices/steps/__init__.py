@@ -20,6 +20,7 @@ contents(
     "replace_device",
     "remove_device",
     "credential",
+    "give_password",
     "try_history",
     "reveal_password",
 )

@@ -20,7 +20,7 @@ from uuid import UUID, uuid4
 
 import structlog
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
 from fleet.eventstore import store
@@ -62,6 +62,7 @@ class Reaction:
     name: str
     run: Function
     on: tuple[str, ...]
+    urgent: bool
     due: Callable[[Any], datetime] | None
 
     def due_at(self, recorded: Recorded) -> datetime:
@@ -72,20 +73,34 @@ REACTIONS: dict[str, Reaction] = {}
 
 
 def reaction(
-    *events: type[Event[Any]], due: Callable[[Any], datetime] | None = None
+    *events: type[Event[Any]],
+    due: Callable[[Any], datetime] | None = None,
+    urgent: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a reaction to these events, under the function's own module and name.
 
-    `due` takes the event and says when; without it, at once. The function gets the recorded event,
+    `due` takes the event and says when; without it, at once. `urgent` is what a person waits for:
+    it passes by the thousands of jobs of an import. The function gets the recorded event,
     must be idempotent, and may raise Later. Any other error is tried again with growing waits.
     """
 
     def register(function: Function) -> Function:
         name = f"{function.__module__.split('.')[0]}.{function.__name__}"
-        REACTIONS[name] = Reaction(name, function, tuple(e.tag for e in events), due)
+        REACTIONS[name] = Reaction(name, function, tuple(e.tag for e in events), urgent, due)
         return function
 
     return register
+
+
+def urgent() -> list[str]:
+    """The names of the reactions that people wait for."""
+    return [name for name, r in REACTIONS.items() if r.urgent]
+
+
+def urgent_among(job_ids: list[int]) -> set[int]:
+    """Those that people wait for."""
+    rows = Job.objects.filter(id__in=job_ids, reaction__in=urgent())
+    return set(rows.values_list("id", flat=True))
 
 
 def heard_types() -> list[str]:
@@ -104,7 +119,7 @@ def nudge_on_commit(types: set[str]) -> None:
 def _nudge() -> None:
     from fleet.eventstore import tasks
 
-    tasks.wake(tasks.sweep)
+    tasks.wake(tasks.sweep, urgent=True)
 
 
 def pump() -> None:
@@ -139,7 +154,9 @@ def _pump_some(types: list[str]) -> bool:
 
 
 def due_jobs(limit: int = 500) -> list[int]:
-    """Jobs that somebody should be woken for now; they count as woken from here."""
+    """Jobs that somebody should be woken for now, the urgent ones first; they count as woken from
+    here.
+    """
     now = timezone.now()
     with transaction.atomic():
         ids = list(
@@ -149,7 +166,7 @@ def due_jobs(limit: int = 500) -> list[int]:
                 status=Job.Status.WAITING,
                 due_at__lte=now,
             )
-            .order_by("due_at", "id")
+            .order_by(Case(When(reaction__in=urgent(), then=0), default=1), "due_at", "id")
             .values_list("id", flat=True)[:limit]
         )
         Job.objects.filter(id__in=ids).update(woken_at=now)

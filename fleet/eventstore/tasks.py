@@ -12,10 +12,13 @@ from fleet.eventstore import subscriptions
 log = structlog.get_logger(__name__)
 
 
-def wake(task: Task[Any, Any], *arguments: Any) -> bool:
+USUAL, URGENT = "celery", "urgent"  # queues, see fleet.settings
+
+
+def wake(task: Task[Any, Any], *arguments: Any, urgent: bool = False) -> bool:
     """Send a wake-up; a broker that is away is noted and made good by the next sweep."""
     try:
-        task.apply_async(arguments)
+        task.apply_async(arguments, queue=URGENT if urgent else USUAL)
     except Exception as error:
         log.warning("broker_away", task=task.name, error=type(error).__name__)
         return False
@@ -26,8 +29,10 @@ def wake(task: Task[Any, Any], *arguments: Any) -> bool:
 def sweep() -> None:
     """Turn new events into jobs and wake somebody for every job that is due."""
     subscriptions.pump()
-    for job_id in subscriptions.due_jobs():
-        if not wake(run, job_id):
+    due = subscriptions.due_jobs()
+    urgent = subscriptions.urgent_among(due)
+    for job_id in due:
+        if not wake(run, job_id, urgent=job_id in urgent):
             break  # each further one would wait for the broker as well
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from devices.steps.check_device import TROUBLES
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, Event, command, event
 from resets.state import Phase, ResetState
@@ -19,6 +20,10 @@ class DeviceWaitedFor(Event[ResetState]):
 
     def evolve(self, reset: ResetState) -> ResetState:
         return reset.but(waiting_for=self.why)
+
+    def told(self, actor: str) -> str:
+        why = TROUBLES.get(self.why, "it could not be used")
+        return f"The device is waited for: {why}. Rekey keeps trying until {self.until:%H:%M} UTC."
 
 
 @event("resets.password_applied")

@@ -14,6 +14,7 @@ from resets.state import Door, Phase, ResetState
 
 WORDS = {
     "new_refused": "the device said yes to the new password and does not open with it",
+    "door_lags": "the new password opens the device, and not every one of its doors",
     "old_still_opens": "the old password still opens the device",
     "cut": "the device cut the password short without a word; what it kept is in the vault,"
     " and the next password will not be longer: reset it once more",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from devices.models import LoginTries
 from devices.queries import device_for_jobs
 from devices.steps.certificates import AcceptCertificate
 from devices.steps.check_device import CheckDevice
+from devices.steps.give_password import GivePassword
 from devices.steps.try_history import TryHistory
 from devices.virtual import (
     Character,
@@ -92,7 +94,7 @@ def test_the_last_login_try_is_never_spent_and_comes_back_in_time(
 ) -> None:
     spec, running = fleet
     device = taken_in(who, fleet)
-    most = lock_outs.of("TP-Link", "camera").tries - 1
+    most = lock_outs.of("TP-Link", "camera").doubtful
     running.change_password(spec.serial, "admin", OTHER)
     failed = running.calls(spec.serial)["failed_logins"]
     for _ in range(most + 5):
@@ -115,9 +117,9 @@ def test_a_right_login_gives_all_tries_back(
     tries = Tries(row, "admin")
     tries.spend()
     tries.spend()
-    assert tries.left() == lock_outs.UNKNOWN.tries - 3
+    assert tries.left() == lock_outs.UNKNOWN.doubtful - 2
     tries.accepted()
-    assert tries.left() == lock_outs.UNKNOWN.tries - 1
+    assert tries.left() == lock_outs.UNKNOWN.doubtful
 
 
 def test_nothing_is_tried_while_the_device_says_that_it_is_locked(
@@ -135,7 +137,7 @@ def test_spent_tries_say_when_there_are_some_again(
     who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
 ) -> None:
     tries = Tries(device_for_jobs(taken_in(who, fleet)), "admin")
-    for _ in range(lock_outs.UNKNOWN.tries - 1):
+    for _ in range(lock_outs.UNKNOWN.doubtful):
         tries.spend()
     with pytest.raises(TriesSpent) as spent:
         tries.spend()
@@ -188,6 +190,35 @@ def _type_wrongly(running: ThreadedFleet, spec: DeviceSpec, times: int) -> None:
 )
 def test_what_vendors_say_of_their_lock_out_is_heeded(maker: str, kind: str, tries: int) -> None:
     assert lock_outs.of(maker, kind).tries == tries
+
+
+def test_the_right_password_can_be_typed_where_a_wrong_one_was(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    spec, running = fleet
+    device = add_device(who, running, replace(spec, password="Mistyped-horse-1"))
+    work()
+    assert device_for_jobs(device).certified is False
+    handle(GivePassword(spec.password), device, who.by(who.alice))
+    work()
+    row = device_for_jobs(device)
+    assert (row.certified, row.managed) == (True, True)
+    handle(GivePassword("Mistyped-horse-2"), device, who.by(who.alice))
+    work()
+    assert device_for_jobs(device).certified, "the one before still opens it, and stays"
+
+
+def test_a_login_that_should_be_right_has_a_try_when_doubtful_ones_have_spent_theirs(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    tries = Tries(device_for_jobs(taken_in(who, fleet)), "admin")
+    for _ in range(lock_outs.UNKNOWN.doubtful):
+        tries.spend()
+    with pytest.raises(TriesSpent):
+        tries.spend()
+    tries.spend(sure=True)
+    with pytest.raises(TriesSpent):
+        tries.spend(sure=True)
 
 
 # --- certificates ---------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-device-place-on-channel": {"POST": Role.OPERATOR},
     "api-device-move-device": {"POST": Role.OPERATOR},
     "api-device-replace-device": {"POST": Role.OPERATOR},
+    "api-device-give-password": {"POST": Role.OPERATOR},
     "api-device-try-history": {"POST": Role.TECHNICIAN},
     "api-device-accept-certificate": {"POST": Role.OPERATOR},
     "api-device-remove-device": {"POST": Role.OPERATOR},
@@ -126,6 +127,7 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-devices-remove": lambda w, at: {"devices": [str(at.other)], "reason": "A test"},
     "api-device-change-device": lambda w, at: {"port": 8080},
     "api-device-move-device": lambda w, at: {"site": str(at.site)},
+    "api-device-give-password": lambda w, at: {"password": "correct-horse-3"},
     "api-device-replace-device": lambda w, at: {
         "host": "203.0.113.79",
         "port": 80,
@@ -191,7 +193,12 @@ def test_every_call_is_thought_of() -> None:
 
 
 # What is not done to a device while it is being reset.
-WITHOUT_A_RESET = ("api-device-resets", "api-device-replace-device", "api-device-remove-device")
+WITHOUT_A_RESET = (
+    "api-device-resets",
+    "api-device-replace-device",
+    "api-device-give-password",
+    "api-device-remove-device",
+)
 
 
 def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:

@@ -126,7 +126,7 @@ def test_a_proof_ends_at_the_first_door_that_cannot_be_tried(error, reason):
 def test_the_new_password_has_to_open_every_door():
     first, second = Scripted([False, False, True]), Scripted([False, True, False], name="rtsp")
     proof = prove([first.door, second.door], "admin", "new", "old", "wrong")
-    assert (proof.proven, proof.reason) == (False, "new_refused")
+    assert (proof.proven, proof.reason) == (False, "door_lags")
     assert [(d.door, d.login) for d in proof.doors if d.opened] == [
         ("scripted", "new"),
         ("rtsp", "old"),

@@ -77,6 +77,7 @@ NEEDS = {
     "device.place-on-channel": Role.OPERATOR,
     "device.move-device": Role.OPERATOR,
     "device.replace-device": Role.OPERATOR,
+    "device.give-password": Role.OPERATOR,
     "device.accept-certificate": Role.OPERATOR,
     "device.remove-device": Role.OPERATOR,
     "device.record-activated": Role.JOB,

@@ -49,7 +49,7 @@ class Crash(BaseException):
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """No reactions but the test's own, and a broker that nobody has to run."""
     monkeypatch.setattr(subscriptions, "REACTIONS", {})
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
+    monkeypatch.setattr(tasks, "wake", lambda task, *arguments, urgent=False: True)
 
 
 @pytest.fixture
@@ -65,7 +65,9 @@ def target(who: Cast) -> UUID:
 @pytest.fixture
 def at_hand(monkeypatch: pytest.MonkeyPatch, quiet: None) -> None:
     """A worker that does what it is woken for at once."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: task.run(*arguments) or True)
+    monkeypatch.setattr(
+        tasks, "wake", lambda task, *arguments, urgent=False: task.run(*arguments) or True
+    )
 
 
 def happen(target: UUID, number: int) -> None:
@@ -583,7 +585,7 @@ def test_a_lease_that_ran_out_is_somebody_elses(target: UUID) -> None:
 def woken(quiet: None, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []
 
-    def wake(task: Any, *arguments: Any) -> bool:
+    def wake(task: Any, *arguments: Any, urgent: bool = False) -> bool:
         calls.append((task, *arguments))
         return True
 
@@ -669,6 +671,8 @@ def test_a_broker_that_is_away_breaks_neither_a_request_nor_a_sweep(
     assert Job.objects.count() == 3
     assert not done
     pass_time(60)  # the broker is back; beat sweeps
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: task.run(*arguments) or True)
+    monkeypatch.setattr(
+        tasks, "wake", lambda task, *arguments, urgent=False: task.run(*arguments) or True
+    )
     tasks.sweep()
     assert len(done) == 3
