@@ -85,6 +85,17 @@ _SAYS = {
         ),
         "warn",
     ),
+    "give-password": Says(
+        "Type the password",
+        "Type the password that {name} has",
+        "key-round",
+        "Kept. Rekey is trying it now; what comes of it appears here.",
+        (
+            "For a password that was mistyped, or that somebody has changed on the device. Nothing"
+            " is changed on the device. A wrong one costs one of its login tries.",
+        ),
+        button="Try it",
+    ),
     "try-history": Says(
         "Try earlier passwords",
         "Try the earlier passwords of {name}",
