@@ -34,6 +34,7 @@ KEPT = {
     "REKEY_FAULT_RESETS",
     "REKEY_FAULT_SEED",
 }
+LONG = ("browser", "fault")
 TITLES = {"sqlite": "SQLite and files", "postgres": "PostgreSQL 18 and Valkey 9"}
 SHOWN = ["failed", "passed", "skipped", "deselected", "xfailed", "xpassed", "error", "rerun"]
 
@@ -72,7 +73,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     return code
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))  # nobody waits at last
     if SECOND not in os.environ:
         return
     again, once = [], []

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from devices.queries import device_for_jobs
 from devices.virtual import Character, DeviceSpec, ThreadedFleet, default_scenario, fleet_in_thread
+from devices.virtual.host import Host
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from resets.steps.request_reset import RequestReset
@@ -28,7 +29,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
 LIAR = next(s for s in SPECS if s.character is Character.LIAR)
-SLOW = next(s for s in SPECS if s.character is Character.SLOW)
 REASON = "The guard who knew it has left"
 
 
@@ -39,7 +39,7 @@ def who(transactional_db: None) -> Cast:
 
 @pytest.fixture
 def fleet() -> Iterator[ThreadedFleet]:
-    with fleet_in_thread([HONEST, LIAR, SLOW]) as running:
+    with fleet_in_thread([HONEST, LIAR]) as running:
         yield running
 
 
@@ -216,9 +216,14 @@ def test_a_device_that_lies_ends_as_unproven_and_says_what_to_do(
 
 
 def test_applying_and_proving_are_seen_while_they_happen(
-    who: Cast, taken_in: Callable[..., UUID], at_home: AtHome, mail_sink: Any
+    who: Cast,
+    taken_in: Callable[..., UUID],
+    at_home: AtHome,
+    mail_sink: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    device, reset = taken_in(SLOW), new_id()
+    device, reset = taken_in(HONEST), new_id()
+    monkeypatch.setattr(Host, "delay", 0.7)  # seconds before each answer, from here on
     handle(RequestReset(device, REASON), reset, who.by(who.tess))
     handle(SendCode(), reset, who.by(who.tess))
     tess = at_home.sign_in(who.tess)
