@@ -12,8 +12,8 @@ from msgspec import Meta
 from rest_framework.response import Response
 
 from devices import deeds, queries, vault
-from devices.discovery_api import discovery_urlpatterns
-from devices.import_api import import_urlpatterns
+from devices.discovery.api import discovery_urlpatterns
+from devices.lists.api import import_urlpatterns
 from devices.state import Kind, Purpose
 from devices.status import Status
 from devices.steps.activate_device import ActivateDevice

@@ -5,18 +5,13 @@ class DevicesConfig(AppConfig):
     name = "devices"
 
     def ready(self) -> None:
-        from devices import (  # noqa: F401 - they register
-            import_projections,
-            import_reactions,
-            projections,
-            reactions,
-            searches,
-            steps,
-            supplies,
-        )
+        # They register by being imported.
+        from devices import projections, reactions, steps, supplies  # noqa: F401
+        from devices.discovery import searches  # noqa: F401
+        from devices.lists import projections as lists  # noqa: F401
+        from devices.lists import reactions as imports  # noqa: F401
         from devices.panels import register
         from devices.reaching import configure
 
         configure()
-
         register()

@@ -21,6 +21,7 @@ from devices.state import Kind
 from devices.status import Status
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
+from devices.steps.credential import CandidatePromoted, CandidateStored, CandidateWithdrawn
 from devices.steps.remove_device import DeviceRemoved
 from devices.steps.reveal_password import RevealPassword
 from fleet.accounts.access import may
@@ -32,6 +33,8 @@ from fleet.eventstore.messages import Actor
 EVENTS = 15
 # Those that stand with the device's security; the others stand with its basic information.
 SECURITY = ("give-password", "try-history", "accept-certificate")
+# Whose sentences do not name the account: a device has several.
+WITHOUT_ACCOUNT = {one.tag for one in (CandidateStored, CandidatePromoted, CandidateWithdrawn)}
 STILL_LOOKING = timedelta(minutes=1)
 
 
@@ -228,7 +231,11 @@ class DevicePage:
         except ValueError:
             cursor = None
         found, behind = history(self.actor, subject=self.device.pk, cursor=cursor, size=EVENTS)
-        return [Entry(recorded) for recorded in found], behind
+        whose = {account.pk: f"Account {account.username}" for account in self.accounts}
+        return [
+            Entry(r, detail=whose.get(r.stream, "") if r.type in WITHOUT_ACCOUNT else "")
+            for r in found
+        ], behind
 
     @property
     def entries(self) -> list[Entry]:

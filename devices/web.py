@@ -24,10 +24,10 @@ from devices import columns, deeds, queries, vault
 from devices.bulk_web import DEEDS, Deed, bulk_urlpatterns
 from devices.device_forms import DeviceStep
 from devices.device_page import DevicePage
-from devices.discovery_web import discovery_urlpatterns
+from devices.discovery.web import discovery_urlpatterns
 from devices.filters import SIZES, DeviceFilters
 from devices.forms import add_device_form, open_site_form, organisation_chosen
-from devices.import_web import import_urlpatterns
+from devices.lists.web import import_urlpatterns
 from devices.page_parts import columns as further_columns
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice

@@ -40,7 +40,7 @@ SECRET_KEY, *SECRET_KEY_FALLBACKS = (
     key.value.hex() for key in keys_of("REKEY_SECRET_KEY", VAR / "secret_key").last
 )
 REKEY_CODE_KEY = keys_of("REKEY_CODE_KEY", VAR / "code_key").last[0].value
-REKEY_VAULT_KEYS = keys_of("REKEY_VAULT_KEY", VAR / "vault_key")  # all of them: devices.key_ring
+REKEY_VAULT_KEYS = keys_of("REKEY_VAULT_KEY", VAR / "vault_key")  # all: devices.vault.key_ring
 REKEY_URL = env("REKEY_URL", default="http://127.0.0.1:8000").rstrip("/")
 _https = REKEY_URL.startswith("https://")
 

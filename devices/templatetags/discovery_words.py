@@ -5,8 +5,8 @@ from __future__ import annotations
 from django import template
 from django.utils.safestring import SafeString
 
-from devices.discoveries import Standing
-from devices.discovery_page import FoundPage
+from devices.discovery.discoveries import Standing
+from devices.discovery.page import FoundPage
 from fleet.web.templatetags.components import status
 
 register = template.Library()

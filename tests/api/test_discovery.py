@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from devices import searches
+from devices.discovery import searches
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
 from fleet.accounts.state import Role
 from fleet.eventstore.store import last_position

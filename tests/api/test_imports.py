@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from devices import import_api
 from devices.api import DeviceFilters
+from devices.lists import api as import_api
 from devices.lists.models import ImportFile
 from devices.lists.reading import LARGEST
 from devices.models import Device

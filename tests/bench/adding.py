@@ -14,7 +14,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from devices import additions, reactions, searches
+from devices import reactions
+from devices.discovery import additions, searches
 from devices.models import Device, Discovered
 from devices.state import Method
 from devices.steps.add_device import DeviceAdded

@@ -20,7 +20,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from devices import exports, imports, queries
+from devices import queries
+from devices.lists import exports, imports
 from devices.lists.models import Import
 from devices.lists.state import ImportPhase, ImportState
 from devices.lists.writing import Form

@@ -153,6 +153,12 @@ def test_the_history_is_paged_and_in_the_sites_time(pages: Client, who: Cast, ca
     assert first in body
 
 
+def test_the_history_tells_whose_password_it_was(pages: Client, camera: UUID) -> None:
+    body = body_of(pages, camera)
+    for account in ("admin", "rekey"):
+        assert body.count(f"<p>Account {account}</p>") == 2, "one was kept, then proven"
+
+
 def test_a_cursor_that_makes_no_sense_shows_the_newest(pages: Client, camera: UUID) -> None:
     answer = pages.get(reverse("device", args=[camera]), {"cursor": "x"})
     assert "Rekey has an administrator account" in answer.content.decode()

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from devices import vault
-from devices.additions import name_of
-from devices.discoveries import Standing
+from devices.discovery.additions import name_of
+from devices.discovery.discoveries import Standing
 from devices.models import Device, Discovered, Scan, ScanProgress, Site
 from devices.state import ChannelFacts, Kind, Method, Repeat, discovered_id
 from devices.steps.add_device import AddDevice

@@ -16,9 +16,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from devices import imports
-from devices.import_page import ImportPage
+from devices.lists import imports
 from devices.lists.models import Import, ImportFile
+from devices.lists.page import ImportPage
 from devices.lists.reading import LARGEST
 from devices.lists.state import ImportPhase
 from devices.models import Device, Secret

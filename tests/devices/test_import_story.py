@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 import time_machine
 
-from devices import imports, vault
+from devices import vault
+from devices.lists import imports
 from devices.lists.models import Import, ImportFile
 from devices.lists.plans import Action
 from devices.lists.state import ImportPhase, ImportState

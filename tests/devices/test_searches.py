@@ -12,8 +12,8 @@ import pytest
 import time_machine
 from django.utils import timezone
 
-from devices import additions, discoveries, searches
-from devices.discoveries import Standing
+from devices.discovery import additions, discoveries, searches
+from devices.discovery.discoveries import Standing
 from devices.models import Device, Discovered, Scan, ScanProgress
 from devices.moves import move
 from devices.queries import device_for_jobs

@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.db import connection
 
-from devices import key_ring, vault
+from devices import vault
 from devices.models import Secret
 from devices.state import Purpose, credential_id
 from devices.steps.credential import BeginCredential, PromoteCandidate
-from devices.vault import VaultError
+from devices.vault import VaultError, key_ring
 from fleet.api.problems import problem_of
 from fleet.errors import Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from devices import forgetting, tasks, vault
+from devices import tasks, vault
 from devices.models import Secret
 from devices.state import CredentialState, Purpose, credential_id
 from devices.steps.credential import (
@@ -30,6 +30,7 @@ from devices.steps.credential import (
     StoreCandidate,
     WithdrawCandidate,
 )
+from devices.vault import forgetting
 from fleet.celery import app
 from fleet.eventstore import subscriptions
 from fleet.eventstore.handling import handle

@@ -19,9 +19,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from devices import key_ring, vault, vault_rotation
+from devices import vault
 from devices.models import Secret
-from devices.vault import VaultError
+from devices.vault import VaultError, key_ring
+from devices.vault import rotation as vault_rotation
 from fleet.errors import Refused
 from fleet.secrets import CommandKeys, EnvironmentKeys, FileKeys, Keys, new_line
 
@@ -383,7 +384,8 @@ import django
 django.setup()
 from uuid import UUID
 from django.core.management import call_command
-from devices import vault, vault_rotation
+from devices import vault
+from devices.vault import rotation as vault_rotation
 from devices.models import Secret
 
 DEVICE = UUID(int=7)

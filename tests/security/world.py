@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 
 import time_machine
 
-from devices import imports, vault
+from devices import vault
+from devices.lists import imports
 from devices.state import ONVIF_PATH, Kind, Purpose, credential_id
 from devices.steps.add_device import AddDevice
 from devices.steps.credential import BeginCredential, PromoteCandidate

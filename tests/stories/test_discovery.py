@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from devices import searches
+from devices.discovery import searches
 from devices.models import Device
 from devices.steps.open_site import OpenSite
 from devices.steps.site_networks import SetNetworks

@@ -19,8 +19,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.timesince import timesince
 
-from devices import vault_rotation
-from devices.vault_rotation import KeyUse
+from devices.vault import rotation as vault_rotation
+from devices.vault.rotation import KeyUse
 from fleet.errors import RekeyError
 from fleet.secrets import UnsuitableKey
 

@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from devices import discoveries
 from devices import queries as devices
+from devices.discovery import discoveries
 from devices.lists.state import Counts
 from devices.state import Kind, Purpose, credential_id
 from devices.steps.activate_device import ActivateDevice

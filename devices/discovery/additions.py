@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from devices import discoveries
-from devices.discoveries import Standing
+from devices.discovery import discoveries
+from devices.discovery.discoveries import Standing
 from devices.models import Discovered
 from devices.state import Kind
 from devices.steps.activate_device import ActivateDevice

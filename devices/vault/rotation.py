@@ -18,9 +18,9 @@ from uuid import UUID
 from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Max, Min, QuerySet
 
-from devices.key_ring import Altered, KeyRing, MasterKey, ring
 from devices.models import Secret
 from devices.vault import Row
+from devices.vault.key_ring import Altered, KeyRing, MasterKey, ring
 from fleet.errors import Conflict, Refused
 from fleet.secrets import FileKeys, Key, key_in, new_line
 

@@ -19,12 +19,12 @@ import structlog
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.utils import timezone
 
-from devices.forgetting import forget_unreferenced as forget_unreferenced
-from devices.forgetting import held_by as held_by
-from devices.key_ring import DATA_KEY, Altered, MasterKey, first_context, opened, ring, sealed
 from devices.models import Secret
 from devices.state import credential_id
 from devices.steps.reveal_password import RevealPassword
+from devices.vault.forgetting import forget_unreferenced as forget_unreferenced
+from devices.vault.forgetting import held_by as held_by
+from devices.vault.key_ring import DATA_KEY, Altered, MasterKey, first_context, opened, ring, sealed
 from fleet.errors import Conflict
 from fleet.eventstore import database
 from fleet.eventstore.handling import handle

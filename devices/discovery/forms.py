@@ -10,9 +10,10 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import QueryDict
 
-from devices import additions, discoveries, queries
-from devices.discoveries import Standing
-from devices.discovery_page import REPEATS, Grounds
+from devices import queries
+from devices.discovery import additions, discoveries
+from devices.discovery.discoveries import Standing
+from devices.discovery.page import REPEATS, Grounds
 from devices.filters import SIZES
 from devices.state import Kind, Method, Repeat
 from devices.steps.activate_device import ActivateDevice

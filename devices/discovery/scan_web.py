@@ -16,9 +16,10 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from devices import discoveries, queries
-from devices.discovery_forms import networks_form, scan_form
-from devices.discovery_page import Grounds, ScanPage, may_name
+from devices import queries
+from devices.discovery import discoveries
+from devices.discovery.forms import networks_form, scan_form
+from devices.discovery.page import Grounds, ScanPage, may_name
 from devices.filters import SIZES
 from devices.steps.scan_network import RequestScan, StopScan
 from devices.steps.site_networks import SetNetworks

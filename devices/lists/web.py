@@ -21,11 +21,11 @@ from django.urls import path
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from devices import exports, imports, queries
+from devices import queries
 from devices.filters import DeviceFilters
-from devices.import_page import ImportPage
-from devices.lists import writing
+from devices.lists import exports, imports, writing
 from devices.lists.columns import READ
+from devices.lists.page import ImportPage
 from devices.lists.reading import LARGEST, MOST_LINES, too_large
 from devices.lists.writing import Form
 from devices.steps.import_devices import CheckImport

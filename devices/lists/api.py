@@ -12,7 +12,8 @@ from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
 
-from devices import exports, imports, queries
+from devices import queries
+from devices.lists import exports, imports
 from devices.lists.plans import Action
 from devices.lists.reading import LARGEST
 from devices.lists.state import ImportPhase

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q
 
-from devices import additions, discoveries, queries
-from devices.discoveries import Standing
+from devices import queries
+from devices.discovery import additions, discoveries
+from devices.discovery.discoveries import Standing
 from devices.state import Kind, Method, Repeat, ScanStatus
 from devices.steps.add_device import AddDevice
 from devices.steps.scan_network import RequestScan, StopScan

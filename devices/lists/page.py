@@ -7,7 +7,7 @@ from functools import cached_property
 
 from django.utils import timezone
 
-from devices import imports
+from devices.lists import imports
 from devices.lists.models import Import
 from devices.lists.plans import Action, Line
 from devices.lists.state import ImportPhase

@@ -318,4 +318,4 @@ def _fingerprint(data: bytes) -> str:
     """Tells whether two files are the same. Keyed: by a plain hash, whoever knows all of a list but
     a password could try that out.
     """
-    return salted_hmac("devices.imports", data, algorithm="sha256").hexdigest()
+    return salted_hmac("devices.lists.imports", data, algorithm="sha256").hexdigest()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from devices import imports
-from devices.imports import Outdated
+from devices.lists import imports
+from devices.lists.imports import Outdated
 from devices.lists.state import Counts, ImportPhase, ImportState
 from devices.steps.import_devices import ExpireImport, ImportChecked, ImportRequested, RefuseImport
 from fleet.errors import RekeyError

@@ -11,8 +11,8 @@ from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
 
-from devices import additions, discoveries
-from devices.discoveries import Standing
+from devices.discovery import additions, discoveries
+from devices.discovery.discoveries import Standing
 from devices.state import Method, Repeat, ScanStatus
 from devices.steps.scan_network import RequestScan
 from fleet.api.calls import ApiView, Values, call, created, only

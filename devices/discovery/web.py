@@ -21,8 +21,8 @@ from django.template.defaultfilters import pluralize
 from django.urls import path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from devices import additions, discoveries
-from devices.discovery_forms import (
+from devices.discovery import additions, discoveries
+from devices.discovery.forms import (
     ACTIVATE,
     ADD,
     TYPED,
@@ -34,9 +34,9 @@ from devices.discovery_forms import (
     add_many_form,
     chosen_ids,
 )
-from devices.discovery_page import FoundPage, Grounds, latest_scans
+from devices.discovery.page import FoundPage, Grounds, latest_scans
+from devices.discovery.scan_web import scan_urlpatterns
 from devices.filters import SIZES
-from devices.scan_web import scan_urlpatterns
 from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
 from devices.steps.discover import IgnoreDiscovered

@@ -1,0 +1,1 @@
+"""Searching networks, and taking what is found into the fleet."""
