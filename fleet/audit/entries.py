@@ -27,11 +27,12 @@ def look_like(looks: Mapping[str, tuple[str, str]]) -> None:
 
 @dataclass(frozen=True)
 class Entry:
-    """An event as the timeline and the tables show it."""
+    """An event as the timeline and the tables show it. `detail` says what its sentence does not."""
 
     recorded: Recorded
     about: Subject | None = None
     place: Place | None = None
+    detail: str = ""
 
     @property
     def sentence(self) -> str:
