@@ -80,7 +80,7 @@ _TROUBLES = {
     "bad_answer": "Answer not understood",
     "not_authorised": "Login refused",
     "clock_refused": "Clock is wrong",
-    "password_refused": "Password refused",
+    "password_refused": "Password refused",  # nosec B105 - words
     "account_limit": "No room for an account",
 }
 _ADVICE = {

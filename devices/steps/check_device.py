@@ -26,7 +26,7 @@ TROUBLES = {
     "bad_answer": "its answer cannot be understood",
     "not_authorised": "it refused the login",
     "clock_refused": "it refused the time of the login: its clock is wrong",
-    "password_refused": "it refused the password that Rekey chose",
+    "password_refused": "it refused the password that Rekey chose",  # nosec B105 - words
     "account_limit": "it has no room for another account",
 }
 
