@@ -262,8 +262,9 @@ def planted(up: Up, servers: OwnServers, watch: Watch) -> Iterator[dict[str, Sec
             client.publish("planted", here["broker"].text)
         del here["file db.sqlite3"]
     else:
-        message = up.var / "broker" / "queue" / "1.planted.msg"
-        message.write_text(here["broker"].text)
+        draft = up.var / "broker" / "planted.draft"
+        draft.write_text(here["broker"].text)
+        draft.rename(up.var / "broker" / "queue" / "1.planted.msg")
         here["file db.sqlite3"] = here["table planted"]
         del here["server log"]
     running = subprocess.Popen(

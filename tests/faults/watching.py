@@ -74,7 +74,7 @@ def _files(watch: Watch, folder: Path) -> None:
         with contextlib.suppress(OSError):
             for entry in os.scandir(folder):
                 name = f"broker file {entry.name}"
-                if name not in watch.seen:
+                if not watch.seen.get(name):  # nothing was in it yet
                     with contextlib.suppress(OSError):
                         watch.seen[name] = Path(entry.path).read_bytes()
 
