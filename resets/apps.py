@@ -5,7 +5,7 @@ class ResetsConfig(AppConfig):
     name = "resets"
 
     def ready(self) -> None:
-        from resets import holds, panels, projections, queries, reactions, steps  # noqa: F401 - they register
+        from resets import holds, panels, projections, queries, reactions, steps, supplies  # noqa: F401 - they register
 
         panels.register()
         holds.register()

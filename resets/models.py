@@ -19,7 +19,7 @@ class Reset(ReadModel):
     reason = models.TextField()
     mailbox = models.CharField(max_length=254)
     asker = models.CharField(max_length=200)
-    phase = models.CharField(max_length=12, choices=[(p.value, p.value) for p in Phase])
+    phase = models.CharField(max_length=20, choices=[(p.value, p.value) for p in Phase])
     open = models.BooleanField()
     expires_at = models.DateTimeField()
     sends = models.PositiveSmallIntegerField()
@@ -32,6 +32,10 @@ class Reset(ReadModel):
     waiting_for = models.CharField(max_length=64)
     doors = models.JSONField()
     outcome = models.CharField(max_length=64)
+    asker_id = models.CharField(max_length=64)
+    approval_why = models.CharField(max_length=20)
+    glass_broken_by = models.CharField(max_length=64)
+    glass_reviewed = models.BooleanField()
 
     class Meta(ReadModel.Meta):
         db_table = "reset"

@@ -35,6 +35,10 @@ def reset(state: ResetState) -> dict[str, Any]:
         "waiting_for": state.waiting_for,
         "doors": [asdict(door) for door in state.doors],
         "outcome": state.outcome,
+        "asker_id": state.asker_id,
+        "approval_why": state.approval_why,
+        "glass_broken_by": state.glass_broken_by,
+        "glass_reviewed": state.glass_reviewed,
     }
 
 

@@ -8,24 +8,18 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from devices import queries as devices
-from devices import vault
 from devices.passwords import PasswordRules
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
-from fleet.eventstore.handling import supplies
-from fleet.eventstore.messages import COMMANDS, Actor, By, Command, Recorded
+from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
-from resets.codes import CodeKey
 from resets.models import Reset
-from resets.state import CodeRules, Delivery, Phase, ResetState
-from resets.steps.choose_password import ChoosePassword, Kept
-from resets.steps.request_reset import DeviceFacts, RequestReset
+from resets.state import Delivery, Phase, ResetState
 
 
 def resets(actor: Actor) -> QuerySet[Reset]:
@@ -132,41 +126,3 @@ def undelivered(actor: Actor) -> QuerySet[Reset]:
 
 def ended(actor: Actor) -> QuerySet[Reset]:
     return resets(actor).filter(open=False)
-
-
-@supplies(DeviceFacts)
-def device_facts(command: RequestReset, state: ResetState, by: By) -> DeviceFacts:
-    """The device as whoever asks may see it: to an outsider there is none."""
-    row = devices.device(by.actor, command.device)
-    assert row.organisation and row.site
-    return DeviceFacts(
-        row.id,
-        row.organisation,
-        row.site,
-        row.name,
-        row.username,
-        row.reset_email,
-        row.managed,
-        row.removed,
-    )
-
-
-@supplies(CodeRules)
-def code_rules(command: RequestReset, state: ResetState, by: By) -> CodeRules:
-    return CodeRules().checked()
-
-
-@supplies(CodeKey)
-def code_key(command: object, state: ResetState, by: By) -> CodeKey:
-    return CodeKey(settings.REKEY_CODE_KEY)
-
-
-@supplies(Kept)
-def kept(command: ChoosePassword, state: ResetState, by: By) -> Kept:
-    """Hold a typed password against the device's rules, or generate one; put it into the vault."""
-    assert state.subject
-    device = devices.device_for_jobs(state.subject)
-    rules = PasswordRules.of_device(device.max_password)
-    if command.password and (problem := rules.problem(command.password, state.username)):
-        return Kept(None, problem)
-    return Kept(vault.put(device.id, command.password or rules.generate()))

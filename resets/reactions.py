@@ -41,6 +41,8 @@ from resets.codes import CodeKey, grouped
 from resets.letter import code_letter
 from resets.state import Delivery, Door, Phase, ResetState, masked
 from resets.steps.apply_password import RecordApplied, RecordWait
+from resets.steps.approve_reset import ApprovalAsked, ResetApproved
+from resets.steps.break_glass import GlassBroken
 from resets.steps.choose_password import PasswordGenerated, PasswordTyped
 from resets.steps.deliver_code import RecordDelivery
 from resets.steps.expire_reset import ExpireReset
@@ -60,7 +62,9 @@ LASTING = (
 GIVE_UP_AFTER = timedelta(minutes=15)  # of a device that does not answer
 
 
-@reaction(ResetRequested, due=lambda event: event.expires_at)
+@reaction(
+    ResetRequested, ApprovalAsked, ResetApproved, GlassBroken, due=lambda event: event.expires_at
+)
 def expire_reset(recorded: Recorded) -> None:
     handle(ExpireReset(), recorded.stream, recorded.because("end what nobody went on with"))
 

@@ -9,11 +9,13 @@ from uuid import UUID
 
 from fleet.errors import Refused
 from fleet.eventstore.messages import State, state
+from resets.rules import CodeRules
 
 
 class Phase(StrEnum):
     """Where a reset stands."""
 
+    AWAITING_APPROVAL = "awaiting_approval"
     REQUESTED = "requested"
     CODE_SENT = "code_sent"
     VERIFIED = "verified"
@@ -33,10 +35,12 @@ class Phase(StrEnum):
     @property
     def with_people(self) -> bool:
         """Whether it waits for a person, and not for the device."""
-        return self in (Phase.REQUESTED, Phase.CODE_SENT, Phase.VERIFIED)
+        return self in _WITH_PEOPLE
 
 
+_WITH_PEOPLE = (Phase.AWAITING_APPROVAL, Phase.REQUESTED, Phase.CODE_SENT, Phase.VERIFIED)
 _OPEN = (
+    Phase.AWAITING_APPROVAL,
     Phase.REQUESTED,
     Phase.CODE_SENT,
     Phase.VERIFIED,
@@ -51,39 +55,19 @@ class Delivery(StrEnum):
     NONE = "none"
     QUEUED = "queued"
     HANDED_OVER = "handed_over"
+    DELIVERED = "delivered"
     DEFERRED = "deferred"
     REFUSED = "refused"
+    BOUNCED = "bounced"
+    SPAM = "spam"
 
 
 class RecoveryMethod(StrEnum):
     """How the new password gets onto the device."""
 
     MANAGEMENT_ACCOUNT = "management_account"
-
-
-@dataclass(frozen=True)
-class CodeRules:
-    """A site's rules for codes. Times in seconds.
-
-    Bounds: RFC 4226 and NIST SP 800-63B-4 (6 to 8 digits), OWASP ASVS 5.0 6.5.5 (10 minutes).
-    """
-
-    digits: int = 8
-    valid: int = 600
-    tries: int = 5
-    between_sends: int = 60
-    sends: int = 3
-    open_for: int = 3600
-
-    def checked(self) -> CodeRules:
-        """These rules, when they are to be used from now on. Raises ValueError out of bounds.
-
-        Not in `__post_init__`: rules that were allowed once stand in events, and those have to be
-        readable for ever.
-        """
-        if not (6 <= self.digits <= 8 and 60 <= self.valid <= 600 and 1 <= self.tries <= 10):
-            raise ValueError("rules for codes outside of what the standards allow")
-        return self
+    DEVICE_RECOVERY = "device_recovery"
+    FACTORY_RESTORE = "factory_restore"
 
 
 @dataclass(frozen=True)
@@ -98,12 +82,20 @@ class Door:
 
 @state("reset")
 class ResetState(State):
+    """`asker_id` is the person who began it, `owner` the one whose code the newest is: only they
+    may type it (OWASP ASVS 5.0, 6.6.2). `digest` is of what a second person was asked to agree to.
+    `glass_broken_by` is who acted alone, without approval and without a code.
+    """
+
     device_name: str = ""
     username: str = ""
     method: RecoveryMethod = RecoveryMethod.MANAGEMENT_ACCOUNT
     reason: str = ""
     reset_email: str = ""
     asker: str = ""
+    asker_id: str = ""
+    nvr: UUID | None = None
+    channel: int | None = None
     rules: CodeRules = CodeRules()
     expires_at: datetime | None = None
     phase: Phase = Phase.REQUESTED
@@ -112,8 +104,15 @@ class ResetState(State):
     sent_at: datetime | None = None
     code_expires_at: datetime | None = None
     tries_left: int = 0
+    owner: str = ""
     delivery: Delivery = Delivery.NONE
     delivery_detail: str = ""
+
+    approval_why: str = ""
+    digest: str = ""
+    approver: str = ""
+    glass_broken_by: str = ""
+    glass_reviewed: bool = False
 
     secret: UUID | None = None
     generated: bool = True

@@ -18,6 +18,7 @@ class Look(NamedTuple):
 
 
 PHASES = {
+    Phase.AWAITING_APPROVAL: Look("warn", "Waits for a second person", "users"),
     Phase.REQUESTED: Look("warn", "Code not sent yet", "mail"),
     Phase.CODE_SENT: Look("warn", "Waits for the code", "mail-search"),
     Phase.VERIFIED: Look("warn", "Waits for a password", "key-round"),
@@ -34,13 +35,23 @@ DELIVERIES = {
     Delivery.NONE: Look("quiet", "No mail yet", "mail"),
     Delivery.QUEUED: Look("busy", "Queued"),
     Delivery.HANDED_OVER: Look("ok", "Handed to the mail server", "mail-check"),
+    Delivery.DELIVERED: Look("ok", "Delivered", "mail-check"),
     Delivery.DEFERRED: Look("warn", "The mail server will be tried again", "mail-warning"),
     Delivery.REFUSED: Look("bad", "Refused", "mail-x"),
+    Delivery.BOUNCED: Look("bad", "Came back", "mail-x"),
+    Delivery.SPAM: Look("bad", "Marked as spam", "mail-warning"),
 }
 
 # By an event's name. One that is not here is told without a colour.
 EVENTS = {
     "resets.reset_requested": ("busy", "key-round"),
+    "resets.approval_asked": ("warn", "users"),
+    "resets.reset_approved": ("ok", "user-check"),
+    "resets.reset_declined": ("bad", "user-x"),
+    "resets.approval_voided": ("bad", "ban"),
+    "resets.glass_broken": ("bad", "hammer"),
+    "resets.glass_reviewed": ("ok", "eye"),
+    "resets.code_turned_away": ("warn", "triangle-alert"),
     "resets.code_issued": ("busy", "send"),
     "resets.code_handed_over": ("ok", "mail-check"),
     "resets.code_deferred": ("warn", "mail-warning"),

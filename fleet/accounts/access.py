@@ -18,7 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from fleet.accounts.models import Person, RoleRow
-from fleet.accounts.state import Role
+from fleet.accounts.state import Human, Role
 from fleet.errors import Forbidden, NotFound
 from fleet.eventstore import database
 from fleet.eventstore.database import as_time, as_uuid
@@ -135,6 +135,26 @@ def _of_token(rows: list[Any]) -> Actor | None:
     )
     shown = f"{person} ({name})"[:LONGEST_NAME]
     return Actor("token", str(as_uuid(rows[0][11])), shown, grants)
+
+
+def human(actor: Actor) -> Human:
+    """The person behind an actor; a blank one behind jobs and phones."""
+    if actor.kind == "person":
+        return Human(actor.id, actor.name)
+    if actor.kind != "token":
+        return Human()
+    rows = database.rows(_BY_ID, [UUID(actor.id), True, True])
+    return Human(str(as_uuid(rows[0][6])), rows[0][7]) if rows else Human()
+
+
+def of_a_phone(organisation: UUID | None, site: UUID | None) -> Actor:
+    """Whoever scanned the QR of a reset at this site: nobody is signed in.
+
+    What the QR's token allows is one command, whose own check it passes (see `resets.phone`).
+    """
+    assert organisation and site
+    grants = (Grant(organisation, site, Role.TECHNICIAN),)
+    return Actor("phone", "", "Whoever scanned the QR", grants)
 
 
 def acting_again(actor: Actor) -> Actor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -35,6 +36,17 @@ class Role(StrEnum):
             Role.ADMINISTRATOR: "may also manage people, tokens and sites, and see passwords",
             Role.JOB: "is Rekey itself",
         }[self]
+
+
+@dataclass(frozen=True)
+class Human:
+    """The person behind whoever acts: behind a token, whose it is; nobody behind jobs and phones.
+
+    Where two people are needed, a person and their own token are one.
+    """
+
+    id: str = ""
+    name: str = ""
 
 
 @state("organisation")

@@ -20,14 +20,16 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from fleet.errors import Conflict, NotFound, RekeyError
+from fleet.errors import Conflict, NotFound, Refused, RekeyError
 from fleet.eventstore import gate, projections, store, subscriptions
 from fleet.eventstore.messages import SUPPLIED, By, Command, Event, State
 
 TRIES = 20  # of one command against others on the same stream
 
 Supplier = Callable[[Any, Any, By], Any]
+Listener = Callable[[Refused, Command[Any], UUID, By], None]
 _suppliers: dict[type, Supplier] = {}
+_listeners: dict[str, list[Listener]] = {}
 _conflicts: dict[str, Callable[[], Conflict]] = {}
 
 
@@ -70,6 +72,15 @@ def supplies(kind: type) -> Callable[[Supplier], Supplier]:
     return register
 
 
+def when_refused(code: str, listener: Listener) -> None:
+    """Register who is told of refusals with a code, once nothing is left of the refused command.
+
+    Called outside of any transaction, with the refusal, the command, its stream and who asked: it
+    may record what it likes. For refusals that are facts of something else than the stream.
+    """
+    _listeners.setdefault(code, []).append(listener)
+
+
 def conflict_of(constraint: str, columns: str, answer: Callable[[], Conflict]) -> None:
     """Say what the breach of a read model's unique constraint means to people.
 
@@ -85,7 +96,12 @@ def handle(command: Command[Any], stream: UUID, by: By) -> Outcome:
     as a wrong code), when there is no such stream or not for this actor, or when others kept
     changing the stream meanwhile.
     """
-    [outcome] = handle_all([Order(command, stream)], by)
+    try:
+        [outcome] = handle_all([Order(command, stream)], by)
+    except Refused as refused:
+        for listener in _listeners.get(refused.code, ()):
+            listener(refused, command, stream, by)
+        raise
     if no := outcome.refusal:
         raise no
     return outcome
@@ -132,13 +148,12 @@ def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
 
 def _decide(order: Order, stream: store.Loaded, by: By, now: datetime) -> tuple[Event[Any], ...]:
     command, before = order.command, stream.state
-    if command.creates:
-        if stream.version:
+    if stream.version:
+        if command.creates:
             raise Conflict("exists_already", "This was done already. Look at the list.")
-    else:
-        if not stream.version:
-            raise NotFound(before.category)
         gate.check(by.actor, command.by, before)
+    elif command.creates is False:
+        raise NotFound(before.category)
     for name, kind in _supplied_fields(type(command)):  # type: ignore[arg-type]
         if not order.looked_up or getattr(command, name) is SUPPLIED:
             fact = _suppliers[kind](command, before, by)

@@ -164,7 +164,7 @@ class Command(Generic[S]):
     slug: ClassVar[str]
     of: ClassVar[type[State]]
     by: ClassVar[str]
-    creates: ClassVar[bool]
+    creates: ClassVar[bool | None]
     about: ClassVar[str]
 
     @classmethod
@@ -222,9 +222,9 @@ def supplied(*, init: Literal[False] = False) -> Any:
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field, asked, supplied))
-def command(*, by: str, creates: bool = False) -> Callable[[type[C]], type[C]]:
+def command(*, by: str, creates: bool | None = False) -> Callable[[type[C]], type[C]]:
     """Register a command. `by` is the least role that may send it; `creates` says that it begins
-    a stream (all others need one that is there).
+    a stream (all others need one that is there), None that it begins one where there is none.
     """
 
     def register(cls: type[C]) -> type[C]:

@@ -50,9 +50,10 @@ class When:
         self.state = given.state(command.of)
         hints = typing.get_type_hints(type(command))
         missing = {
-            f.name: given.known[hints[f.name]]
+            f.name: given.known[kind] if kind in given.known else kind()  # a blank fact
             for f in dataclasses.fields(command)  # type: ignore[arg-type]
-            if getattr(command, f.name) is SUPPLIED
+            for kind in [hints.get(f.name)]
+            if getattr(command, f.name) is SUPPLIED and isinstance(kind, type)
         }
         self.command = dataclasses.replace(command, **missing)  # type: ignore[type-var]
         self.now = given.now

@@ -9,6 +9,9 @@ from fleet.eventstore.messages import contents
 contents(
     __name__,
     "request_reset",
+    "approve_reset",
+    "break_glass",
+    "site_rules",
     "send_code",
     "deliver_code",
     "verify_code",

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from fleet.accounts.state import Role
+from fleet.accounts.state import Human, Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Actor, Command, Event, asked, command, event, supplied
-from resets.state import CodeRules, Phase, RecoveryMethod, ResetState
+from resets.limits.rules import Budget
+from resets.rules import CodeRules
+from resets.state import Phase, RecoveryMethod, ResetState
+from resets.steps.approve_reset import Agreement, ApprovalAsked
 
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What has to be known of the device when its reset begins."""
+    """What has to be known of the device when its reset begins.
+
+    `methods` are the ways in which a new password can get onto it, the best first. `nvr` and
+    `channel`: where its recorder has it; `on_recorder`: the recorder has to let go of it first.
+    """
 
     id: UUID
     organisation: UUID
@@ -23,11 +31,19 @@ class DeviceFacts:
     name: str
     username: str
     reset_email: str
-    managed: bool
+    methods: tuple[RecoveryMethod, ...]
     removed: bool = False
+    nvr: UUID | None = None
+    channel: int | None = None
+    on_recorder: bool = False
 
 
-@event("resets.reset_requested")
+def _alone(fields: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 knew no recorders, and its codes were anybody's who might type them."""
+    return {**fields, "asker_id": "", "nvr": None, "channel": None, "on_recorder": False}
+
+
+@event("resets.reset_requested", schema=2, upcast={1: _alone})
 class ResetRequested(Event[ResetState]):
     """{actor} began a reset of {device_name}: {reason}"""
 
@@ -42,6 +58,10 @@ class ResetRequested(Event[ResetState]):
     rules: CodeRules
     expires_at: datetime
     asker: str
+    asker_id: str
+    nvr: UUID | None
+    channel: int | None
+    on_recorder: bool
 
     def evolve(self, reset: ResetState) -> ResetState:
         return reset.but(
@@ -56,6 +76,9 @@ class ResetRequested(Event[ResetState]):
             rules=self.rules,
             expires_at=self.expires_at,
             asker=self.asker,
+            asker_id=self.asker_id,
+            nvr=self.nvr,
+            channel=self.channel,
             phase=Phase.REQUESTED,
         )
 
@@ -71,9 +94,17 @@ class RequestReset(Command[ResetState]):
         long=True,
         max_length=500,
     )
+    method: RecoveryMethod | None = asked(
+        "How does the new password get onto the device?",
+        help="Left open, Rekey takes the way that needs nobody at the device, if there is one.",
+        default=None,
+    )
     facts: DeviceFacts = supplied()
     rules: CodeRules = supplied()
     asker: Actor = supplied()
+    human: Human = supplied()
+    agreement: Agreement = supplied()
+    budget: Budget = supplied()
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         if not self.reason.strip():
@@ -86,28 +117,42 @@ class RequestReset(Command[ResetState]):
             raise Refused(
                 "device_removed", "This device was removed from the fleet. Add it again to go on."
             )
-        if not self.facts.reset_email:
-            raise Refused(
-                "no_reset_email",
-                "No Reset Password Email is set for this device, so no code can be sent. "
-                "Restore the device to its factory settings and add it again with a mailbox.",
-            )
-        if not self.facts.managed:
+        method = self.method or self.facts.methods[0]
+        if method not in self.facts.methods:
             raise Refused(
                 "no_recovery_method",
-                "Rekey has no management account on this device, so it cannot set a password "
-                "there. Restore the device to its factory settings and add it again.",
+                "This way is not open on this device: "
+                + _WHY_NOT.get(method, "")
+                + " Choose another way, or the factory restore.",
+                field="method",
             )
+        self.budget.refuse()
         yield ResetRequested(
             device=self.facts.id,
             device_name=self.facts.name,
             organisation=self.facts.organisation,
             site=self.facts.site,
             username=self.facts.username,
-            method=RecoveryMethod.MANAGEMENT_ACCOUNT,
+            method=method,
             reason=self.reason.strip(),
             reset_email=self.facts.reset_email,
             rules=self.rules,
             expires_at=now + timedelta(seconds=self.rules.open_for),
             asker=self.asker.name,
+            asker_id=self.human.id,
+            nvr=self.facts.nvr,
+            channel=self.facts.channel,
+            on_recorder=self.facts.on_recorder,
         )
+        if self.agreement.why:
+            yield ApprovalAsked(
+                why=self.agreement.why,
+                digest=self.agreement.digest(method.value, self.reason.strip()),
+                expires_at=now + timedelta(seconds=self.agreement.valid),
+            )
+
+
+_WHY_NOT = {
+    RecoveryMethod.MANAGEMENT_ACCOUNT: "Rekey has no management account there.",
+    RecoveryMethod.DEVICE_RECOVERY: "Rekey holds no recovery key of it.",
+}

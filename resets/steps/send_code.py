@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
-from fleet.accounts.state import Role
+from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, command, event, supplied
+from resets.limits.rules import Budget
 from resets.state import Delivery, Phase, ResetState, masked, refuse_if_over
 
 
-@event("resets.code_issued")
+def _anybodys(fields: dict[str, Any]) -> dict[str, Any]:
+    """In schema 1 a code was anybody's who might type it."""
+    return {**fields, "owner": "", "by_phone": False}
+
+
+@event("resets.code_issued", schema=2, upcast={1: _anybodys})
 class CodeIssued(Event[ResetState]):
     """{actor} asked for code number {send} to be mailed to {mailbox}."""
 
@@ -25,6 +32,8 @@ class CodeIssued(Event[ResetState]):
     at: datetime
     expires_at: datetime
     asked_by: str
+    owner: str
+    by_phone: bool
 
     def evolve(self, reset: ResetState) -> ResetState:
         return reset.but(
@@ -33,6 +42,7 @@ class CodeIssued(Event[ResetState]):
             sent_at=self.at,
             code_expires_at=self.expires_at,
             tries_left=self.tries,
+            owner=self.owner,
             delivery=Delivery.QUEUED,
             delivery_detail="",
         )
@@ -43,6 +53,8 @@ class SendCode(Command[ResetState]):
     """Mail a verification code to the Reset Password Email."""
 
     asker: Actor = supplied()
+    human: Human = supplied()
+    budget: Budget = supplied()
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
@@ -50,9 +62,23 @@ class SendCode(Command[ResetState]):
         return reset.phase in (Phase.REQUESTED, Phase.CODE_SENT) and again_from is not None
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+        yield self._issued(reset, now, owner=self.human.id)
+
+    def _issued(
+        self, reset: ResetState, now: datetime, owner: str, by_phone: bool = False
+    ) -> CodeIssued:
+        """The next code, for this person to type. Raises Refused, Conflict."""
         refuse_if_over(reset, now)
+        if reset.phase is Phase.AWAITING_APPROVAL:
+            raise Conflict("not_approved", "A second person has to agree to this reset first.")
         if reset.phase not in (Phase.REQUESTED, Phase.CODE_SENT):
             raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
+        if not reset.reset_email:
+            raise Refused(
+                "no_reset_email",
+                "No Reset Password Email is set for this device, so no code can be sent. "
+                "Name one on the device's page; a second person has to agree to it.",
+            )
         again_from = reset.may_send_from
         if again_from is None:
             raise Refused(
@@ -67,11 +93,14 @@ class SendCode(Command[ResetState]):
                 f"A code is on its way. Another may be sent in {wait} s; check the spam folder.",
                 retry_after=wait,
             )
-        yield CodeIssued(
+        self.budget.refuse()
+        return CodeIssued(
             send=reset.sends + 1,
             mailbox=masked(reset.reset_email),
             tries=reset.rules.tries,
             at=now,
             expires_at=now + timedelta(seconds=reset.rules.valid),
             asked_by=self.asker.name,
+            owner=owner,
+            by_phone=by_phone,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from fleet.accounts.state import Role
-from fleet.errors import Conflict, Refused
+from fleet.accounts.state import Human, Role
+from fleet.errors import Conflict, Forbidden, Refused, RekeyError
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.codes import CodeKey, plain
+from resets.limits.rules import Budget
 from resets.state import Phase, ResetState, refuse_if_over
 
 
@@ -42,6 +43,21 @@ class CodeRejected(Event[ResetState]):
         )
 
 
+@event("resets.code_turned_away")
+class CodeTurnedAway(Event[ResetState]):
+    """{actor} typed a code that somebody else had asked for. It was not looked at; no try lost."""
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset
+
+    def refusal(self) -> RekeyError:
+        return Forbidden(
+            "not_your_code",
+            "Somebody else asked for this code, and only they may type it. "
+            "Send a code yourself to go on with this reset.",
+        )
+
+
 _BURNED = "This code was tried too often and no longer counts. Send a new one."
 
 
@@ -51,6 +67,8 @@ class VerifyCode(Command[ResetState]):
 
     code: str = asked("Code from the email", secret=True, max_length=40)
     key: CodeKey = supplied()
+    human: Human = supplied()
+    budget: Budget = supplied()
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
@@ -71,7 +89,10 @@ class VerifyCode(Command[ResetState]):
         if not (typed.isascii() and typed.isdigit() and len(typed) == digits):
             # No guess could look like this, so it costs no try.
             raise Refused("code_malformed", f"A code has {digits} digits.", field="code")
-        if self.key.matches(typed, reset.id, reset.sends, digits):
+        self.budget.refuse()
+        if reset.owner and reset.owner != self.human.id:
+            yield CodeTurnedAway()
+        elif self.key.matches(typed, reset.id, reset.sends, digits):
             yield CodeVerified()
         else:
             yield CodeRejected(reset.tries_left - 1)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from fleet.accounts.state import Human
+from fleet.errors import Refused
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.testing import NOW, STREAM
 from resets.codes import CodeKey
-from resets.state import CodeRules, Door, RecoveryMethod
+from resets.limits.rules import Budget
+from resets.rules import CodeRules
+from resets.state import Door, RecoveryMethod
 from resets.steps.apply_password import PasswordApplied
 from resets.steps.cancel_reset import ResetCancelled
 from resets.steps.choose_password import PasswordGenerated
@@ -21,9 +25,13 @@ from resets.steps.verify_code import CodeVerified
 
 ORGANISATION, SITE, DEVICE, SECRET = (UUID(int=n) for n in range(1, 5))
 RULES = CodeRules()
+SPENT = Budget(Refused("limit_reached", "Not now."))
 TESS = Actor("person", str(UUID(int=9)), "Tess")
 KEY = CodeKey(b"of the tests, for 32 bytes of it")
-FACTS = DeviceFacts(DEVICE, ORGANISATION, SITE, "Gate north", "admin", "owner@example.com", True)
+TESS_HERSELF = Human(TESS.id, "Tess")
+ALICE_HERSELF = Human(str(UUID(int=8)), "Alice")
+WAYS = (RecoveryMethod.MANAGEMENT_ACCOUNT, RecoveryMethod.FACTORY_RESTORE)
+FACTS = DeviceFacts(DEVICE, ORGANISATION, SITE, "Gate north", "admin", "owner@example.com", WAYS)
 
 REQUESTED = ResetRequested(
     device=DEVICE,
@@ -37,13 +45,19 @@ REQUESTED = ResetRequested(
     rules=RULES,
     expires_at=NOW + timedelta(hours=1),
     asker="Tess",
+    asker_id=TESS_HERSELF.id,
+    nvr=None,
+    channel=None,
+    on_recorder=False,
 )
 
 
 def issued(send: int = 1, after: float = 0) -> CodeIssued:
     """The n-th code, so many seconds after the reset began."""
     at = NOW + timedelta(seconds=after)
-    return CodeIssued(send, "o•••r@e•••e.com", 5, at, at + timedelta(minutes=10), "Tess")
+    return CodeIssued(
+        send, "o•••r@e•••e.com", 5, at, at + timedelta(minutes=10), "Tess", TESS.id, False
+    )
 
 
 def code(send: int = 1) -> str:

@@ -17,6 +17,7 @@ from tests.resets.steps.story import (
     REQUESTED,
     SENT,
     TESS,
+    TESS_HERSELF,
     WITH_THE_DEVICE,
     issued,
 )
@@ -27,19 +28,19 @@ def after(seconds: float):
 
 
 def test_a_code_is_asked_for_at_once() -> None:
-    state = given(*ASKED).knowing(TESS).when(SendCode()).then(issued())
+    state = given(*ASKED).knowing(TESS, TESS_HERSELF).when(SendCode()).then(issued())
     assert (state.phase, state.sends, state.tries_left) == (Phase.CODE_SENT, 1, 5)
     assert state.delivery is Delivery.QUEUED
     assert state.code_is_live
 
 
 def test_the_mailbox_stands_in_the_event_so_that_only_its_owner_knows_it() -> None:
-    [event] = given(*ASKED).knowing(TESS).when(SendCode()).decided()
+    [event] = given(*ASKED).knowing(TESS, TESS_HERSELF).when(SendCode()).decided()
     assert REQUESTED.reset_email not in str(event)
 
 
 def test_another_code_replaces_the_first_with_new_tries_and_an_unknown_delivery() -> None:
-    before = given(*SENT, CodeRejected(1), CodeHandedOver(1, "250 ok")).knowing(TESS)
+    before = given(*SENT, CodeRejected(1), CodeHandedOver(1, "250 ok")).knowing(TESS, TESS_HERSELF)
     state = before.at(after(60)).when(SendCode()).then(issued(2, 60))
     assert (state.sends, state.tries_left, state.delivery) == (2, 5, Delivery.QUEUED)
     assert state.delivery_detail == ""
@@ -47,7 +48,13 @@ def test_another_code_replaces_the_first_with_new_tries_and_an_unknown_delivery(
 
 @pytest.mark.parametrize(("seconds", "wait"), [(0, 61), (0.5, 60), (1, 60), (59, 2), (59.9, 1)])
 def test_within_a_minute_no_other_code_is_sent(seconds: float, wait: int) -> None:
-    error = given(*SENT).knowing(TESS).at(after(seconds)).when(SendCode()).refused("too_soon")
+    error = (
+        given(*SENT)
+        .knowing(TESS, TESS_HERSELF)
+        .at(after(seconds))
+        .when(SendCode())
+        .refused("too_soon")
+    )
     assert error.facts == {"retry_after": wait}
     assert f"{wait} s" in error.message
     assert isinstance(error, Refused)
@@ -55,14 +62,16 @@ def test_within_a_minute_no_other_code_is_sent(seconds: float, wait: int) -> Non
 
 def test_three_codes_are_sent_and_no_more() -> None:
     three = (*ASKED, issued(1), issued(2, 60), issued(3, 120))
-    given(*three[:3]).knowing(TESS).at(after(120)).when(SendCode()).then(issued(3, 120))
-    late = given(*three).knowing(TESS).at(after(3000))
+    given(*three[:3]).knowing(TESS, TESS_HERSELF).at(after(120)).when(SendCode()).then(
+        issued(3, 120)
+    )
+    late = given(*three).knowing(TESS, TESS_HERSELF).at(after(3000))
     assert isinstance(late.when(SendCode()).refused("no_sends_left"), Refused)
 
 
 @pytest.mark.parametrize("events", [PROVED_MAILBOX, *WITH_THE_DEVICE, *ENDED])
 def test_no_code_is_sent_where_none_is_needed(events: tuple) -> None:
-    late = given(*events).knowing(TESS).at(after(3000))
+    late = given(*events).knowing(TESS, TESS_HERSELF).at(after(3000))
     assert isinstance(late.when(SendCode()).refused("no_code_needed"), Conflict)
     assert not SendCode.offered(late.state(), late.now)
 

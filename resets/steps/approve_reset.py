@@ -1,0 +1,145 @@
+"""Approval: a second person agrees, or declines, before anything happens.
+
+What they agree to is bound by a digest over all that will be done. If anything of it has changed
+since it was asked for, the approval is void, and nothing happens.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
+
+from fleet.accounts.state import Human, Role
+from fleet.errors import Conflict, Forbidden, RekeyError
+from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from resets.rules import APPROVAL_WORDS
+from resets.state import Phase, ResetState
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether a second person has to agree, and to what.
+
+    `why`: "" if nobody has to, else a key of `rules.APPROVAL_WORDS`. `facts`: all that decides
+    what will be done, and to which device. `valid` in seconds.
+    """
+
+    why: str = ""
+    facts: tuple[str, ...] = ()
+    valid: int = 86_400
+
+    def digest(self, method: str, reason: str) -> str:
+        """SHA-256 over what is agreed to, in hex."""
+        return hashlib.sha256(msgspec.json.encode([*self.facts, method, reason])).hexdigest()
+
+
+@event("resets.approval_asked")
+class ApprovalAsked(Event[ResetState]):
+    """A second person has to agree: {why}."""
+
+    why: str
+    digest: str
+    expires_at: datetime
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset.but(
+            phase=Phase.AWAITING_APPROVAL,
+            approval_why=self.why,
+            digest=self.digest,
+            expires_at=self.expires_at,
+        )
+
+    def told(self, actor: str) -> str:
+        return f"A second person has to agree: {APPROVAL_WORDS.get(self.why, self.why)}."
+
+
+@event("resets.reset_approved")
+class ResetApproved(Event[ResetState]):
+    """{actor} agreed to the reset."""
+
+    approver: str
+    expires_at: datetime
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset.but(phase=Phase.REQUESTED, approver=self.approver, expires_at=self.expires_at)
+
+
+@event("resets.reset_declined")
+class ResetDeclined(Event[ResetState]):
+    """{actor} declined the reset: {reason}"""
+
+    reason: str
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset.but(phase=Phase.CANCELLED, outcome="declined")
+
+
+@event("resets.approval_voided")
+class ApprovalVoided(Event[ResetState]):
+    """What was to be agreed to has changed since, so that nobody can agree to it any more."""
+
+    def evolve(self, reset: ResetState) -> ResetState:
+        return reset.but(phase=Phase.CANCELLED, outcome="approval_void")
+
+    def refusal(self) -> RekeyError:
+        return Conflict(
+            "approval_void",
+            "The device has changed since this was asked for. The request is void: "
+            "look at the device, and begin another reset.",
+        )
+
+
+def _refuse_unless_open(reset: ResetState, human: Human, now: datetime) -> None:
+    if reset.phase is not Phase.AWAITING_APPROVAL:
+        raise Conflict("nothing_to_approve", "Nothing waits for approval here any more.")
+    if reset.expires_at is not None and now >= reset.expires_at:
+        raise Conflict("approval_expired", "Nobody agreed in time. Begin another reset.")
+    if not human.id or human.id == reset.asker_id:
+        raise Forbidden(
+            "own_request", "You asked for this reset yourself. Another administrator has to agree."
+        )
+
+
+@command(by=Role.ADMINISTRATOR)
+class ApproveReset(Command[ResetState]):
+    """Agree to the reset as it is shown."""
+
+    digest: str = asked("Digest of what is agreed to", max_length=64)
+    human: Human = supplied()
+    agreement: Agreement = supplied()
+
+    @classmethod
+    def offered(cls, reset: ResetState, now: datetime) -> bool:
+        return reset.phase is Phase.AWAITING_APPROVAL
+
+    def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+        _refuse_unless_open(reset, self.human, now)
+        if self.digest.strip() != reset.digest:
+            raise Conflict(
+                "digest_differs", "This is not what was shown. Load the page anew and read it."
+            )
+        if self.agreement.digest(reset.method.value, reset.reason) != reset.digest:
+            yield ApprovalVoided()
+        else:
+            opens = timedelta(seconds=reset.rules.open_for)
+            yield ResetApproved(self.human.name, now + opens)
+
+
+@command(by=Role.ADMINISTRATOR)
+class DeclineReset(Command[ResetState]):
+    """Decline the reset. The device keeps the password that it has."""
+
+    reason: str = asked("Why not?", long=True, max_length=500)
+    human: Human = supplied()
+
+    @classmethod
+    def offered(cls, reset: ResetState, now: datetime) -> bool:
+        return reset.phase is Phase.AWAITING_APPROVAL
+
+    def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
+        _refuse_unless_open(reset, self.human, now)
+        yield ResetDeclined(self.reason.strip())

@@ -1,0 +1,135 @@
+"""The rules of a site for its resets, and the limits of an organisation as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from fleet.accounts.state import Role
+from fleet.errors import Refused
+from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from resets.limits.rules import ORGANISATION_WIDE, Limit
+from resets.rules import ApprovalRules, CodeRules, RulesState
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where rules hold: at a site, or (`site` None) over an organisation as a whole."""
+
+    organisation: UUID
+    site: UUID | None
+
+
+@event("resets.code_rules_set")
+class CodeRulesSet(Event[RulesState]):
+    """{actor} set the rules for codes: {rules.digits} digits, valid {rules.valid} s."""
+
+    organisation: UUID
+    site: UUID | None
+    rules: CodeRules
+
+    def evolve(self, state: RulesState) -> RulesState:
+        return state.but(organisation=self.organisation, site=self.site, codes=self.rules)
+
+
+@event("resets.approval_rules_set")
+class ApprovalRulesSet(Event[RulesState]):
+    """{actor} set when a second person has to agree to a reset."""
+
+    organisation: UUID
+    site: UUID | None
+    rules: ApprovalRules
+
+    def evolve(self, state: RulesState) -> RulesState:
+        return state.but(organisation=self.organisation, site=self.site, approval=self.rules)
+
+
+@event("resets.limits_set")
+class LimitsSet(Event[RulesState]):
+    """{actor} set the limits of resets and codes."""
+
+    organisation: UUID
+    site: UUID | None
+    limits: tuple[Limit, ...] | None
+
+    def evolve(self, state: RulesState) -> RulesState:
+        return state.but(organisation=self.organisation, site=self.site, limits=self.limits)
+
+
+@command(by=Role.ADMINISTRATOR, creates=None)
+class SetCodeRules(Command[RulesState]):
+    """Set the site's rules for codes. Resets that are under way keep those they began with."""
+
+    place_id: UUID
+    digits: int = asked("Digits", help="6 to 8.", initial=8)
+    valid: int = asked("Valid for", help="In seconds; 10 minutes at most.", initial=600)
+    tries: int = asked("Tries", help="Wrong ones, until a code is burned.", initial=5)
+    between_sends: int = asked("Between two codes", help="In seconds.", initial=60)
+    sends: int = asked("Codes in one reset", initial=3)
+    open_for: int = asked(
+        "A reset is open for", help="In seconds; then it ends by itself.", initial=3600
+    )
+    place: Place = supplied()
+
+    def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
+        rules = CodeRules(
+            self.digits, self.valid, self.tries, self.between_sends, self.sends, self.open_for
+        ).checked()
+        if rules != state.codes:
+            yield CodeRulesSet(self.place.organisation, self.place.site, rules)
+
+
+@command(by=Role.ADMINISTRATOR, creates=None)
+class SetApprovalRules(Command[RulesState]):
+    """Set when a second person has to agree to a reset."""
+
+    place_id: UUID
+    always: bool = asked("Always", default=False)
+    nvrs: bool = asked("For NVRs", default=False)
+    without_mailbox: bool = asked("For devices without a Reset Password Email", default=False)
+    above_a_day: int = asked(
+        "From this many resets in 24 h", help="0: never.", initial=0, default=0
+    )
+    night_from: int = asked("The night begins at", help="An hour of the site.", default=0)
+    night_to: int = asked("and ends at", help="The same hour: there is no night.", default=0)
+    valid: int = asked("Ask for", help="In seconds; then the request expires.", default=86_400)
+    place: Place = supplied()
+
+    def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
+        rules = ApprovalRules(
+            self.always,
+            self.night_from,
+            self.night_to,
+            self.nvrs,
+            self.above_a_day,
+            self.without_mailbox,
+            self.valid,
+        ).checked()
+        if rules != state.approval:
+            yield ApprovalRulesSet(self.place.organisation, self.place.site, rules)
+
+
+@command(by=Role.ADMINISTRATOR, creates=None)
+class SetLimits(Command[RulesState]):
+    """Set the limits of a site, or of an organisation. None: go back to the defaults."""
+
+    place_id: UUID
+    limits: tuple[Limit, ...] | None
+    place: Place = supplied()
+
+    def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
+        wide = self.place.site is None
+        for limit in self.limits or ():
+            limit.checked()
+            if wide != (limit.scope in ORGANISATION_WIDE):
+                raise Refused(
+                    "limit_elsewhere",
+                    "This limit is set for the organisation as a whole, not for a site."
+                    if not wide
+                    else "This limit is set for each site.",
+                    field="scope",
+                )
+        if self.limits != state.limits:
+            yield LimitsSet(self.place.organisation, self.place.site, self.limits)

@@ -1,0 +1,138 @@
+"""What the commands of resets are told of the world: looked up in their transaction."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from devices import queries as devices
+from devices import vault
+from devices.models import Device
+from devices.passwords import PasswordRules
+from devices.queries import credential_for_jobs
+from devices.state import Kind, Purpose
+from fleet.accounts.access import role_at
+from fleet.errors import NotFound
+from fleet.eventstore.handling import supplies
+from fleet.eventstore.ids import first_id_at
+from fleet.eventstore.messages import By, Command
+from fleet.eventstore.store import load
+from resets.codes import CodeKey
+from resets.limits.rules import Budget
+from resets.models import Reset
+from resets.rules import CodeRules, RulesState, rules_id
+from resets.state import RecoveryMethod, ResetState
+from resets.steps.approve_reset import Agreement
+from resets.steps.choose_password import ChoosePassword, Kept
+from resets.steps.request_reset import DeviceFacts, RequestReset
+from resets.steps.site_rules import Place
+
+
+@supplies(DeviceFacts)
+def device_facts(command: RequestReset, state: ResetState, by: By) -> DeviceFacts:
+    """The device as whoever asks may see it: to an outsider there is none."""
+    row = devices.device(by.actor, command.device)
+    assert row.organisation and row.site
+    return DeviceFacts(
+        row.id,
+        row.organisation,
+        row.site,
+        row.name,
+        row.username,
+        row.reset_email,
+        methods(row),
+        row.removed,
+        row.nvr_id,
+        row.channel,
+        bool(row.nvr_id) and row.nvr_opens is False,
+    )
+
+
+def methods(device: Device) -> tuple[RecoveryMethod, ...]:
+    """The ways in which a new password can get onto a device, the best first.
+
+    The device's own check of the code needs no account of ours there, and works on the LAN alone.
+    """
+    ways = []
+    if device.managed:
+        ways.append(RecoveryMethod.MANAGEMENT_ACCOUNT)
+    speaks = any(service["driver"] == "recovery" for service in device.services)
+    key = credential_for_jobs(device.pk, Purpose.RECOVERY)
+    if key is not None and key.current and (speaks or device.driver == "recovery"):
+        ways.append(RecoveryMethod.DEVICE_RECOVERY)
+    return (*ways, RecoveryMethod.FACTORY_RESTORE)
+
+
+@supplies(CodeRules)
+def code_rules(command: RequestReset, state: ResetState, by: By) -> CodeRules:
+    return rules_of(command.facts.site).codes
+
+
+def rules_of(place: UUID) -> RulesState:
+    """The rules of a site, or of an organisation."""
+    stream = rules_id(place)
+    found = load({stream: RulesState})[stream].state
+    assert isinstance(found, RulesState)
+    return found
+
+
+@supplies(Agreement)
+def agreement(command: object, state: ResetState, by: By) -> Agreement:
+    """Whether a second person has to agree to a reset that begins; and what it is by now."""
+    device_id = command.device if isinstance(command, RequestReset) else state.subject
+    assert device_id
+    row, now = devices.device_for_jobs(device_id), timezone.now()
+    told = (row.pk, row.site, row.name, row.host, row.port, row.serial, row.username)
+    facts = (*map(str, told), row.reset_email)
+    if not isinstance(command, RequestReset):
+        return Agreement(facts=facts)
+    assert row.site
+    rules = rules_of(row.site).approval
+    today = 0
+    if rules.above_a_day:
+        since = first_id_at(now - timedelta(days=1))
+        today = Reset.objects.for_jobs().filter(site=row.site, pk__gte=since).count()
+    why = rules.why(
+        nvr=row.kind == Kind.NVR,
+        mailbox=bool(row.reset_email),
+        today=today,
+        at=now,
+        zone=devices.zone_of(row),
+    )
+    return Agreement(why, facts, rules.valid)
+
+
+@supplies(CodeKey)
+def code_key(command: object, state: ResetState, by: By) -> CodeKey:
+    return CodeKey(settings.REKEY_CODE_KEY)
+
+
+@supplies(Kept)
+def kept(command: ChoosePassword, state: ResetState, by: By) -> Kept:
+    """Hold a typed password against the device's rules, or generate one; put it into the vault."""
+    assert state.subject
+    device = devices.device_for_jobs(state.subject)
+    rules = PasswordRules.of_device(device.max_password)
+    if command.password and (problem := rules.problem(command.password, state.username)):
+        return Kept(None, problem)
+    return Kept(vault.put(device.id, command.password or rules.generate()))
+
+
+@supplies(Place)
+def place(command: Command[RulesState], state: RulesState, by: By) -> Place:
+    """The site, or the organisation, as whoever asks may see it. Raises NotFound."""
+    place_id: UUID = command.place_id  # type: ignore[attr-defined]
+    if role_at(by.actor, place_id, None) is not None:
+        return Place(place_id, None)
+    site = devices.site_names(by.actor).filter(pk=place_id).first()
+    if site is None or site.organisation is None:
+        raise NotFound("site")
+    return Place(site.organisation, site.pk)
+
+
+@supplies(Budget)
+def budget(command: object, state: ResetState, by: By) -> Budget:
+    return Budget()
