@@ -123,13 +123,15 @@ def kept(command: ChoosePassword, state: ResetState, by: By) -> Kept:
 
 @supplies(Place)
 def place(command: Command[RulesState], state: RulesState, by: By) -> Place:
-    """The site, or the organisation, as whoever asks may see it. Raises NotFound."""
+    """The site, or the organisation, as whoever asks may see it. Raises NotFound: in the words in
+    which the gate speaks of rules that are there, so that nobody learns whether they are.
+    """
     place_id: UUID = command.place_id  # type: ignore[attr-defined]
     if role_at(by.actor, place_id, None) is not None:
         return Place(place_id, None)
     site = devices.site_names(by.actor).filter(pk=place_id).first()
     if site is None or site.organisation is None:
-        raise NotFound("site")
+        raise NotFound(state.category)
     return Place(site.organisation, site.pk)
 
 

@@ -63,13 +63,18 @@ class SetCodeRules(Command[RulesState]):
     """Set the site's rules for codes. Resets that are under way keep those they began with."""
 
     place_id: UUID
-    digits: int = asked("Digits", help="6 to 8.", initial=8)
-    valid: int = asked("Valid for", help="In seconds; 10 minutes at most.", initial=600)
-    tries: int = asked("Tries", help="Wrong ones, until a code is burned.", initial=5)
-    between_sends: int = asked("Between two codes", help="In seconds.", initial=60)
-    sends: int = asked("Codes in one reset", initial=3)
+    digits: int = asked("Digits", help="6 to 8.", initial=8, default=8)
+    valid: int = asked(
+        "Valid for", help="In seconds; 10 minutes at most.", initial=600, default=600
+    )
+    tries: int = asked("Tries", help="Wrong ones, until a code is burned.", initial=5, default=5)
+    between_sends: int = asked("Between two codes", help="In seconds.", initial=60, default=60)
+    sends: int = asked("Codes in one reset", initial=3, default=3)
     open_for: int = asked(
-        "A reset is open for", help="In seconds; then it ends by itself.", initial=3600
+        "A reset is open for",
+        help="In seconds; then it ends by itself.",
+        initial=3600,
+        default=3600,
     )
     place: Place = supplied()
 
