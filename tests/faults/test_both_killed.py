@@ -24,7 +24,7 @@ from fleet.eventstore import projections, tasks
 from fleet.eventstore.chain import first_break
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream
-from resets import reactions
+from resets.applying import change
 from tests.cast import cast, work
 from tests.faults.cutting import Cut, Power
 from tests.faults.dying import pass_time, run_until
@@ -128,7 +128,7 @@ def test_no_password_is_lost_while_workers_and_devices_are_killed(
         camera.fleet.power(camera.spec.serial, not hopeless)
         with monkeypatch.context() as patch:
             if hopeless:
-                patch.setattr(reactions, "GIVE_UP_AFTER", timedelta(0))
+                patch.setattr(change, "GIVE_UP_AFTER", timedelta(0))
             to_their_end()
         locked.update({camera.spec.serial: camera.fleet.locks(camera.spec.serial)["times"]})
         camera.fleet.power(camera.spec.serial, True)

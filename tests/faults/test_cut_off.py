@@ -19,7 +19,7 @@ from devices.virtual import Character, ThreadedFleet, fleet_in_thread, uniform_s
 from fleet.eventstore import projections, tasks
 from fleet.eventstore.handling import handle
 from fleet.eventstore.store import read_stream
-from resets import reactions
+from resets.applying import change
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
 from tests.api.client import api_of
@@ -173,7 +173,7 @@ def test_a_device_that_is_gone_for_good_fails_honestly_and_its_old_password_is_k
     reset = camera.begin_and_choose()
     work()
     assert (row(reset).phase, row(reset).waiting_for) == ("applying", "unreachable")
-    monkeypatch.setattr(reactions, "GIVE_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(change, "GIVE_UP_AFTER", timedelta(0))
     wait()
     assert (row(reset).phase, row(reset).outcome) == ("failed", "unreachable")
     assert "Check that the device has power and network" in told(reset)
@@ -213,7 +213,7 @@ def test_a_device_that_took_the_password_and_is_gone_for_good_opens_with_one_tha
     with power.goes(whole.operations.index("SetUser") + 1, done=True) as cut:
         work()
     assert cut.operations[-1] == "SetUser"
-    monkeypatch.setattr(reactions, "GIVE_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(change, "GIVE_UP_AFTER", timedelta(0))
     wait()
     assert (row(reset).phase, row(reset).outcome) == ("failed", "unreachable")
     # Nobody can know whether the device took it: both passwords are kept, and one of them opens.

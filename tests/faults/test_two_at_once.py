@@ -17,7 +17,7 @@ from fleet.eventstore import subscriptions, tasks
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
-from resets.reactions import _Change
+from resets.applying.management import ByManagement
 from tests.cast import Cast, cast, work
 from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, row, state
@@ -102,7 +102,7 @@ def test_a_check_in_the_middle_of_a_reset_takes_nothing_from_its_proof(
 def test_a_reset_waits_for_a_check_and_a_check_for_a_reset(
     who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look_at, apply = reactions.look_at, _Change.apply
+    look_at, apply = reactions.look_at, ByManagement.apply
     with fleet_in_thread([SPEC]) as fleet:
         camera = Camera.taken_in(who, fleet, SPEC)
         reset = camera.begin_and_choose()
@@ -118,12 +118,12 @@ def test_a_reset_waits_for_a_check_and_a_check_for_a_reset(
         assert device_for_jobs(camera.id).certified
 
         def apply_late(change: Any) -> None:
-            monkeypatch.setattr(_Change, "apply", apply)
+            monkeypatch.setattr(ByManagement, "apply", apply)
             look(camera)
             assert error_of("devices.check_device") == "device_busy"
             apply(change)
 
-        monkeypatch.setattr(_Change, "apply", apply_late)
+        monkeypatch.setattr(ByManagement, "apply", apply_late)
         pass_time(5)
         work()
         pass_time(5)
@@ -144,15 +144,15 @@ def test_a_job_that_two_workers_run_at_once_ends_like_one(
         for name in ("apply", "prove", "settle"):
             reset = camera.begin_and_choose()
             job = job_of("resets.apply_password")
-            real = getattr(_Change, name)
+            real = getattr(ByManagement, name)
 
             def slow(change: Any, *given: Any, name: str = name, real: Any = real) -> Any:
-                monkeypatch.setattr(_Change, name, real)
+                monkeypatch.setattr(ByManagement, name, real)
                 pass_time(60)
                 work()
                 return real(change, *given)
 
-            monkeypatch.setattr(_Change, name, slow)
+            monkeypatch.setattr(ByManagement, name, slow)
             subscriptions.run(job)
             assert row(reset).phase == "done", name
             assert camera.opened_by() == [state(reset).secret], name

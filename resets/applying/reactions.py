@@ -1,0 +1,54 @@
+"""What is done to the device once the new password is chosen."""
+
+from __future__ import annotations
+
+from devices.doors import talking
+from devices.drivers.errors import (
+    CertificateChanged,
+    Declined,
+    DeviceError,
+    FactoryFresh,
+    ForbiddenAddress,
+    NotAuthorised,
+    NotSupported,
+    OpensToAnything,
+)
+from devices.queries import device_for_jobs
+from devices.vault import VaultError
+from fleet.eventstore.handling import handle
+from fleet.eventstore.messages import Recorded
+from fleet.eventstore.store import state_of
+from fleet.eventstore.subscriptions import reaction
+from resets.applying.management import ByManagement
+from resets.state import Phase, ResetState
+from resets.steps.apply_password import RecordApplied
+from resets.steps.choose_password import PasswordGenerated, PasswordTyped
+
+
+@reaction(PasswordGenerated, PasswordTyped, urgent=True)
+def apply_password(recorded: Recorded) -> None:
+    """Put the new password on the device and prove it."""
+    reset = state_of(ResetState, recorded.stream)
+    if reset.phase not in (Phase.APPLYING, Phase.PROVING):
+        return
+    assert reset.subject
+    device = device_for_jobs(reset.subject)
+    with talking(device, recorded, "apply and prove the new password") as talk:
+        change = ByManagement(reset, recorded, talk)
+        try:
+            if reset.phase is Phase.APPLYING:
+                change.apply()
+                handle(RecordApplied(), reset.id, talk.by)
+            change.settle(change.prove())
+        except (
+            Declined,
+            NotAuthorised,
+            NotSupported,
+            OpensToAnything,
+            FactoryFresh,
+            CertificateChanged,
+            ForbiddenAddress,
+        ) as error:
+            change.give_up(error, withdraw=True)
+        except (DeviceError, VaultError) as error:
+            change.wait(error)
