@@ -11,13 +11,14 @@ import random
 import time
 import typing
 from collections.abc import Callable, Hashable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from fleet.errors import Conflict, NotFound, Refused, RekeyError
@@ -25,12 +26,14 @@ from fleet.eventstore import gate, projections, store, subscriptions
 from fleet.eventstore.messages import SUPPLIED, By, Command, Event, State
 
 TRIES = 20  # of one command against others on the same stream
+COLLISIONS = ("40001", "40P01")  # PostgreSQL's serialization_failure and deadlock_detected
 
 Supplier = Callable[[Any, Any, By], Any]
 Listener = Callable[[Refused, Command[Any], UUID, By], None]
 _suppliers: dict[type, Supplier] = {}
 _listeners: dict[str, list[Listener]] = {}
 _conflicts: dict[str, Callable[[], Conflict]] = {}
+_moment: ContextVar[datetime] = ContextVar("moment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ def supplies(kind: type) -> Callable[[Supplier], Supplier]:
         return supplier
 
     return register
+
+
+def moment() -> datetime:
+    """When the command that is being decided is decided: for suppliers. Its events will say so."""
+    return _moment.get()
 
 
 def when_refused(code: str, listener: Listener) -> None:
@@ -118,14 +126,24 @@ def handle_all(orders: Sequence[Order] | Callable[[], Sequence[Order]], by: By) 
             with transaction.atomic(durable=True):
                 return _attempt(orders() if callable(orders) else orders, by)
         except store.VersionTaken:
-            time.sleep(random.uniform(0, 0.01) * attempt)  # noqa: S311 - only spreads the tries
+            _rest(attempt)
         except IntegrityError as error:
             raise _conflict(error) from error
+        except OperationalError as error:
+            # Many orders at once take locks in the order they come in, and may meet in a circle.
+            if getattr(error.__cause__, "sqlstate", None) not in COLLISIONS:
+                raise
+            _rest(attempt)
     raise Conflict("busy", "Others keep changing this. Wait a moment and try again.")
+
+
+def _rest(attempt: int) -> None:
+    time.sleep(random.uniform(0, 0.01) * attempt)  # noqa: S311 - only spreads the tries
 
 
 def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
     now = timezone.now()
+    _moment.set(now)
     loaded = store.load({order.stream: order.command.of for order in orders})
     outcomes, rows = [], []
     for order in orders:

@@ -240,6 +240,27 @@ def trigger_off(name: str) -> Iterator[None]:
             cursor.execute(f"ALTER TABLE event ENABLE TRIGGER {name}")
 
 
+@on_postgresql
+def test_orders_that_meet_in_a_circle_of_locks_are_all_carried_out(who: Cast) -> None:
+    targets, met = [device(who), device(who)], threading.Barrier(2, timeout=20)
+    tries: list[int] = []
+
+    def both(first: int) -> list[Order]:
+        """What somebody else takes the other way round."""
+        tries.append(first)
+        for number in (first, 1 - first):
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+            if len(tries) <= 2 and number == first:
+                met.wait()
+        return [Order(RecordTrouble(f"by {first}"), target) for target in targets]
+
+    answers = at_once(*[partial(handle_all, partial(both, first), SETUP) for first in (0, 1)])
+    assert not any(isinstance(answer, BaseException) for answer in answers), answers
+    assert len(tries) == 3, "they did not meet"
+    assert [versions(target)[-1] for target in targets] == [4, 4]
+
+
 # --- drawing the rows again while people work -----------------------------------------------------
 
 
