@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
+from typing import Any
 from uuid import UUID
 
 from fleet.errors import Refused
@@ -221,7 +222,7 @@ class Subject:
 class Budget:
     """What the limits say of one command: what is left of each, and which one refuses it, if any.
 
-    `tripped`: the alarm has gone off before, so that nothing was counted. Blank, it refuses nothing.
+    `tripped`: the alarm went off before, so that nothing was counted. Blank, it refuses nothing.
     """
 
     refused: Left | None = None
@@ -241,7 +242,7 @@ class LimitReached(Refused):
 
     def __init__(self, budget: Budget, reached: Left) -> None:
         limit, frees_at = reached.limit, reached.frees_at
-        facts = {
+        facts: dict[str, Any] = {
             "limit": f"{limit.counted}_{limit.scope}",
             "most": limit.most,
             "window": limit.window,
@@ -251,8 +252,8 @@ class LimitReached(Refused):
         if limit.trips:
             super().__init__(
                 "breaker_tripped",
-                f"The alarm went off: no more than {limit.words}. It stays on until an administrator "
-                "of the site has looked at it and closed it. Ask one.",
+                f"The alarm went off: no more than {limit.words}. It stays on until an "
+                "administrator of the site has looked at it and closed it. Ask one.",
                 **facts,
             )
         else:
