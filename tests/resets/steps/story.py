@@ -6,11 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from fleet.accounts.state import Human
-from fleet.errors import Refused
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.testing import NOW, STREAM
 from resets.codes import CodeKey
-from resets.limits.rules import Budget
+from resets.limits.rules import Budget, Counted, Left, Limit, Scope, Use
 from resets.rules import CodeRules
 from resets.state import Door, RecoveryMethod
 from resets.steps.apply_password import PasswordApplied
@@ -25,7 +24,8 @@ from resets.steps.verify_code import CodeVerified
 
 ORGANISATION, SITE, DEVICE, SECRET = (UUID(int=n) for n in range(1, 5))
 RULES = CodeRules()
-SPENT = Budget(Refused("limit_reached", "Not now."))
+_LIMIT = Limit(Counted.GUESSES, Scope.PERSON, 30, 3600)
+SPENT = Budget(Left(Use(_LIMIT, UUID(int=5)), 30, NOW + timedelta(minutes=9)), at=NOW)
 TESS = Actor("person", str(UUID(int=9)), "Tess")
 KEY = CodeKey(b"of the tests, for 32 bytes of it")
 TESS_HERSELF = Human(TESS.id, "Tess")
