@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from devices.doors import Talk, services_of
-from devices.drivers.base import Ability, Channel, Login, Service
+from devices.drivers.base import Ability, Channel, Login, Service, StoredCamera
 from devices.drivers.registry import abilities_of
 from devices.models import Device, Telemetry
 from devices.state import ChannelFacts
@@ -26,9 +26,9 @@ def read_channels(talk: Talk, admin: Login) -> None:
 
 
 def channel_service(nvr: Device) -> Service | None:
-    """The service of a recorder that tells its channels."""
-    told = (s for s in services_of(nvr) if Ability.CHANNELS in abilities_of(s.driver))
-    return next(told, None)
+    """The service of a recorder that tells its channels; a published one, if there is one."""
+    told = [s for s in services_of(nvr) if Ability.CHANNELS in abilities_of(s.driver)]
+    return min(told, key=lambda s: Ability.CAMERAS in abilities_of(s.driver), default=None)
 
 
 def orders_of(nvr: Device, channels: Sequence[Channel]) -> list[Order]:
@@ -52,14 +52,16 @@ def keep_online(nvr: Device, channels: Sequence[Channel]) -> None:
 
 
 def _opens(camera: Device, channels: Sequence[Channel]) -> bool | None:
-    """Whether the NVR opens the camera. An NVR says only that a channel is offline; where the
-    camera answers Rekey all the same, it is the password that is wrong.
+    """Whether the NVR opens the camera. Most say only that a channel is offline; where the camera
+    answers Rekey all the same, it is the password that is wrong.
 
     None: the NVR has it on no channel, or nobody reaches it.
     """
     on = _channel_of(camera, channels)
     if on is None:
         return None
+    if isinstance(on, StoredCamera) and on.opens is not None:
+        return on.opens
     if on.online:
         return True
     heard = Telemetry.objects.filter(device=camera.id).first()

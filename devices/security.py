@@ -164,6 +164,7 @@ _NAMES = {
     "onvif": "ONVIF",
     "vigi_nvr": "VIGI NVR OpenAPI",
     "vigi_local": "VIGI local API",
+    "vigi_recorder": "VIGI NVR’s own page (unpublished)",
     "rtsp": "RTSP",
     "recovery": "Rekey recovery",
 }
@@ -177,6 +178,10 @@ _CAN = {
     Ability.CREATE_ACCOUNT: "makes accounts",
     Ability.SET_PASSWORD: "sets passwords",
     Ability.CHANNELS: "tells what is on its channels",
+    Ability.CAMERAS: "tells whether the password it has stored opens each camera",
+    Ability.REMOVE_CAMERA: "removes cameras",
+    Ability.ADD_CAMERA: "puts cameras back",
+    Ability.SET_CAMERA_LOGIN: "takes another password of a camera",
     Ability.CHALLENGE: "checks a verification code itself",
 }
 _RESTORE = Way(

@@ -18,6 +18,7 @@ SERVICES = {
     "rtsp": Service("rtsp", 554),
     "vigi_nvr": Service("vigi_nvr", 20443, tls=True),
     "vigi_local": Service("vigi_local", 443, tls=True),
+    "vigi_recorder": Service("vigi_recorder", 443, tls=True),
     "recovery": Service("recovery", 8480),
 }
 

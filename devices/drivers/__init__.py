@@ -13,6 +13,7 @@ from devices.drivers.base import (
     Login,
     PasswordRules,
     Service,
+    StoredCamera,
 )
 from devices.drivers.proof import Proof, prove
 from devices.drivers.registry import driver
@@ -31,6 +32,7 @@ __all__ = [
     "PasswordRules",
     "Proof",
     "Service",
+    "StoredCamera",
     "driver",
     "prove",
 ]

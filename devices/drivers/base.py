@@ -34,6 +34,11 @@ class Ability(StrEnum):
     CHANNELS = "channels"
     CHALLENGE = "challenge"
     COMPLETE = "complete"
+    CAMERAS = "cameras"
+    REMOVE_CAMERA = "remove_camera"
+    ADD_CAMERA = "add_camera"
+    MOVE_CAMERA = "move_camera"
+    SET_CAMERA_LOGIN = "set_camera_login"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,21 @@ class Channel:
     online: bool
     host: str
     mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCamera(Channel):
+    """A camera as a recorder has it stored, its password apart. ``key`` is what the recorder knows
+    the camera by, wherever it is; ``protocol`` how it talks to it, in the recorder's own words.
+
+    ``opens``: whether the stored password opens the camera, by the recorder's own word; None while
+    it is trying, and where it cannot tell.
+    """
+
+    port: int
+    key: str
+    protocol: str
+    opens: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +243,38 @@ class Driver:
 
     async def channels(self, login: Login) -> tuple[Channel, ...]:
         """A recorder's channels, and the cameras on them."""
+        raise NotSupported
+
+    async def cameras(self, login: Login) -> tuple[StoredCamera, ...]:
+        """What a recorder has stored of the cameras on its channels."""
+        raise NotSupported
+
+    async def remove_camera(self, login: Login, camera: StoredCamera) -> None:
+        """Take a camera off a recorder: that it says yes proves nothing, see ``cameras``.
+
+        Raises UnknownCamera where another camera is on that channel by now, or none.
+        """
+        raise NotSupported
+
+    async def add_camera(self, login: Login, camera: StoredCamera, opened_by: Login) -> None:
+        """Add a camera to a recorder, on whichever channel the recorder takes; see ``move_camera``.
+
+        ``opened_by`` is the login that the recorder is to open it with. Raises CameraRefused.
+        """
+        raise NotSupported
+
+    async def move_camera(self, login: Login, camera: StoredCamera, number: int) -> None:
+        """Move a camera to a free channel, with its settings.
+
+        Raises ChannelTaken, UnknownCamera.
+        """
+        raise NotSupported
+
+    async def set_camera_login(self, login: Login, camera: StoredCamera, opened_by: Login) -> None:
+        """Change what a recorder opens a camera with, and its name on the channel to that given.
+
+        The camera itself is not changed. Raises CameraRefused, UnknownCamera.
+        """
         raise NotSupported
 
     async def challenge(self) -> Challenge:

@@ -26,6 +26,9 @@ DeviceError
     ├── AccountLimit
     ├── UnknownAccount
     ├── FixedAccount
+    ├── UnknownCamera
+    ├── ChannelTaken
+    ├── CameraRefused
     └── ActionFailed   it said no without saying why
 """
 
@@ -270,6 +273,30 @@ class FixedAccount(Declined):
     code = "fixed_account"
     happened = "The device does not let this built-in account be changed this way."
     sentence = "Change it on the device's own page, or use another recovery method."
+
+
+class UnknownCamera(Declined):
+    """The recorder does not have this camera on this channel."""
+
+    code = "unknown_camera"
+    happened = "The recorder does not have this camera on that channel."
+    sentence = "Look at the recorder's channels, and try again."
+
+
+class ChannelTaken(Declined):
+    """Another camera is on that channel of the recorder: it is never pushed aside."""
+
+    code = "channel_taken"
+    happened = "Another camera is on that channel of the recorder."
+    sentence = "Free the channel on the recorder, or put the camera on another one."
+
+
+class CameraRefused(Declined):
+    """The recorder tried the login it was given at the camera, and the camera refused it."""
+
+    code = "camera_refused"
+    happened = "The camera refused the login that the recorder tried."
+    sentence = "Check the camera's password; do not let the recorder go on trying a wrong one."
 
 
 class ActionFailed(Declined):

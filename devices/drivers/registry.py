@@ -7,11 +7,13 @@ from devices.drivers.recovery import Recovery
 from devices.drivers.rtsp import Rtsp
 from devices.drivers.vigi_local import VigiLocal
 from devices.drivers.vigi_nvr import VigiNvr
+from devices.drivers.vigi_recorder import VigiRecorder
 
 _DRIVERS: dict[str, type[Driver]] = {
     Onvif.name: Onvif,
     VigiNvr.name: VigiNvr,
     VigiLocal.name: VigiLocal,
+    VigiRecorder.name: VigiRecorder,
     Rtsp.name: Rtsp,
     Recovery.name: Recovery,
 }

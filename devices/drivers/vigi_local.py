@@ -100,12 +100,8 @@ class VigiLocal(Driver):
         """Needs a login. The device tells no serial number here."""
         if login is None:
             raise NotAuthorised("The device tells what it is only to those who log in.")
-        stok = await self._log_in(login)
         question = {"method": "get", "device_info": {"name": ["basic_info"]}}
-        try:
-            answer = await self._post(f"/stok={stok}/ds", question)
-        except DeviceError as error:
-            raise error from None  # what caused it may show the URL, and so the token
+        answer = await self._call(await self._log_in(login), question)
         info = read(answer, _Described, session=True).device_info.basic_info
         identity = Identity(
             manufacturer=text(info.manufacturer_name),
@@ -148,7 +144,14 @@ class VigiLocal(Driver):
             raise BadAnswer("The device's token is none.")
         return stok
 
-    async def _post(self, path: str, question: dict[str, Any]) -> Answer:
+    async def _call(self, stok: str, question: dict[str, Any], *, changes: bool = False) -> Answer:
+        """Ask in a session; ``changes`` as of ``http.request``."""
+        try:
+            return await self._post(f"/stok={stok}/ds", question, changes=changes)
+        except DeviceError as error:
+            raise error from None  # what caused it may show the URL, and so the token
+
+    async def _post(self, path: str, question: dict[str, Any], *, changes: bool = False) -> Answer:
         return await request(
             self._address,
             "POST",
@@ -156,6 +159,7 @@ class VigiLocal(Driver):
             json.dumps(question).encode(),
             {"Content-Type": "application/json; charset=UTF-8"},
             timeout=self._timeout,
+            changes=changes,
             fresh_connection=True,
         )
 
@@ -176,18 +180,21 @@ def _encrypted(password: str, encryption: _Encryption, tls: bool) -> tuple[str, 
         nonce = unquote(encryption.nonce)
         if not re.fullmatch(r"[!-~]{1,64}", nonce):
             raise BadAnswer("The device's challenge is none.")
-        try:
-            secret = _public_key(encryption.key).encrypt(
-                plain(password, nonce).encode(), PKCS1v15()
-            )
-        except (ValueError, UnsupportedAlgorithm) as error:
-            raise BadAnswer("The device's key is none.") from error
-        return quote(base64.b64encode(secret), safe=""), _RSA
+        return sealed(plain(password, nonce), encryption.key), _RSA
     if _BARE in encryption.encrypt_type:
         if not tls:  # whoever listens could log in with it
             raise NotSupported("The device takes the password only in the open, so it is not sent.")
         return _hashed(password), _BARE
     raise BadAnswer("The device asks for a login in a way that is not supported.")
+
+
+def sealed(secret: str, key: str) -> str:
+    """A text that only the device can read, as it travels. Raises BadAnswer."""
+    try:
+        closed = _public_key(key).encrypt(secret.encode(), PKCS1v15())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BadAnswer("The device's key is none.") from error
+    return quote(base64.b64encode(closed), safe="")
 
 
 def _public_key(value: str) -> RSAPublicKey:

@@ -4,6 +4,7 @@ The codes are those of the vendor's NVR Open API document, V1.0; cameras use the
 local web API. A lock is told in ``data.code`` too, under another ``error_code``.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable, Collection
 from typing import Annotated, TypeVar
@@ -14,6 +15,7 @@ import msgspec
 from devices.drivers.errors import (
     BadAnswer,
     Busy,
+    CameraRefused,
     CodeRefused,
     Declined,
     DeviceError,
@@ -21,6 +23,7 @@ from devices.drivers.errors import (
     LockedOut,
     NotAuthorised,
     NotSupported,
+    UnknownCamera,
 )
 from devices.drivers.http import Answer
 from devices.drivers.onvif_faults import seconds_left
@@ -53,6 +56,14 @@ _MEANINGS: dict[int, Callable[[], DeviceError]] = {
     -70302: NotAuthorised,
     -70303: lambda: NotAuthorised("The account may not do this on the device."),
     -70312: NotAuthorised,
+    # Of a recorder's unpublished calls, see ``vigi_recorder``.
+    -71501: BadAnswer,
+    -71520: UnknownCamera,
+    -71521: UnknownCamera,
+    -71554: CameraRefused,
+    -71558: lambda: Busy("The recorder is still trying the camera."),
+    -71559: lambda: Busy("The recorder does not reach the camera."),
+    -71560: lambda: Busy("The recorder is still trying the camera."),
 }
 
 
@@ -122,6 +133,18 @@ def mac(value: str) -> str:
     if not re.fullmatch("[0-9A-F]{12}", digits):
         raise BadAnswer("The device's answer holds a hardware address that is none.")
     return ":".join(re.findall("..", digits))
+
+
+def host(value: str) -> str:
+    """An address on a recorder's list, or "" where none is given. Raises BadAnswer."""
+    given = text(value)
+    if not given:
+        return ""
+    try:
+        address = ipaddress.ip_address(given)
+    except ValueError as error:
+        raise BadAnswer("The recorder's list holds an address that is none.") from error
+    return "" if address.is_unspecified else str(address)
 
 
 def _of_status(answer: Answer, session: bool) -> DeviceError:

@@ -4,7 +4,6 @@ By the vendor's NVR Open API document, V1.0. HTTPS, mostly on port 20443. It has
 passwords or accounts. Tokens and all other texts come percent-encoded.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from time import monotonic
@@ -27,7 +26,7 @@ from devices.drivers.errors import (
 )
 from devices.drivers.http import DEFAULT_TIMEOUT, Answer, request
 from devices.drivers.logins import refuse_unsendable
-from devices.drivers.vigi_messages import SessionOver, mac, read, refusal, text
+from devices.drivers.vigi_messages import SessionOver, host, mac, read, refusal, text
 
 _TOKEN = "/openapi/token"  # noqa: S105  # nosec B105
 _DEVICES = "/openapi/added_devices"
@@ -179,17 +178,6 @@ def _channel(camera: _Camera) -> Channel:
         number=camera.id,
         name=text(camera.alias) or text(camera.name),  # name is what is drawn into the picture
         online=camera.online in ("1", 1),
-        host=_host(camera.ip),
+        host=host(camera.ip),
         mac=mac(camera.mac),
     )
-
-
-def _host(value: str) -> str:
-    given = text(value)
-    if not given:
-        return ""
-    try:
-        address = ipaddress.ip_address(given)
-    except ValueError as error:
-        raise BadAnswer("The recorder's list holds an address that is none.") from error
-    return "" if address.is_unspecified else str(address)

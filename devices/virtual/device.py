@@ -149,7 +149,7 @@ class Device:
         return {
             "users": {name: asdict(user) for name, user in self.users.items()},
             "channels": [
-                [number, copy.serial, copy.username, copy.password]
+                [number, copy.serial, copy.username, copy.password, copy.alias]
                 for number, copy in self.channels.items()
             ],
             "flash": self.flash,

@@ -13,9 +13,10 @@ from devices.virtual.device import Device
 from devices.virtual.local_api import LocalApi
 from devices.virtual.nvr_api import NvrApi
 from devices.virtual.onvif_service import OnvifService
+from devices.virtual.recorder_api import RecorderApi
 from devices.virtual.recovery_service import RecoveryService
 from devices.virtual.rtsp_service import RtspService
-from devices.virtual.service import LineService, Reply, Request, Service, Then
+from devices.virtual.service import Found, LineService, Reply, Request, Service, Then
 from devices.virtual.spec import Character, ServiceSpec
 
 HOST = "127.0.0.1"
@@ -46,8 +47,17 @@ class World(Protocol):
         """Put what the device keeps without power on the disk."""
         ...
 
-    def reaches(self, recorder: str, channel: int) -> bool:
-        """Whether the recorder's copy of the password opens the camera on the channel."""
+    def reaches(self, recorder: str, channel: int) -> bool | None:
+        """Whether the recorder's copy of the password opens the camera on the channel; None: the
+        camera does not answer."""
+        ...
+
+    def camera_at(self, host: str, port: int) -> Found | None:
+        """What answers at an address, by ONVIF."""
+        ...
+
+    def tried(self, recorder: str, serial: str, username: str, password: str) -> None:
+        """A recorder logs in at a camera: a wrong login costs it a try there."""
         ...
 
     def certificate_of(self, device: Device) -> str:
@@ -180,15 +190,16 @@ class Host:
         talking to."""
         door = self._doors[name]
         if door.service is None:
-            door.service = (
-                NvrApi(self.device, self._reaches)
-                if name == "vigi_nvr"
-                else _SERVICES[name](self.device)
-            )
+            door.service = self._made(name)
         return door.service
 
-    def _reaches(self, channel: int) -> bool:
-        return self._world.reaches(self.device.spec.serial, channel)
+    def _made(self, name: str) -> Service | LineService:
+        network = _Network(self._world, self.device.spec.serial)
+        if name == "vigi_nvr":
+            return NvrApi(self.device, lambda channel: bool(network.opens(channel)))
+        if name == "vigi_recorder":
+            return RecorderApi(self.device, network)
+        return _SERVICES[name](self.device)
 
     def _shown(self) -> certificates.Shown:
         seed = self._world.certificate_of(self.device)
@@ -204,6 +215,25 @@ class Host:
             )
         except OSError as error:  # two may hold a port as long as neither listens
             raise PortTaken(door.port, self.device.spec.host) from error
+
+
+class _Network:
+    """What one recorder finds on its network; a ``Cameras``."""
+
+    __slots__ = ("_recorder", "_world")
+
+    def __init__(self, world: World, recorder: str) -> None:
+        self._world = world
+        self._recorder = recorder
+
+    def at(self, host: str, port: int) -> Found | None:
+        return self._world.camera_at(host, port)
+
+    def opens(self, channel: int) -> bool | None:
+        return self._world.reaches(self._recorder, channel)
+
+    def tried(self, serial: str, username: str, password: str) -> None:
+        self._world.tried(self._recorder, serial, username, password)
 
 
 _SERVICES: dict[str, Callable[[Device], Service | LineService]] = {

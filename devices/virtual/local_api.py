@@ -56,7 +56,7 @@ class _Session:
     expires: float
 
 
-class _Refused(Exception):
+class Refused(Exception):
     def __init__(self, code: int, **data: Any) -> None:
         super().__init__(code)
         self.code = code
@@ -67,6 +67,7 @@ class LocalApi:
     """The API of one camera that is on; switched off and on again it has forgotten its stoks."""
 
     __slots__ = ("_device", "_key", "_nonces", "_sessions")
+    device_type = "SMART.IPCAMERA"
 
     def __init__(self, device: Device) -> None:
         self._device = device
@@ -83,19 +84,22 @@ class LocalApi:
             return Reply(405)
         try:
             if self._device.fresh:
-                raise _Refused(FACTORY_STATE)
+                raise Refused(FACTORY_STATE)
             given = _read(request.body)
             if call is None:
-                return _said(OK, **self._before_login(given, request.client, request.now))
-            return _said(OK, **self._called(unquote(call[1]), given, request.now))
-        except _Refused as refused:
+                return said(OK, **self._before_login(given, request.client, request.now))
+            username = self._entered(unquote(call[1]), request.now)
+            return self._called(username, given, request.now)
+        except Refused as refused:
             return self._refusal(refused)
 
-    def _refusal(self, refused: _Refused) -> Reply:
+    def _refusal(self, refused: Refused) -> Reply:
         by_the_book = self._device.spec.auth is not Auth.WS  # HTTP's; others say 200 to everything
-        status = 401 if by_the_book and refused.code <= NOT_AUTHENTICATED else 200
-        data = {"data": {"code": refused.code, **refused.data}} if refused.data else {}
-        return _said(refused.code, status=status, **data)
+        of_login = -40500 < refused.code <= NOT_AUTHENTICATED
+        status = 401 if by_the_book and of_login else 200
+        if not refused.data:
+            return said(refused.code, status)
+        return said(refused.code, status, data={"code": refused.code, **refused.data})
 
     @property
     def _encrypt_types(self) -> list[str]:
@@ -106,7 +110,7 @@ class LocalApi:
 
     def _before_login(self, given: dict[str, Any], client: str, now: float) -> dict[str, Any]:
         if given.get("method") != "do":
-            raise _Refused(PARAMETER_ERROR)
+            raise Refused(PARAMETER_ERROR)
         management = given.get("user_management")
         if isinstance(management, dict) and "get_encrypt_info" in management:
             self._device.called("get_encrypt_info")
@@ -115,21 +119,21 @@ class LocalApi:
         if isinstance(given.get("login"), dict):
             self._device.called("login")
             return self._login(given["login"], client, now)
-        raise _Refused(PARAMETER_ERROR)
+        raise Refused(PARAMETER_ERROR)
 
     def _refuse_logins(self, client: str, now: float) -> None:
         tries = {"time": 0, "max_time": self._device.spec.lockout_tries}
         left = self._device.locked_for(client, now)
         if left == FOR_GOOD:
-            raise _Refused(SYSTEM_LOCKED, **tries)
+            raise Refused(SYSTEM_LOCKED, **tries)
         if left:
-            raise _Refused(CLIENT_LOCKED, sec_left=ceil(left), **tries)
+            raise Refused(CLIENT_LOCKED, sec_left=ceil(left), **tries)
 
-    def _challenge(self, client: str, now: float) -> _Refused:
+    def _challenge(self, client: str, now: float) -> Refused:
         nonce = self._device.random_bytes(4).hex()
         living = {known: until for known, until in self._nonces.items() if now <= until}
         self._nonces = dict([*living.items(), (nonce, now + _NONCE_LIFE)][-_KEPT:])
-        return _Refused(
+        return Refused(
             NOT_AUTHENTICATED,
             encrypt_type=self._encrypt_types,
             key=quote(vendor_key(self._key).public, safe=""),
@@ -144,9 +148,9 @@ class LocalApi:
                 unquote(str(given[name])) for name in ("username", "password", "encrypt_type")
             )
         except KeyError as error:
-            raise _Refused(MISSING_PARAMETER) from error
+            raise Refused(MISSING_PARAMETER) from error
         if given.get("passwdType") != "md5" or kind not in self._encrypt_types:
-            raise _Refused(PARAMETER_ERROR)
+            raise Refused(PARAMETER_ERROR)
         self._refuse_logins(client, now)
         word = self._opened(sealed, now) if kind == "2" else sealed
         passwords = self._device.passwords_of(username)
@@ -158,7 +162,7 @@ class LocalApi:
         stok = self._device.random_bytes(16).hex()
         session = _Session(username, passwords, now + STOK_LIFE)
         self._sessions = dict([*self._sessions.items(), (stok, session)][-_KEPT:])
-        level = self._level(username)
+        level = self.level(username)
         return {"stok": stok, "user_group": "root" if level == "Administrator" else "user"}
 
     def _opened(self, sealed: str, now: float) -> str:
@@ -170,29 +174,33 @@ class LocalApi:
         word, _, nonce = text.decode("ascii", errors="replace").partition(":")
         return word if now <= self._nonces.pop(nonce, -1.0) else ""
 
-    def _level(self, username: str) -> str:
+    def level(self, username: str) -> str:
         user = self._device.users.get(username)
         return user.level if user else "Administrator"  # Character.OPEN takes any name
 
     # -- calls ------------------------------------------------------------------------------------
 
-    def _called(self, stok: str, given: dict[str, Any], now: float) -> dict[str, Any]:
+    def _entered(self, stok: str, now: float) -> str:
+        """Whose session it is, as long as the account opens as it did when it began."""
         session = self._sessions.get(stok)
         if (
             session is None
             or now >= session.expires
             or self._device.passwords_of(session.username) != session.passwords
         ):
-            raise _Refused(NOT_AUTHENTICATED)
+            raise Refused(NOT_AUTHENTICATED)
+        return session.username
+
+    def _called(self, username: str, given: dict[str, Any], now: float) -> Reply:
         if given != {"method": "get", "device_info": {"name": ["basic_info"]}}:
-            raise _Refused(PARAMETER_ERROR)
+            raise Refused(PARAMETER_ERROR)
         self._device.called("basic_info")
-        return {"device_info": {"basic_info": self._basic_info()}}
+        return said(OK, device_info={"basic_info": self._basic_info()})
 
     def _basic_info(self) -> dict[str, str]:
         spec = self._device.spec
         known = {
-            "device_type": "SMART.IPCAMERA",
+            "device_type": self.device_type,
             "device_name": spec.model,
             "device_model": spec.model,
             "device_info": f"{spec.model} 1.0 IPC",
@@ -215,12 +223,12 @@ def _read(body: bytes) -> dict[str, Any]:
     try:
         given = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _Refused(FORMAT_ERROR) from error
+        raise Refused(FORMAT_ERROR) from error
     if not isinstance(given, dict):
-        raise _Refused(FORMAT_ERROR)
+        raise Refused(FORMAT_ERROR)
     return given
 
 
-def _said(code: int, status: int = 200, **content: Any) -> Reply:
+def said(code: int, status: int = 200, *, changed: bool = False, **content: Any) -> Reply:
     body = json.dumps({"error_code": code, **content}).encode()
-    return Reply(status, body, {"content-type": "application/json; charset=UTF-8"})
+    return Reply(status, body, {"content-type": "application/json; charset=UTF-8"}, changed)

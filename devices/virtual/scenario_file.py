@@ -10,6 +10,7 @@
 ``[all]``              what every device has, named or drawn: fields of DeviceSpec
 ``[character]``        traits by their names, "liar+slow" for two, and how many drawn devices have
 ``[discovery]``        them: a part (0.02) or a number (3); no device is given two of a table
+``[nvr_traits]``       the same with how recorders take changes of their lists of cameras
 ``[vendor]``           the same with vendors
 ``[auth]``             the same with "ws", "http-digest md5", "http-digest sha256"
 ``[delay]``            the same with seconds before each answer: "1.5" = 0.1
@@ -35,6 +36,7 @@ from devices.virtual.spec import (
     Character,
     DeviceSpec,
     Discovery,
+    NvrTraits,
     PasswordPolicy,
     Vendor,
 )
@@ -45,6 +47,7 @@ FOLDER = Path(__file__).parent / "scenarios"
 _TABLES: dict[str, Callable[[Any], Any]] = {
     "character": Character,
     "discovery": Discovery,
+    "nvr_traits": NvrTraits,
     "vendor": Vendor,
     "auth": Auth,
     "delay": float,

@@ -12,6 +12,7 @@ from devices.virtual.device import ChannelCopy, Device, User
 from devices.virtual.discovery import Responder
 from devices.virtual.host import HOST, CannotListen, Host, PortTaken
 from devices.virtual.memory import Memory
+from devices.virtual.service import Found
 from devices.virtual.spec import Character, DeviceSpec
 
 __all__ = ["HOST", "Fleet", "Host", "PortTaken", "ThreadedFleet", "fleet_in_thread",
@@ -126,12 +127,28 @@ class Fleet:
     def keep(self, device: Device) -> None:
         self._memory.keep(device.spec.serial, device.keeps())
 
-    def reaches(self, recorder: str, channel: int) -> bool:
+    def reaches(self, recorder: str, channel: int) -> bool | None:
         copy = self.device(recorder).channels.get(channel)
         camera = self.hosts.get(copy.serial) if copy else None
-        if copy is None or camera is None:
-            return False
-        return camera.there() and camera.device.opens(copy.username, copy.password)
+        if copy is None or camera is None or not camera.there():
+            return None
+        return camera.device.opens(copy.username, copy.password)
+
+    def camera_at(self, host: str, port: int) -> Found | None:
+        for other in self.hosts.values():
+            spec = other.device.spec
+            if other.address == (host, port) and spec.kind == "camera" and other.there():
+                return Found(spec.serial, spec.model, spec.mac)
+        return None
+
+    def tried(self, recorder: str, serial: str, username: str, password: str) -> None:
+        camera, client = self.hosts[serial], f"recorder {recorder}"
+        if not camera.there() or camera.device.locked_for(client, self.now()):
+            return
+        if camera.device.opens(username, password):
+            camera.device.succeeded(client)
+        else:
+            camera.device.failed(client, self.now(), username)
 
     def certificate_of(self, device: Device) -> str:
         serial = device.spec.serial
@@ -157,14 +174,20 @@ class Fleet:
             self._attach(recorder.device, spec.channel, spec.serial, "admin", spec.password)
 
     def _attach(
-        self, recorder: Device, channel: int, serial: str, username: str, password: str
+        self,
+        recorder: Device,
+        channel: int,
+        serial: str,
+        username: str,
+        password: str,
+        alias: str = "",
     ) -> None:
         camera = self.hosts.get(serial)
         if camera is None:
             return
         spec, (host, port) = camera.device.spec, camera.address
         recorder.channels[channel] = ChannelCopy(
-            serial, "IPC", spec.name, host, port, spec.mac, username, password
+            serial, "IPC", alias or spec.name, host, port, spec.mac, username, password
         )
 
     def _close(self) -> None:

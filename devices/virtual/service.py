@@ -5,15 +5,16 @@ what it remembers of challenges, tokens and nonces is void after a restart. What
 is kept in the Device. It does no I/O, has no clock (the time comes with each request) and no chance
 of its own (``Device.random_bytes``), so that a seeded run repeats to the byte.
 
-========== ======================================= =============================================
-service    class                                   made with
-========== ======================================= =============================================
-onvif      ``onvif_service.OnvifService``          the device
-rtsp       ``rtsp_service.RtspService``            the device (a ``LineService``)
-vigi_nvr   ``nvr_api.NvrApi``                      the device, and ``Online``
-vigi_local ``local_api.LocalApi``                  the device
-recovery   ``recovery_service.RecoveryService``    the device
-========== ======================================= =============================================
+============= ======================================= =============================================
+service       class                                   made with
+============= ======================================= =============================================
+onvif         ``onvif_service.OnvifService``          the device
+rtsp          ``rtsp_service.RtspService``            the device (a ``LineService``)
+vigi_nvr      ``nvr_api.NvrApi``                      the device, and ``Online``
+vigi_local    ``local_api.LocalApi``                  the device
+vigi_recorder ``recorder_api.RecorderApi``            the device, and ``Cameras``
+recovery      ``recovery_service.RecoveryService``    the device
+============= ======================================= =============================================
 """
 
 from collections.abc import Callable, Mapping
@@ -22,6 +23,32 @@ from typing import Literal, Protocol
 
 Online = Callable[[int], bool]
 """Whether the recorder reaches the camera on a channel, and its copy of the password opens it."""
+
+
+class Cameras(Protocol):
+    """What a recorder finds on its network."""
+
+    def at(self, host: str, port: int) -> "Found | None":
+        """The camera at an address; None where there is none, or none that answers."""
+        ...
+
+    def opens(self, channel: int) -> bool | None:
+        """Whether what the recorder has stored opens the camera; None: it does not answer."""
+        ...
+
+    def tried(self, serial: str, username: str, password: str) -> None:
+        """Log in at the camera, as a recorder does with a new password: a wrong one costs a try."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A camera on the network, as a recorder tells cameras apart."""
+
+    serial: str
+    model: str
+    mac: str
+
 
 Then = Literal["", "restart", "factory-reset"]
 

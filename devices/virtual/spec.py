@@ -67,6 +67,19 @@ class Discovery(Traits):
     RAW_SPACE = auto()  # its name's space is not percent-encoded
 
 
+class NvrTraits(Traits):
+    """How a recorder takes changes of its list of cameras where it does not do as it is told."""
+
+    USUAL = 0
+    KEEPS = auto()  # refuses to remove a camera
+    REFUSES = auto()  # refuses to add one
+    STRICT = auto()  # refuses a login that does not open the camera, and stores nothing
+    NODS = auto()  # says yes to every change, and does nothing
+    STUCK = auto()  # says yes to a move, and leaves the camera where it is
+    HESITANT = auto()  # after a change it says a few times that it is still trying
+    KEYLESS = auto()  # its page does not say how a camera's password travels
+
+
 class Vendor(StrEnum):
     TP_LINK = "TP-Link"
     HIKVISION = "Hikvision"
@@ -88,7 +101,8 @@ class PasswordPolicy:
 
 @dataclass(frozen=True, slots=True)
 class ServiceSpec:
-    """A further service of a device: rtsp, vigi_nvr, vigi_local or recovery. Port 0: any free."""
+    """A further service of a device: rtsp, recovery, vigi_local, and of a recorder vigi_nvr and
+    vigi_recorder. Port 0: any free."""
 
     name: str
     port: int = 0
@@ -125,6 +139,8 @@ class DeviceSpec:
     auth: Auth = Auth.WS
     character: Character = Character.HONEST
     discovery: Discovery = Discovery.USUAL
+    nvr_traits: NvrTraits = NvrTraits.USUAL
+    max_channels: int = 16
     policy: PasswordPolicy = PasswordPolicy()
     max_users: int = 8
     max_username_length: int = 32

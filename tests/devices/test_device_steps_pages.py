@@ -356,7 +356,7 @@ def test_each_driver_of_the_device_says_what_it_can_do(pages: Client, who: Cast)
     for told in ("makes accounts", "tells how many login tries are left", "checks a verification"):
         assert told in body
     known = {Ability.IS_THERE, Ability.ACCOUNTS, Ability.DELETE_ACCOUNT, Ability.RULES}
-    known |= {Ability.SERVICES, Ability.COMPLETE}
+    known |= {Ability.SERVICES, Ability.COMPLETE, Ability.MOVE_CAMERA}
     assert known | set(security._CAN) == set(Ability), "a new ability is told or left out"
 
 
