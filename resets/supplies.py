@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from fleet.eventstore.store import load
 from resets.codes import CodeKey
 from resets.limits.rules import Budget
 from resets.models import Reset
-from resets.rules import CodeRules, RulesState, rules_id
+from resets.rules import ApprovalRules, CodeRules, RulesState, rules_id
 from resets.state import RecoveryMethod, ResetState
 from resets.steps.approve_reset import Agreement
 from resets.steps.choose_password import ChoosePassword, Kept
@@ -89,20 +89,32 @@ def agreement(command: object, state: ResetState, by: By) -> Agreement:
     facts = (*map(str, told), row.reset_email)
     if not isinstance(command, RequestReset):
         return Agreement(facts=facts)
-    assert row.site
-    rules = rules_of(row.site).approval
+    rules = _approval_rules(row)
+    return Agreement(_why(row, rules, now), facts, rules.valid)
+
+
+def needs_approval(device: Device) -> str:
+    """Why a second person has to agree to a reset of this device now; "" if nobody has to."""
+    return _why(device, _approval_rules(device), timezone.now())
+
+
+def _approval_rules(device: Device) -> ApprovalRules:
+    assert device.site
+    return rules_of(device.site).approval
+
+
+def _why(device: Device, rules: ApprovalRules, now: datetime) -> str:
     today = 0
     if rules.above_a_day:
         since = first_id_at(now - timedelta(days=1))
-        today = Reset.objects.for_jobs().filter(site=row.site, pk__gte=since).count()
-    why = rules.why(
-        nvr=row.kind == Kind.NVR,
-        mailbox=bool(row.reset_email),
+        today = Reset.objects.for_jobs().filter(site=device.site, pk__gte=since).count()
+    return rules.why(
+        nvr=device.kind == Kind.NVR,
+        mailbox=bool(device.reset_email),
         today=today,
         at=now,
-        zone=devices.zone_of(row),
+        zone=devices.zone_of(device),
     )
-    return Agreement(why, facts, rules.valid)
 
 
 @supplies(CodeKey)

@@ -29,6 +29,7 @@ from fleet.web.live import live_part
 from fleet.web.middleware import status_of
 from resets import queries
 from resets.filters import ResetFilters
+from resets.outlook import Outlook
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.wizard import Question, Walk, ahead
@@ -56,16 +57,23 @@ def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
     if open_one := queries.open_reset_of(by.actor, device):
         return redirect("reset", open_one.pk)
     require(by.actor, Role(RequestReset.by), row.organisation, row.site, "device")
-    form, status = form_of(RequestReset), None
+    outlook = Outlook.of(row)
+    form, status = outlook.form(), None
     if request.method == "POST":
-        form, begun = form_of(RequestReset, request.POST), new_id()
+        form, begun = outlook.form(request.POST), new_id()
         status = _refused(RequestReset, form, begun, by, device=row.pk)
         if status is None:
             return redirect("reset", begun)
         if open_one := queries.open_reset_of(by.actor, device):  # somebody was quicker
             return redirect("reset", open_one.pk)
     title = f"Reset the password of {row.name}"
-    facts = {"title": title, "device": row, "form": form, "steps": ahead()}
+    facts = {
+        "title": title,
+        "device": row,
+        "form": form,
+        "steps": ahead(),
+        "outlook": outlook,
+    }
     return render(request, "resets/request.html", facts, status=status)
 
 

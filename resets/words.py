@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from devices.drivers import errors
 from devices.drivers.errors import DeviceError
-from resets.state import Delivery, Phase
+from resets.state import Delivery, Phase, RecoveryMethod
 
 
 class Look(NamedTuple):
@@ -29,6 +29,12 @@ PHASES = {
     Phase.FAILED: Look("bad", "Failed"),
     Phase.EXPIRED: Look("quiet", "Expired", "timer-off"),
     Phase.CANCELLED: Look("quiet", "Cancelled", "ban"),
+}
+
+METHODS = {
+    RecoveryMethod.MANAGEMENT_ACCOUNT: "By Rekey's own account on the device",
+    RecoveryMethod.DEVICE_RECOVERY: "By the device itself, which checks the code",
+    RecoveryMethod.FACTORY_RESTORE: "By hand: somebody restores it to its factory settings",
 }
 
 DELIVERIES = {

@@ -1,0 +1,36 @@
+"""What lies ahead of a reset that has not begun: its ways, who has to agree, and what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+
+from fleet.web.command_forms import form_of
+from resets import words
+from resets.rules import APPROVAL_WORDS
+from resets.state import RecoveryMethod
+from resets.steps.request_reset import RequestReset
+from resets.supplies import methods, needs_approval
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """For one device. `approval`: why a second person will have to agree, for people; or ""."""
+
+    methods: tuple[RecoveryMethod, ...]
+    approval: str
+    mailbox: bool
+
+    @classmethod
+    def of(cls, device: Any) -> Outlook:
+        why = needs_approval(device)
+        return cls(methods(device), APPROVAL_WORDS.get(why, ""), bool(device.reset_email))
+
+    def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
+        """Forget Password, with the ways that are open on this device, the best one chosen."""
+        offered = [(method.value, words.METHODS[method]) for method in self.methods]
+        best = self.methods[0].value
+        return form_of(RequestReset, answers, {"method": best}, {"method": offered})
