@@ -158,9 +158,10 @@ def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
     if rows:
         changed = [loaded[stream] for stream in sorted({row["stream"] for row in rows})]
         pictures = [(stream.state, stream.version, now) for stream in changed]
-        projections.project(pictures)
+        types = {row["type"] for row in rows}
+        projections.project(pictures, types)
         store.write(rows)
-        subscriptions.nudge_on_commit({row["type"] for row in rows})
+        subscriptions.nudge_on_commit(types)
     return outcomes
 
 

@@ -79,6 +79,16 @@ class ReadModel(Scoped):
         return list(cls._meta.concrete_fields)
 
 
+class PartModel(Scoped):
+    """The picture of a part of a stream's state, such as one of the mails of a reset."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    stream = models.UUIDField(editable=False)
+
+    class Meta(Scoped.Meta):
+        abstract = True
+
+
 class EventRow(Scoped):
     """One fact. Append-only by trigger and by grant (see migration 0002)."""
 

@@ -1,11 +1,13 @@
 """Projections: a read-model row is the picture of a stream's folded state, and nothing else.
 
 So a row can be thrown away and drawn again: `rebuild` does that, `differences` only compares.
+A stream has one row (`projects`); what it holds several of may have a row each (`projects_parts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,68 +18,100 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
 from fleet.eventstore import store
-from fleet.eventstore.messages import CATEGORIES, State
-from fleet.eventstore.models import EventRow, ReadModel
+from fleet.eventstore.database import as_uuid
+from fleet.eventstore.messages import CATEGORIES, Event, State
+from fleet.eventstore.models import EventRow, PartModel, ReadModel
 from fleet.eventstore.tables import Table, batches
 
 S = TypeVar("S", bound=State)
-Picture = Callable[[Any], Mapping[str, Any]]
+Picture = Callable[[S], Mapping[str, Any]]
+Pictures = Callable[[S], Iterable[Mapping[str, Any]]]
 
 BATCH = 500
 
 
 @dataclass
 class Projection:
-    """Which table shows the streams of a category, and how a state becomes its row."""
+    """Which table shows the streams of a category, and how a state becomes rows of it.
+
+    `key` is the column that holds the stream. `on`: the events that change a row; None, all do.
+    """
 
     category: str
-    model: type[ReadModel]
-    picture: Picture
+    model: type[ReadModel] | type[PartModel]
+    pictures: Callable[[Any, int, datetime], Iterable[Mapping[str, Any]]]
+    key: str = "id"
+    on: frozenset[str] | None = None
 
     @cached_property
     def table(self) -> Table:
         return Table(self.model)
 
-    def row(self, state: State, version: int, at: datetime) -> list[Any]:
-        return self.table.row(
-            {
-                "id": state.id,
-                "organisation": state.organisation,
-                "site": state.site,
-                "version": version,
-                "changed_at": at,
-                **self.picture(state),
-            }
-        )
+    @property
+    def name(self) -> str:
+        return self.model._meta.db_table
+
+    def rows(self, state: State, version: int, at: datetime) -> list[list[Any]]:
+        whose = {"organisation": state.organisation, "site": state.site, self.key: state.id}
+        return [self.table.row({**whose, **one}) for one in self.pictures(state, version, at)]
 
 
-PROJECTIONS: dict[str, Projection] = {}
+PROJECTIONS: dict[str, Projection] = {}  # by the name of the table
+_of_category: dict[str, list[Projection]] = defaultdict(list)
 
 
-def projects(
-    category: str, model: type[ReadModel]
-) -> Callable[[Callable[[S], Mapping[str, Any]]], Callable[[S], Mapping[str, Any]]]:
+def projects(category: str, model: type[ReadModel]) -> Callable[[Picture[S]], Picture[S]]:
     """Register a function from a state to its row's own columns. It has to be pure."""
 
-    def register(picture: Callable[[S], Mapping[str, Any]]) -> Callable[[S], Mapping[str, Any]]:
-        PROJECTIONS[category] = Projection(category, model, picture)
+    def register(picture: Picture[S]) -> Picture[S]:
+        def whole(state: S, version: int, at: datetime) -> Iterable[Mapping[str, Any]]:
+            return [{"version": version, "changed_at": at, **picture(state)}]
+
+        _register(Projection(category, model, whole))
         return picture
 
     return register
 
 
-def project(changed: Iterable[tuple[State, int, datetime]]) -> None:
-    """Draw the rows of these states: one statement for each table.
+def projects_parts(
+    category: str, model: type[PartModel], on: Iterable[type[Event[S]]]
+) -> Callable[[Pictures[S]], Pictures[S]]:
+    """Register a function from a state to the rows of its parts, each with an `id` that lasts.
+
+    It has to be pure, and no part may go again. `on`: the events that change any of these rows; the
+    others cost nothing.
+    """
+
+    def register(pictures: Pictures[S]) -> Pictures[S]:
+        def parts(state: S, version: int, at: datetime) -> Iterable[Mapping[str, Any]]:
+            return pictures(state)
+
+        _register(Projection(category, model, parts, "stream", frozenset(e.tag for e in on)))
+        return pictures
+
+    return register
+
+
+def _register(projection: Projection) -> None:
+    PROJECTIONS[projection.name] = projection
+    _of_category[projection.category].append(projection)
+
+
+def project(changed: Iterable[tuple[State, int, datetime]], types: Collection[str]) -> None:
+    """Draw the rows of these states, changed by events of these types: one statement a table.
 
     Tables are taken in one order by everybody, and rows in the order they come in (handling sorts
     them): two who change the same rows then wait for one another, and never in a circle.
     """
     rows: dict[str, list[list[Any]]] = {}
     for state, version, at in changed:
-        if drawn := PROJECTIONS.get(state.category):
-            rows.setdefault(state.category, []).append(drawn.row(state, version, at))
-    for category, some in sorted(rows.items()):
-        PROJECTIONS[category].table.upsert(some)
+        for projection in _of_category.get(state.category, ()):
+            if projection.on is None or not projection.on.isdisjoint(types):
+                drawn = projection.rows(state, version, at)
+                rows.setdefault(projection.name, []).extend(drawn)
+    for table, some in sorted(rows.items()):
+        if some:
+            PROJECTIONS[table].table.upsert(some)
 
 
 def rebuild() -> int:
@@ -90,26 +124,28 @@ def rebuild() -> int:
         if connection.vendor == "postgresql":
             # The tables, not the log: a writer draws its rows first and appends last, so whoever
             # held the log here and then wanted the rows would meet it in a circle.
-            tables = [PROJECTIONS[c].model._meta.db_table for c in sorted(PROJECTIONS)]
             with connection.cursor() as cursor:
-                cursor.execute(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE")
+                cursor.execute(f"LOCK TABLE {', '.join(sorted(PROJECTIONS))} IN EXCLUSIVE MODE")
         for projection in PROJECTIONS.values():
             with connection.cursor() as cursor:
-                cursor.execute(f"DELETE FROM {projection.model._meta.db_table}")
+                cursor.execute(f"DELETE FROM {projection.name}")
             states = store.folded(projection.category, CATEGORIES[projection.category])
             for some in _batched(states):
-                projection.table.upsert([projection.row(*one) for one in some])
-                drawn += len(some)
+                rows = [row for one in some for row in projection.rows(*one)]
+                if rows:
+                    projection.table.upsert(rows)
+                drawn += len(rows)
     return drawn
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that is not the picture of its stream."""
+    """A row that is not the picture of its stream, or of a part of it."""
 
     table: str
     id: UUID
     what: str
+    stream: UUID
 
 
 def differences() -> Iterator[Difference]:
@@ -118,7 +154,7 @@ def differences() -> Iterator[Difference]:
     People may go on working: what looks different is looked at again while nothing is appended.
     """
     for projection in PROJECTIONS.values():
-        suspects = sorted({difference.id for difference in _compared(projection)})
+        suspects = sorted({difference.stream for difference in _compared(projection)})
         for some in batches(suspects, BATCH):
             with transaction.atomic():  # on SQLite, alone by itself
                 if connection.vendor == "postgresql":
@@ -129,36 +165,45 @@ def differences() -> Iterator[Difference]:
 
 
 def _compared(projection: Projection, only: Sequence[UUID] | None = None) -> Iterator[Difference]:
-    name = projection.model._meta.db_table
+    name, key = projection.name, projection.key
     kind = CATEGORIES[projection.category]
     for some in _batched(store.folded(projection.category, kind, only)):
-        actual = _rows(projection, [state.id for state, _, _ in some])
+        actual = _by_id(projection, _rows(projection, [state.id for state, _, _ in some]))
         for state, version, at in some:
-            expected = _comparable(projection.row(state, version, at))
-            found = actual.get(state.id)
-            if found is None:
-                yield Difference(name, state.id, "is missing")
-            elif found != expected:
-                pairs = zip(projection.table.names, found, expected, strict=True)
-                columns = [column for column, a, b in pairs if a != b]
-                yield Difference(name, state.id, f"differs in {', '.join(columns)}")
-    stream = EventRow.everything.filter(stream=OuterRef("pk"), category=projection.category)
-    too_many = projection.model.everything.filter(~Exists(stream))
+            expected = _by_id(projection, projection.rows(state, version, at))
+            for row, values in expected.items():
+                found = actual.pop(row, None)
+                if found is None:
+                    yield Difference(name, row, "is missing", state.id)
+                elif found != values:
+                    pairs = zip(projection.table.names, found, values, strict=True)
+                    columns = [column for column, a, b in pairs if a != b]
+                    yield Difference(name, row, f"differs in {', '.join(columns)}", state.id)
+        stream = projection.table.names.index(key)
+        for row, values in actual.items():
+            what = "is too much: its stream knows nothing of it"
+            yield Difference(name, row, what, as_uuid(values[stream]))
+    streams = EventRow.everything.filter(stream=OuterRef(key), category=projection.category)
+    too_many = projection.model.everything.filter(~Exists(streams))
     if only is not None:
-        too_many = too_many.filter(pk__in=only)
-    for row in too_many.values_list("pk", flat=True).iterator():
-        yield Difference(name, row, "is too much: no stream accounts for it")
+        too_many = too_many.filter(**{f"{key}__in": only})
+    for row, stream_id in too_many.values_list("pk", key).iterator():
+        yield Difference(name, row, "is too much: no stream accounts for it", stream_id)
 
 
-def _rows(projection: Projection, ids: Sequence[UUID]) -> dict[UUID, list[Any]]:
-    found = projection.model.everything.filter(pk__in=ids).values_list(*projection.table.names)
+def _rows(projection: Projection, streams: Sequence[UUID]) -> list[list[Any]]:
+    """The rows of these streams as they stand."""
+    names = projection.table.names
+    found = projection.model.everything.filter(**{f"{projection.key}__in": streams})
+    return [
+        projection.table.row(dict(zip(names, row, strict=True)))
+        for row in found.values_list(*names)
+    ]
+
+
+def _by_id(projection: Projection, rows: Iterable[list[Any]]) -> dict[UUID, list[Any]]:
     key = projection.table.names.index("id")
-    return {
-        row[key]: _comparable(
-            projection.table.row(dict(zip(projection.table.names, row, strict=True)))
-        )
-        for row in found
-    }
+    return {as_uuid(row[key]): _comparable(row) for row in rows}
 
 
 def _comparable(row: list[Any]) -> list[Any]:
