@@ -6,6 +6,10 @@ from django.db import models
 
 from devices.models import Device
 from fleet.eventstore.models import ReadModel
+from resets.limits.models import Breaker as Breaker
+from resets.limits.models import LimitUse as LimitUse
+from resets.limits.models import RefusalCount as RefusalCount
+from resets.limits.models import Refusals as Refusals
 from resets.state import Delivery, Phase
 
 

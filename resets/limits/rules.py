@@ -232,12 +232,12 @@ class Budget:
     tripped: bool = False
 
     def refuse(self) -> None:
-        """Raise LimitReached if a limit says no."""
+        """Raise OverLimit if a limit says no."""
         if self.refused is not None:
-            raise LimitReached(self, self.refused)
+            raise OverLimit(self, self.refused)
 
 
-class LimitReached(Refused):
+class OverLimit(Refused):
     """The code is `limit_reached`, or `breaker_tripped` when a person has to look first."""
 
     def __init__(self, budget: Budget, reached: Left) -> None:
