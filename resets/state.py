@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from devices.mailbox import masked as masked
 from fleet.errors import Refused
 from fleet.eventstore.messages import State, state
 from resets.rules import CodeRules
@@ -50,16 +51,44 @@ _OPEN = (
 
 
 class Delivery(StrEnum):
-    """What is known of the last mail."""
+    """What is known of a mail, in the order in which a mail comes to it.
+
+    DEFERRED: the mail server did not take it yet, and Rekey tries again. HELD_UP: the mailbox's own
+    server did not, and the mail service tries again.
+    """
 
     NONE = "none"
     QUEUED = "queued"
-    HANDED_OVER = "handed_over"
-    DELIVERED = "delivered"
     DEFERRED = "deferred"
+    HANDED_OVER = "handed_over"
+    HELD_UP = "held_up"
     REFUSED = "refused"
+    DELIVERED = "delivered"
     BOUNCED = "bounced"
     SPAM = "spam"
+
+    def follows(self, known: Delivery) -> bool:
+        """Whether this is news. What mail services tell comes late, twice and in any order, so a
+        mail only ever goes on: in whichever order they come, the same is known in the end.
+        """
+        return _COURSE[self] > _COURSE[known]
+
+
+_COURSE = {delivery: place for place, delivery in enumerate(Delivery)}
+FAILED = (Delivery.REFUSED, Delivery.BOUNCED, Delivery.SPAM)  # mails that nobody will read
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail with a code: to which domain, and what is known of it. `answer`: what a mail server
+    or service said, without the code and the mailbox.
+    """
+
+    send: int
+    at: datetime
+    domain: str
+    delivery: Delivery = Delivery.QUEUED
+    answer: str = ""
 
 
 class RecoveryMethod(StrEnum):
@@ -83,8 +112,11 @@ class Door:
 @state("reset")
 class ResetState(State):
     """`asker_id` is the person who began it, `owner` the one whose code the newest is: only they
-    may type it (OWASP ASVS 5.0, 6.6.2). `digest` is of what a second person was asked to agree to.
-    `glass_broken_by` is who acted alone, without approval and without a code.
+    may type it (OWASP ASVS 5.0, 6.6.2). `digest` is of what a second person was asked to agree to,
+    with `agreed_mailbox` in it: a mailbox that two people correct later does not undo that.
+    `glass_broken_by` is who acted alone, without approval and without a code. `qr` is the number of
+    the newest QR, `qr_owner` and `qr_shown_by` the id and the name of the person who showed it.
+    `disowned`: the owner of the mailbox has said that it was not them.
     """
 
     device_name: str = ""
@@ -105,11 +137,18 @@ class ResetState(State):
     code_expires_at: datetime | None = None
     tries_left: int = 0
     owner: str = ""
-    delivery: Delivery = Delivery.NONE
-    delivery_detail: str = ""
+    mails: tuple[Mail, ...] = ()
+
+    qr: int = 0
+    qr_expires_at: datetime | None = None
+    qr_owner: str = ""
+    qr_shown_by: str = ""
+    qr_used: bool = False
+    disowned: bool = False
 
     approval_why: str = ""
     digest: str = ""
+    agreed_mailbox: str = ""
     approver: str = ""
     glass_broken_by: str = ""
     glass_reviewed: bool = False
@@ -119,6 +158,18 @@ class ResetState(State):
     waiting_for: str = ""
     doors: tuple[Door, ...] = ()
     outcome: str = ""
+
+    @property
+    def delivery(self) -> Delivery:
+        """What is known of the last mail."""
+        return self.mails[-1].delivery if self.mails else Delivery.NONE
+
+    @property
+    def delivery_detail(self) -> str:
+        return self.mails[-1].answer if self.mails else ""
+
+    def mail(self, send: int) -> Mail | None:
+        return next((mail for mail in self.mails if mail.send == send), None)
 
     @property
     def code_is_live(self) -> bool:
@@ -133,21 +184,13 @@ class ResetState(State):
             return datetime.min.replace(tzinfo=self.expires_at.tzinfo) if self.expires_at else None
         return self.sent_at + timedelta(seconds=self.rules.between_sends)
 
+    def qr_is_live(self, now: datetime) -> bool:
+        """Whether a phone that scans the newest QR may ask for the code."""
+        wanted = self.phase in (Phase.REQUESTED, Phase.CODE_SENT) and not self.qr_used
+        return wanted and self.qr_expires_at is not None and now < self.qr_expires_at
+
 
 def refuse_if_over(reset: ResetState, now: datetime) -> None:
     """Refuse to go on with a reset whose time is over, also while no worker is there to end it."""
     if reset.phase.with_people and reset.expires_at is not None and now >= reset.expires_at:
         raise Refused("reset_expired", "Nobody went on with this reset in time. Begin another one.")
-
-
-def masked(email: str) -> str:
-    """A mailbox so that its owner knows it and nobody else learns it: `a•••e@e•••e.com`."""
-    name, _, domain = email.partition("@")
-    host, dot, rest = domain.rpartition(".")
-    if not dot:
-        host, rest = domain, ""
-    return f"{_dotted(name)}@{_dotted(host)}{dot}{rest}"
-
-
-def _dotted(text: str) -> str:
-    return f"{text[:1]}•••{text[-1:]}" if len(text) > 2 else f"{text[:1]}•••"

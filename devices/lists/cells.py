@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from devices import mailbox
 from devices.state import Kind
 from devices.steps.add_device import AddDevice, mac_in, services_text
 from fleet.errors import Refused
@@ -54,6 +55,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "port": _number,
     "tls": _yes,
     "channel": _number,
+    "reset_email": mailbox.checked,
     "mac": mac_in,
 }
 _WRITERS: dict[str, Callable[[Any], str]] = {

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from devices import mailbox
 from devices.lists import cells
 from devices.lists.columns import LABELS
 from devices.lists.finding import USUAL, Finder, address, port_of
@@ -245,6 +246,16 @@ def _refuse_other(name: str, wanted: Any, known: DeviceState) -> None:
             "another_device",
             f"{known.name} is there, with another {LABELS[name]}: {now}. If it was replaced, say so"
             " on its page.",
+            field=name,
+        )
+    if name == mailbox.FIELD:
+        if mailbox.same(wanted, now):
+            return
+        raise Refused(
+            "mailbox_not_by_import",
+            f"A list does not {'change' if now else 'set'} the Reset Password Email of a device"
+            " that is in the fleet: two people have to agree to it. Propose it on the device’s"
+            " page, and leave the cell empty.",
             field=name,
         )
     raise Refused(

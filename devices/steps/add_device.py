@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+from devices import mailbox
 from devices.drivers.base import Service
 from devices.state import ONVIF_PATH, SERVICES, DeviceState, Kind
 from fleet.accounts.state import Role
@@ -20,7 +21,6 @@ from fleet.eventstore.messages import Command, Event, asked, command, event, sup
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 LONGEST_HOST = 253
-_EMAIL = re.compile(r"[^@\s<>,;:\"()\[\]\\]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*")
 _PATH = re.compile(r"/[!-~]{0,199}")
 _SERVICE = re.compile(r"(?P<name>[a-z_]{1,20})(?::(?P<port>\d{1,5}))?(?P<tls>\+tls|\+plain)?")
 MOST_CHANNELS = 256  # the largest NVRs on the market have 128
@@ -172,8 +172,6 @@ def added(asked: Placing, placed: Placed, *, fresh: bool) -> DeviceAdded:
     check_address(asked.host, asked.port, asked.path)
     if not asked.username.strip():
         raise Refused("username_missing", "Name the account.", field="username")
-    if asked.reset_email and not _EMAIL.fullmatch(asked.reset_email):
-        raise Refused("email_wrong", "Use a form such as name@example.com.", field="reset_email")
     check_channel(asked.kind, asked.nvr, asked.channel)
     return DeviceAdded(
         organisation=placed.organisation,
@@ -185,7 +183,7 @@ def added(asked: Placing, placed: Placed, *, fresh: bool) -> DeviceAdded:
         driver="onvif",
         username=asked.username.strip(),
         secret=placed.secret,
-        reset_email=asked.reset_email,
+        reset_email=mailbox.checked(asked.reset_email) if asked.reset_email else "",
         nvr=asked.nvr,
         channel=asked.channel,
         tls=asked.tls,

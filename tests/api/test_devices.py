@@ -118,7 +118,7 @@ SERVICES = [
 OTHERS = [
     ({"name": " "}, "name_missing", "name"),
     ({"username": " "}, "username_missing", "username"),
-    ({"reset_email": "owner"}, "email_wrong", "reset_email"),
+    ({"reset_email": "owner"}, "mailbox_malformed", "reset_email"),
     ({"mac": "00:FF"}, "mac_wrong", "mac"),
     ({"channel": 1}, "channel_wrong", "channel"),
     ({"channel": 0, "nvr": "nvr"}, "channel_wrong", "channel"),

@@ -196,7 +196,7 @@ def test_of_many_all_are_added_or_none(
         ("add", add | {"discovered": [first, str(uuid4())]}, 404, "not_found"),
         ("add", add | {"discovered": []}, 400, "invalid"),
         ("add", add | {"discovered": [first], "password": ""}, 422, "password_missing"),
-        ("add", add | {"discovered": [first], "reset_email": "owner"}, 422, "email_wrong"),
+        ("add", add | {"discovered": [first], "reset_email": "owner"}, 422, "mailbox_malformed"),
         ("add", add | {"discovered": [first], "username": " "}, 422, "username_missing"),
         ("activate", {"discovered": [second, third], "reset_email": MAILBOX}, 422, "not_fresh"),
         ("activate", {"discovered": [third], "reset_email": ""}, 422, "email_missing"),

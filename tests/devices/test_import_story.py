@@ -198,7 +198,7 @@ def test_what_the_dry_run_did_not_show_is_not_done(who: Cast, alice: By) -> None
     state = state_of(ImportState, checked)
     assert (state.phase, state.counts.add, state.counts.problem) == (ImportPhase.CHECKED, 1, 1)
     assert state.trouble.startswith("Lines that come to something else than in the dry run: 1.")
-    assert imports.dry_run(checked).lines[1].problem.code == "not_by_import"
+    assert imports.dry_run(checked).lines[1].problem.code == "mailbox_not_by_import"
     assert [row.name for row in Device.objects.for_jobs()] == ["Cellar"]
 
 

@@ -99,7 +99,7 @@ def test_a_job_that_died_after_its_mail_mails_the_same_code_under_the_same_id(
     assert one.body == other.body
     assert one.extra_headers["Message-ID"] == other.extra_headers["Message-ID"]
     assert grouped(code_of(walk)) in one.body
-    assert one.to == ["Owner.One@Example.com"]
+    assert one.to == ["Owner.One@example.com"]
     assert row(walk).delivery == "handed_over"
 
 

@@ -71,7 +71,7 @@ def test_a_port_that_is_left_out_is_the_usual_one(cells: dict[str, str], address
         ({"port": "70000"}, "port_wrong", "Port"),
         ({"path": "onvif"}, "path_wrong", "Path"),
         ({"password": ""}, "password_missing", "Password"),
-        ({"reset_email": "nobody"}, "email_wrong", "Reset Password Email"),
+        ({"reset_email": "nobody"}, "mailbox_malformed", "Reset Password Email"),
         ({"services": "ftp:21"}, "services_wrong", "Services"),
         ({"mac": "02:00"}, "mac_wrong", "MAC"),
         ({"channel": "3"}, "channel_wrong", "Channel"),
@@ -256,13 +256,27 @@ def test_a_channel_alone_is_another_one_of_the_same_nvr() -> None:
     [
         ({"kind": "NVR"}, "Kind"),
         ({"username": "root"}, "Account"),
-        ({"reset_email": "mallory@example.com"}, "Reset Password Email"),
     ],
 )
 def test_what_a_list_does_not_change_is_a_problem_and_not_passed_over(
     cells: dict[str, str], column: str
 ) -> None:
     assert refusal(a_row(serial="SN1", **cells), CAMERA) == ("not_by_import", column)
+
+
+@pytest.mark.parametrize("now", ["owner@example.com", ""])
+def test_a_list_neither_changes_nor_sets_the_mailbox_of_a_known_device(now: str) -> None:
+    known = a_device(reset_email=now)
+    planned_line = line(a_row(serial="SN1", reset_email="mallory@example.com"), known)
+    assert planned_line.problem
+    assert planned_line.problem.code == "mailbox_not_by_import"
+    assert "two people have to agree" in planned_line.problem.message
+
+
+def test_the_mailbox_that_a_device_has_may_stand_in_the_list() -> None:
+    known = a_device(reset_email="Owner@Example.com")  # as it was typed long ago
+    same = line(a_row(serial="SN1", reset_email="Owner@EXAMPLE.com"), known)
+    assert same.action is Action.UNCHANGED
 
 
 def test_a_password_of_a_known_device_stays_and_that_is_said() -> None:

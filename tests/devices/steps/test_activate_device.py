@@ -36,7 +36,7 @@ def test_a_typed_password_is_held_against_the_rules() -> None:
 
 @pytest.mark.parametrize("email", ["", "owner"])
 def test_without_a_mailbox_nobody_could_ever_get_a_code(email: str) -> None:
-    code = "email_wrong" if email else "email_missing"
+    code = "mailbox_malformed" if email else "email_missing"
     error = KNOWN.when(replace(ACTIVATE, reset_email=email)).refused(code)
     assert error.field == "reset_email"
 

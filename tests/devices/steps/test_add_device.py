@@ -62,11 +62,9 @@ REFUSED = [
     ("port_wrong", "port", {"port": 65_536}),
     ("username_missing", "username", {"username": " "}),
     ("password_missing", "password", {"password": ""}),
-    ("email_wrong", "reset_email", {"reset_email": "owner"}),
-    ("email_wrong", "reset_email", {"reset_email": "owner@"}),
-    ("email_wrong", "reset_email", {"reset_email": "a@example.com, b@example.com"}),
-    ("email_wrong", "reset_email", {"reset_email": "a@example.com\r\nBcc: b@example.com"}),
-    ("email_wrong", "reset_email", {"reset_email": "Owner <owner@example.com>"}),
+    ("mailbox_malformed", "reset_email", {"reset_email": "owner"}),
+    ("mailbox_several", "reset_email", {"reset_email": "a@example.com, b@example.com"}),
+    ("mailbox_unprintable", "reset_email", {"reset_email": "a@example.com\r\nBcc: b@example.com"}),
     ("channel_wrong", "channel", {"nvr": NVR}),
     ("channel_wrong", "channel", {"channel": 3}),
     ("channel_wrong", "channel", {"nvr": NVR, "channel": 0}),
@@ -146,7 +144,7 @@ def test_a_long_text_is_looked_through_in_no_time() -> None:
     for text in ("a" * 200 + "!", "a-" * 100 + "!", "a." * 100 + "!", "1" * 100_000):
         assert not is_host(text)
         email = replace(ADD, reset_email=f"{text}@{text}")
-        KNOWN.when(email).refused("email_wrong")
+        KNOWN.when(email).refused("mailbox_too_long")
     assert time.perf_counter() - began < 1
 
 
