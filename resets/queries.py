@@ -19,6 +19,7 @@ from fleet.errors import NotFound
 from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.models import Reset
+from resets.phone.tokens import ByToken
 from resets.state import Delivery, Phase, ResetState
 
 
@@ -44,7 +45,10 @@ def steps(category: str = "reset") -> dict[str, type[Command[ResetState]]]:
     return {
         command.slug: command
         for command in COMMANDS.values()
-        if command.of.category == category and command.by != Role.JOB and not command.creates
+        if command.of.category == category
+        and command.by != Role.JOB
+        and not command.creates
+        and not issubclass(command, ByToken)
     }
 
 

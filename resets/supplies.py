@@ -23,6 +23,7 @@ from fleet.eventstore.store import load
 from resets.codes import CodeKey
 from resets.limits.rules import Budget
 from resets.models import Reset
+from resets.phone.tokens import PhoneKey
 from resets.rules import ApprovalRules, CodeRules, RulesState, rules_id
 from resets.state import RecoveryMethod, ResetState
 from resets.steps.approve_reset import Agreement
@@ -120,6 +121,11 @@ def _why(device: Device, rules: ApprovalRules, now: datetime) -> str:
 @supplies(CodeKey)
 def code_key(command: object, state: ResetState, by: By) -> CodeKey:
     return CodeKey(settings.REKEY_CODE_KEY)
+
+
+@supplies(PhoneKey)
+def phone_key(command: object, state: ResetState, by: By) -> PhoneKey:
+    return PhoneKey(settings.REKEY_CODE_KEY)
 
 
 @supplies(Kept)

@@ -152,9 +152,17 @@ def of_a_phone(organisation: UUID | None, site: UUID | None) -> Actor:
 
     What the QR's token allows is one command, whose own check it passes (see `resets.phone`).
     """
+    return _nobody("phone", "Whoever scanned the QR", organisation, site)
+
+
+def of_a_mailbox(organisation: UUID | None, site: UUID | None) -> Actor:
+    """Whoever reads the mails of a reset at this site: nobody is signed in, as with a phone."""
+    return _nobody("mailbox", "Whoever reads the mailbox", organisation, site)
+
+
+def _nobody(kind: str, name: str, organisation: UUID | None, site: UUID | None) -> Actor:
     assert organisation and site
-    grants = (Grant(organisation, site, Role.TECHNICIAN),)
-    return Actor("phone", "", "Whoever scanned the QR", grants)
+    return Actor(kind, "", name, (Grant(organisation, site, Role.TECHNICIAN),))
 
 
 def acting_again(actor: Actor) -> Actor | None:

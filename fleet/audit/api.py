@@ -19,9 +19,11 @@ from fleet.eventstore.messages import Recorded
 
 
 class Who(TypedDict):
-    """Who did it: a person, a token that a person made, or a job of Rekey's own."""
+    """Who did it: a person, a token that a person made, or a job of Rekey's own. Where nobody had to
+    sign in: whoever scanned a QR with a phone, or reads a device's mailbox.
+    """
 
-    kind: Literal["person", "token", "job"]
+    kind: Literal["person", "token", "job", "phone", "mailbox"]
     id: str
     name: str
 

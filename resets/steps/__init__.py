@@ -13,6 +13,8 @@ contents(
     "break_glass",
     "site_rules",
     "send_code",
+    "show_qr",
+    "send_by_phone",
     "deliver_code",
     "verify_code",
     "choose_password",
@@ -20,6 +22,7 @@ contents(
     "prove_password",
     "fail_reset",
     "cancel_reset",
+    "disown_reset",
     "expire_reset",
     "add_note",
 )

@@ -45,6 +45,28 @@ class CodeIssued(Event[ResetState]):
             owner=self.owner,
             delivery=Delivery.QUEUED,
             delivery_detail="",
+            qr_used=reset.qr_used or self.by_phone,
+        )
+
+
+def refuse_to_send(reset: ResetState, now: datetime) -> None:
+    """Refuse what no wait helps against. Raises Refused, Conflict."""
+    refuse_if_over(reset, now)
+    if reset.phase is Phase.AWAITING_APPROVAL:
+        raise Conflict("not_approved", "A second person has to agree to this reset first.")
+    if reset.phase not in (Phase.REQUESTED, Phase.CODE_SENT):
+        raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
+    if not reset.reset_email:
+        raise Refused(
+            "no_reset_email",
+            "No Reset Password Email is set for this device, so no code can be sent. "
+            "Name one on the device's page; a second person has to agree to it.",
+        )
+    if reset.may_send_from is None:
+        raise Refused(
+            "no_sends_left",
+            f"{reset.sends} codes were sent for this reset and no more will be. "
+            "Cancel it, find out why none worked, and begin another.",
         )
 
 
@@ -68,25 +90,9 @@ class SendCode(Command[ResetState]):
         self, reset: ResetState, now: datetime, owner: str, by_phone: bool = False
     ) -> CodeIssued:
         """The next code, for this person to type. Raises Refused, Conflict."""
-        refuse_if_over(reset, now)
-        if reset.phase is Phase.AWAITING_APPROVAL:
-            raise Conflict("not_approved", "A second person has to agree to this reset first.")
-        if reset.phase not in (Phase.REQUESTED, Phase.CODE_SENT):
-            raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
-        if not reset.reset_email:
-            raise Refused(
-                "no_reset_email",
-                "No Reset Password Email is set for this device, so no code can be sent. "
-                "Name one on the device's page; a second person has to agree to it.",
-            )
+        refuse_to_send(reset, now)
         again_from = reset.may_send_from
-        if again_from is None:
-            raise Refused(
-                "no_sends_left",
-                f"{reset.sends} codes were sent for this reset and no more will be. "
-                "Cancel it, find out why none worked, and begin another.",
-            )
-        if now < again_from:
+        if again_from is not None and now < again_from:
             wait = int((again_from - now).total_seconds()) + 1
             raise Refused(
                 "too_soon",

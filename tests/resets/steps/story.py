@@ -10,6 +10,7 @@ from fleet.eventstore.messages import Actor
 from fleet.eventstore.testing import NOW, STREAM
 from resets.codes import CodeKey
 from resets.limits.rules import Budget, Counted, Left, Limit, Scope, Use
+from resets.phone.tokens import PhoneKey
 from resets.rules import CodeRules
 from resets.state import Door, RecoveryMethod
 from resets.steps.apply_password import PasswordApplied
@@ -20,6 +21,7 @@ from resets.steps.fail_reset import ResetFailed
 from resets.steps.prove_password import ResetProven, ResetUnproven
 from resets.steps.request_reset import DeviceFacts, ResetRequested
 from resets.steps.send_code import CodeIssued
+from resets.steps.show_qr import QrShown
 from resets.steps.verify_code import CodeVerified
 
 ORGANISATION, SITE, DEVICE, SECRET = (UUID(int=n) for n in range(1, 5))
@@ -28,6 +30,8 @@ _LIMIT = Limit(Counted.GUESSES, Scope.PERSON, 30, 3600)
 SPENT = Budget(Left(Use(_LIMIT, UUID(int=5)), 30, NOW + timedelta(minutes=9)), at=NOW)
 TESS = Actor("person", str(UUID(int=9)), "Tess")
 KEY = CodeKey(b"of the tests, for 32 bytes of it")
+PHONE = Actor("phone", "", "Whoever scanned the QR")
+PHONE_KEY = PhoneKey(KEY.key)
 TESS_HERSELF = Human(TESS.id, "Tess")
 ALICE_HERSELF = Human(str(UUID(int=8)), "Alice")
 WAYS = (RecoveryMethod.MANAGEMENT_ACCOUNT, RecoveryMethod.FACTORY_RESTORE)
@@ -52,12 +56,18 @@ REQUESTED = ResetRequested(
 )
 
 
-def issued(send: int = 1, after: float = 0) -> CodeIssued:
+def issued(send: int = 1, after: float = 0, by_phone: bool = False) -> CodeIssued:
     """The n-th code, so many seconds after the reset began."""
     at = NOW + timedelta(seconds=after)
     return CodeIssued(
-        send, "o•••r@e•••e.com", 5, at, at + timedelta(minutes=10), "Tess", TESS.id, False
+        send, "o•••r@e•••e.com", 5, at, at + timedelta(minutes=10), "Tess", TESS.id, by_phone
     )
+
+
+def shown(number: int = 1, after: float = 0) -> QrShown:
+    """The n-th QR, so many seconds after the reset began, shown by Tess."""
+    until = NOW + timedelta(seconds=after, minutes=10)
+    return QrShown(number, until, TESS_HERSELF.id, TESS_HERSELF.name)
 
 
 def code(send: int = 1) -> str:

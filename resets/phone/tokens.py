@@ -1,0 +1,90 @@
+"""Tokens that open one door each to whoever holds them, with no sign-in: the QR's, and the one in
+the mail that says "this was not me".
+
+Derived, never stored: HMAC-SHA-256 under a key of their own (HKDF from the server's key for codes),
+cut to 128 bits (NIST SP 800-63B asks for 112), over what the token is for. 35 bytes, so that base32
+has no bits to spare: no token can be written in two ways, but for small letters and separators.
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b32decode, b32encode
+from binascii import Error
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import sha256
+from uuid import UUID
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from fleet.eventstore.messages import Command
+from resets.state import ResetState
+
+LONGEST = 300  # characters of what may be pasted: the whole address, with separators
+_BYTES, _MAC, _LETTERS = 35, 16, 56
+
+
+class Kind(IntEnum):
+    """What a token opens."""
+
+    QR = 1
+    NOT_ME = 2
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a token says of itself. Nothing of it is true before `PhoneKey.holds` says so."""
+
+    kind: int = 0
+    reset: UUID = UUID(int=0)
+    number: int = 0
+    mac: bytes = field(default=bytes(_MAC), repr=False)
+
+
+@dataclass(frozen=True)
+class PhoneKey:
+    """The server's key for codes, from which the tokens' own is derived."""
+
+    key: bytes = field(default=b"", repr=False)
+
+    def token(
+        self, kind: Kind, reset: UUID, number: int, device: UUID, challenge: bytes = b""
+    ) -> str:
+        """The token of a reset's QR or code of this number. `challenge`: the device's, if any."""
+        mac = self._mac(kind, reset, number, device, challenge)
+        return b32encode(_said(kind, reset, number) + mac).decode()
+
+    def holds(self, claim: Claim, kind: Kind, device: UUID, challenge: bytes = b"") -> bool:
+        """Whether the claim is true; in constant time, also of one that is none."""
+        right = self._mac(kind, claim.reset, claim.number, device, challenge)
+        return hmac.compare_digest(claim.mac, right) and claim.kind == kind
+
+    def _mac(self, kind: Kind, reset: UUID, number: int, device: UUID, challenge: bytes) -> bytes:
+        key = HKDF(SHA256(), 32, None, b"rekey phone 1").derive(self.key)
+        said = _said(kind, reset, number) + device.bytes + challenge
+        return hmac.digest(key, said, sha256)[:_MAC]
+
+
+def read(text: str) -> Claim:
+    """The claim in a token, or in the address around it; a blank one in anything else."""
+    letters = "".join(text[:LONGEST].rpartition("#")[2].replace("-", " ").split())
+    if not (letters.isascii() and len(letters) == _LETTERS):
+        return Claim()
+    try:
+        said = b32decode(letters.upper())
+    except Error:
+        return Claim()
+    number = int.from_bytes(said[17:19])
+    return Claim(said[0], UUID(bytes=said[1:17]), number, said[_BYTES - _MAC :])
+
+
+def _said(kind: int, reset: UUID, number: int) -> bytes:
+    return bytes([kind]) + reset.bytes + number.to_bytes(2)
+
+
+class ByToken(Command[ResetState]):
+    """A command that whoever holds a token sends, signed in or not. Nobody else is asked for it."""
