@@ -1,65 +1,117 @@
-"""What the mail server answered: handed over, to be tried again, or refused for good."""
+"""What became of a mail: what the mail server answered, and what the mail service told later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import ClassVar
 
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, Event, command, event
 from resets.state import Delivery, ResetState
 
 
-@event("resets.code_handed_over")
-class CodeHandedOver(Event[ResetState]):
-    """The mail with code number {send} was handed to the mail server, which answered: {answer}"""
+@dataclass(frozen=True)
+class MailNews(Event[ResetState]):
+    """Base of all that is told of the mail with code number `send`."""
+
+    known: ClassVar[Delivery]
 
     send: int
     answer: str
 
     def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(delivery=Delivery.HANDED_OVER, delivery_detail=self.answer)
+        return reset.but(
+            mails=tuple(
+                replace(mail, delivery=self.known, answer=self.answer)
+                if mail.send == self.send
+                else mail
+                for mail in reset.mails
+            )
+        )
+
+    def told(self, actor: str) -> str:
+        told = super().told(actor).rstrip()
+        return told if self.answer else f"{told.rstrip('.:')}."
+
+
+@event("resets.code_handed_over")
+class CodeHandedOver(MailNews):
+    """The mail with code number {send} was handed to the mail server, which answered: {answer}"""
+
+    known = Delivery.HANDED_OVER
 
 
 @event("resets.code_deferred")
-class CodeDeferred(Event[ResetState]):
+class CodeDeferred(MailNews):
     """The mail server did not take code number {send} yet; Rekey tries again: {answer}"""
 
-    send: int
-    answer: str
-
-    def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(delivery=Delivery.DEFERRED, delivery_detail=self.answer)
+    known = Delivery.DEFERRED
 
 
 @event("resets.code_undeliverable")
-class CodeUndeliverable(Event[ResetState]):
+class CodeUndeliverable(MailNews):
     """The mail server refused code number {send} for good: {answer}"""
 
-    send: int
-    answer: str
+    known = Delivery.REFUSED
 
-    def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(delivery=Delivery.REFUSED, delivery_detail=self.answer)
+
+@event("resets.code_held_up")
+class CodeHeldUp(MailNews):
+    """The server of the mailbox did not take code number {send} yet; it is tried again: {answer}"""
+
+    known = Delivery.HELD_UP
+
+
+@event("resets.code_delivered")
+class CodeDelivered(MailNews):
+    """The server of the mailbox took code number {send}: {answer}"""
+
+    known = Delivery.DELIVERED
+
+
+@event("resets.code_bounced")
+class CodeBounced(MailNews):
+    """The mail with code number {send} came back: {answer}"""
+
+    known = Delivery.BOUNCED
+
+
+@event("resets.code_marked_as_spam")
+class CodeMarkedAsSpam(MailNews):
+    """Somebody marked the mail with code number {send} as spam. {answer}"""
+
+    known = Delivery.SPAM
 
 
 _EVENTS = {
-    Delivery.HANDED_OVER: CodeHandedOver,
-    Delivery.DEFERRED: CodeDeferred,
-    Delivery.REFUSED: CodeUndeliverable,
+    kind.known: kind
+    for kind in (
+        CodeHandedOver,
+        CodeDeferred,
+        CodeUndeliverable,
+        CodeHeldUp,
+        CodeDelivered,
+        CodeBounced,
+        CodeMarkedAsSpam,
+    )
 }
 
 
 @command(by=Role.JOB)
 class RecordDelivery(Command[ResetState]):
-    """Record what became of a mail; the same answer twice is recorded once."""
+    """Record what became of a mail, as far as it is news.
+
+    Also of a code that was replaced, and when the reset has ended: a mailbox that is dead is worth
+    knowing. It changes nothing but what is known of that one mail.
+    """
 
     send: int
     delivery: Delivery
     answer: str
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        superseded = self.send != reset.sends
-        settled = reset.delivery in (self.delivery, Delivery.HANDED_OVER)
-        if not superseded and not settled and reset.phase.with_people:
+        mail = reset.mail(self.send)
+        if mail is not None and self.delivery.follows(mail.delivery):
             yield _EVENTS[self.delivery](self.send, self.answer)

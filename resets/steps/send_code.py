@@ -14,12 +14,16 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, command, event, supplied
 from resets.limits.rules import Budget
-from resets.state import Delivery, Phase, ResetState, masked, refuse_if_over
+from resets.state import Mail, Phase, ResetState, masked, refuse_if_over
 
 
 def _anybodys(fields: dict[str, Any]) -> dict[str, Any]:
     """In schema 1 a code was anybody's who might type it."""
     return {**fields, "owner": "", "by_phone": False}
+
+
+def _domain(mailbox: str) -> str:
+    return mailbox.rpartition("@")[2].lower()
 
 
 @event("resets.code_issued", schema=2, upcast={1: _anybodys})
@@ -43,8 +47,7 @@ class CodeIssued(Event[ResetState]):
             code_expires_at=self.expires_at,
             tries_left=self.tries,
             owner=self.owner,
-            delivery=Delivery.QUEUED,
-            delivery_detail="",
+            mails=(*reset.mails, Mail(self.send, self.at, _domain(reset.reset_email))),
             qr_used=reset.qr_used or self.by_phone,
         )
 
