@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
@@ -30,7 +31,7 @@ from fleet.api.pages import Pages
 from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Command
+from fleet.eventstore.messages import Actor, Command
 
 # --- sites ----------------------------------------------------------------------------------------
 
@@ -144,7 +145,9 @@ class Device(TypedDict):
         list[FurtherService], Meta(description="What else the device talks, and where.")
     ]
     username: str
-    reset_email: str
+    reset_email: Annotated[
+        str, Meta(description="The Reset Password Email; most of it hidden for viewers.")
+    ]
     nvr: UUID | None
     channel: int | None
     nvr_opens: Annotated[
@@ -223,7 +226,7 @@ class DevicesView(ApiView):
         sort = asked["sort"] or "name"
         back = "-" if sort.startswith("-") else ""
         order = [back + column for column in queries.ORDERS[sort.removeprefix("-")]]
-        return self.page(asked, _columns(rows), order, seen)
+        return self.page(asked, _columns(rows), order, seen, partial(_told, self.actor))
 
     @call(answer=DeviceFacts, status=201, body=Fields.asked_by(AddDevice))
     def post(self, asked: Values) -> Response:
@@ -337,10 +340,16 @@ class RevealView(ApiView):
 def _device(view: ApiView, device_id: UUID) -> dict[str, Any]:
     seen = queries.devices(view.actor, removed=True)
     row = only(_columns(seen, *FACTS, nvr_name=F("nvr__name")), device_id, "device")
+    row = _told(view.actor, row)
     accounts = queries.credentials(view.actor, device_id).values(*ACCOUNT_COLUMNS)
     heard = queries.telemetry(view.actor, [device_id]).get(device_id)
     told = {name: getattr(heard, name) for name in Heard.__annotations__} if heard else None
     return {**row, "accounts": list(accounts), "heard": told}
+
+
+def _told(actor: Actor, row: dict[str, Any]) -> dict[str, Any]:
+    at = row["organisation"], row["site"]
+    return row | {"reset_email": queries.mailbox_shown(actor, row["reset_email"], *at)}
 
 
 def _columns(rows: QuerySet[Any], *more: str, **renamed: F) -> QuerySet[Any, dict[str, Any]]:

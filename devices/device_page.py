@@ -107,9 +107,11 @@ class DevicePage:
         return self._may(Role(RevealPassword.by))
 
     @property
-    def may_know_mailbox(self) -> bool:
-        """Whose mailbox it is, is nothing for those who only look."""
-        return self._may(Role.OPERATOR)
+    def mailbox(self) -> str:
+        device = self.device
+        return queries.mailbox_shown(
+            self.actor, device.reset_email, device.organisation, device.site
+        )
 
     @property
     def recoverable(self) -> bool:

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from devices import queries
+from devices import mailbox, queries
 from devices.places import SitesAndDevices
 from fleet.accounts.places import set_places
 from fleet.audit.entries import look_like
+from fleet.audit.veils import veil
 from fleet.eventstore.messages import Actor
 from fleet.web.registry import dashboard_panel, menu
 
@@ -83,6 +84,7 @@ def register() -> None:
     dashboard_panel("devices/panels/needing.html", needing, order=15)
     dashboard_panel("devices/panels/sites.html", sites, order=50)
     look_like(_LOOKS)
+    veil(mailbox.FIELD, mailbox.masked)
     set_places(SitesAndDevices())
 
 

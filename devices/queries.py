@@ -25,6 +25,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import OrderBy
 
+from devices.mailbox import masked
 from devices.models import Credential, Device, Site, Telemetry
 from devices.state import Kind, Purpose
 from devices.status import Status
@@ -32,6 +33,8 @@ from devices.steps.add_device import DeviceAdded
 from devices.steps.check_device import CheckRequested
 from devices.steps.replace_device import DeviceReplaced
 from devices.steps.try_history import HistoryRequested
+from fleet.accounts.access import may
+from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.models import Checkpoint, EventRow, Job
@@ -233,6 +236,13 @@ def telemetry(actor: Actor, device_ids: Iterable[UUID]) -> dict[UUID, Telemetry]
     """What was heard last of those devices that may be seen."""
     seen = Device.objects.visible_to(actor).filter(pk__in=list(device_ids)).values("pk")
     return {row.device: row for row in Telemetry.objects.filter(device__in=seen)}
+
+
+def mailbox_shown(actor: Actor, email: str, organisation: UUID | None, site: UUID | None) -> str:
+    """A device's Reset Password Email as this actor may know it, wherever it is shown: in full for
+    those who may reset its password, in part for those who only look.
+    """
+    return email if may(actor, Role.TECHNICIAN, organisation, site) else masked(email)
 
 
 def zone_of(device: Device) -> ZoneInfo:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
@@ -19,9 +17,6 @@ from devices.lists.writing import Form, Written
 from devices.models import Device
 from devices.state import Kind
 from devices.status import Status
-from devices.steps.add_device import AddDevice
-from fleet.accounts.access import may
-from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
 
 _AS_IT_IS = (
@@ -50,16 +45,12 @@ def answer(written: Written) -> StreamingHttpResponse:
 
 
 def listed(actor: Actor, found: QuerySet[Device]) -> Iterator[Mapping[str, Any]]:
-    """These devices as `lists.writing` takes them. Never a password; a mailbox for those alone who
-    may change the device.
+    """These devices as `lists.writing` takes them. Never a password; a mailbox in full for those
+    alone who may reset the device's.
     """
     site_names = Counter(queries.site_names(actor).values_list("name", flat=True))
     nvrs = queries.narrowed(queries.devices(actor), kind=Kind.NVR).order_by()
     nvr_names = Counter(nvrs.values_list("site", "name"))
-
-    @cache
-    def changes(organisation: UUID, site: UUID) -> bool:
-        return may(actor, Role(AddDevice.by), organisation, site)
 
     for row in found.values_list(*_COLUMNS, named=True).iterator(AT_ONCE):
         nvr_is_plain = nvr_names[row.site, row.nvr__name] < 2 or not row.nvr__serial
@@ -68,7 +59,9 @@ def listed(actor: Actor, found: QuerySet[Device]) -> Iterator[Mapping[str, Any]]
             # What two have in common tells neither: its id or its serial number does.
             "site": row.place__name if site_names[row.place__name] < 2 else str(row.site),
             "nvr": row.nvr__name if nvr_is_plain else row.nvr__serial,
-            "reset_email": row.reset_email if changes(row.organisation, row.site) else "",
+            "reset_email": queries.mailbox_shown(
+                actor, row.reset_email, row.organisation, row.site
+            ),
             "services": [Service(**service) for service in row.services],
             "status": Status.of(row).words,
         }

@@ -112,9 +112,13 @@ class ApiView(APIView):
         rows: QuerySet[Any],
         order: Sequence[str],
         seen: QuerySet[Any],
+        told: Callable[[Any], Any] | None = None,
     ) -> Response:
-        """One page of a list of dictionaries, in the order of these columns (see `pages.piece`)."""
-        return self.listed(*piece(rows, order, seen, asked["cursor"], asked["limit"] or USUAL))
+        """One page of a list of dictionaries, in the order of these columns (see `pages.piece`);
+        `told` turns each into what this actor is told.
+        """
+        found, behind = piece(rows, order, seen, asked["cursor"], asked["limit"] or USUAL)
+        return self.listed([told(row) for row in found] if told else found, behind)
 
     def listed(self, results: Sequence[Any], cursor: UUID | None) -> Response:
         """A list, and the address of its next page."""

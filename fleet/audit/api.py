@@ -6,7 +6,6 @@ from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
-import orjson
 from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
@@ -15,7 +14,8 @@ from fleet.api.calls import ApiView, Values, call
 from fleet.api.fields import Time, text
 from fleet.api.pages import USUAL, Pages
 from fleet.audit import queries
-from fleet.eventstore.messages import Recorded
+from fleet.audit.veils import data_for
+from fleet.eventstore.messages import Actor, Recorded
 
 
 class Who(TypedDict):
@@ -48,7 +48,10 @@ class Happened(TypedDict):
     site: UUID | None
     subject: UUID | None
     sentence: Annotated[str, Meta(description="What happened, for people.")]
-    data: dict[str, Any]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="As it was hashed, but that mailboxes are in part for viewers."),
+    ]
     previous: str
     hash: str
 
@@ -82,11 +85,11 @@ class EventsView(ApiView):
             cursor=asked["cursor"],
             size=asked["limit"] or USUAL,
         )
-        return self.listed([_told(recorded) for recorded in found], behind)
+        return self.listed([_told(self.actor, recorded) for recorded in found], behind)
 
 
-def _told(recorded: Recorded) -> dict[str, Any]:
-    actor = recorded.actor
+def _told(actor: Actor, recorded: Recorded) -> dict[str, Any]:
+    who = recorded.actor
     return {
         "id": recorded.id,
         "stream": recorded.stream,
@@ -94,7 +97,7 @@ def _told(recorded: Recorded) -> dict[str, Any]:
         "type": recorded.type,
         "schema": recorded.schema,
         "at": recorded.at,
-        "actor": {"kind": actor.kind, "id": actor.id, "name": actor.name},
+        "actor": {"kind": who.kind, "id": who.id, "name": who.name},
         "source": recorded.source,
         "reason": recorded.reason,
         "correlation": recorded.correlation,
@@ -103,7 +106,7 @@ def _told(recorded: Recorded) -> dict[str, Any]:
         "site": recorded.site,
         "subject": recorded.subject,
         "sentence": recorded.sentence,
-        "data": orjson.Fragment(recorded.data),  # as it was hashed, to the letter
+        "data": data_for(actor, recorded),
         "previous": recorded.previous.hex(),
         "hash": recorded.hash.hex(),
     }
@@ -123,23 +126,24 @@ class JobsView(ApiView):
     @call(answer=ParkedJob, many=True)
     def get(self, asked: Values) -> Response:
         """List parked jobs, the newest first, where you are an administrator; 500 at most."""
-        return self.listed([_parked(one) for one in queries.parked(self.actor)], None)
+        return self.listed([_parked(self.actor, one) for one in queries.parked(self.actor)], None)
 
 
 class RetryJobView(ApiView):
     @call(answer=ParkedJob, status=202)
     def post(self, asked: Values, job_id: UUID) -> Response:
         """Take a parked job up again, from its first attempt."""
-        return Response(_parked(queries.retry(self.actor, job_id)), HTTPStatus.ACCEPTED)
+        retried = queries.retry(self.actor, job_id)
+        return Response(_parked(self.actor, retried), HTTPStatus.ACCEPTED)
 
 
-def _parked(one: queries.Parked) -> dict[str, Any]:
+def _parked(actor: Actor, one: queries.Parked) -> dict[str, Any]:
     return {
         "id": one.id,
         "reaction": one.reaction,
         "error": one.error,
         "attempts": one.attempts,
-        "event": _told(one.event),
+        "event": _told(actor, one.event),
     }
 
 

@@ -425,7 +425,7 @@ def test_the_export_follows_the_lists_filters(pages: Client, fleet: None) -> Non
     assert lines[1].startswith("Cellar,NVR,203.0.113.1,1,yes,")
 
 
-def test_no_export_holds_a_password_and_a_mailbox_is_for_operators(
+def test_no_export_holds_a_password_and_viewers_get_a_mailbox_in_part(
     pages: Client, client: Client, who: Cast, fleet: None
 ) -> None:
     assert b"owner@example.com" in exported(pages)
@@ -434,6 +434,9 @@ def test_no_export_holds_a_password_and_a_mailbox_is_for_operators(
     client.force_login(who.bob)
     assert b"Gate" in exported(client)
     assert b"owner@example.com" not in exported(client)
+    assert "o•••r@e•••e.com".encode() in exported(client)
+    client.force_login(who.tess)
+    assert b"owner@example.com" in exported(client)
 
 
 def test_nothing_in_an_export_is_a_formula(pages: Client, fleet: None) -> None:
