@@ -149,17 +149,7 @@ class Recovery(Driver):
             username=new.username,
             nonce=os.urandom(NONCE_BYTES),
         )
-        sealed, code_proof = proving.sealed(code, new.password), proving.code_proof(code)
-        answer = await self._post(
-            "complete",
-            changes=True,
-            challenge=challenge.id,
-            username=new.username,
-            nonce=b64(proving.nonce),
-            sealed=b64(sealed),
-            code_proof=b64(code_proof),
-            key_proof=b64(proving.key_proof(sealed, code_proof)),
-        )
+        answer = await self._post("complete", changes=True, **proving.body(code, new.password))
         judge(answer, proving.answer_mac)
 
     async def _info(self) -> Info:

@@ -29,10 +29,10 @@ from devices.drivers.recovery_crypto import unb64
 _MAX_ANSWER = 4096
 _LONGEST_LIFE, _TRIES, _LONGEST_WAIT = 600, 5, 3600
 
-_Text = Annotated[str, msgspec.Meta(max_length=64)]
-_Serial = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
-_Bytes8 = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{11}\Z")]
-_Bytes32 = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
+Text = Annotated[str, msgspec.Meta(max_length=64)]
+Serial = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,64}\Z")]
+Bytes8 = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{11}\Z")]
+Bytes32 = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{43}\Z")]
 
 
 class KeyRefused(Declined):
@@ -60,8 +60,8 @@ class WrongFingerprint(DeviceError):
 
 
 class Pair(msgspec.Struct):
-    key: _Bytes32
-    identity: _Bytes32
+    key: Bytes32
+    identity: Bytes32
 
     @property
     def key_bytes(self) -> bytes:
@@ -73,20 +73,20 @@ class Pair(msgspec.Struct):
 
 
 class Info(msgspec.Struct):
-    protocol: _Text
+    protocol: Text
     state: Literal["fresh", "ready", "no_key"]
-    serial: _Serial
-    manufacturer: _Text
-    model: _Text
-    firmware: _Text
-    hardware: _Text
-    mac: _Text
+    serial: Serial
+    manufacturer: Text
+    model: Text
+    firmware: Text
+    hardware: Text
+    mac: Text
     activation: Pair | None
 
 
 class Asked(msgspec.Struct):
-    challenge: _Bytes8
-    value: _Bytes32
+    challenge: Bytes8
+    value: Bytes32
     expires_in: Annotated[int, msgspec.Meta(ge=1, le=_LONGEST_LIFE)]
     tries_left: Annotated[int, msgspec.Meta(ge=1, le=_TRIES)]
 
@@ -96,9 +96,9 @@ class Asked(msgspec.Struct):
 
 
 class Ended(msgspec.Struct):
-    outcome: _Text
-    detail: _Text
-    mac: _Bytes32 | None
+    outcome: Text
+    detail: Text
+    mac: Bytes32 | None
 
 
 _UNSIGNED = {"malformed", "not_fresh", "key_void", "fresh", "no_key", "proof_refused"}

@@ -150,6 +150,18 @@ class Completion:
             self._proof_key, fields("request", self._context, self.nonce, sealed, code_proof)
         )
 
+    def body(self, code: str, password: str) -> dict[str, str]:
+        """All that is sent: it shows neither the code nor the password to whoever carries it."""
+        sealed, code_proof = self.sealed(code, password), self.code_proof(code)
+        return {
+            "challenge": self.challenge,
+            "username": self.username,
+            "nonce": b64(self.nonce),
+            "sealed": b64(sealed),
+            "code_proof": b64(code_proof),
+            "key_proof": b64(self.key_proof(sealed, code_proof)),
+        }
+
     def answer_mac(self, outcome: str, detail: str) -> bytes:
         return mac(
             derived(self.recovery_key, b"", b"answer"),
