@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from devices import queries as devices
 from devices.passwords import PasswordRules
-from fleet.accounts.access import may
+from fleet.accounts.access import human, may
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
@@ -58,11 +58,13 @@ def offered(actor: Actor, reset_id: UUID) -> list[type[Command[ResetState]]]:
 
 
 def _offered(actor: Actor, state: ResetState, now: datetime) -> list[type[Command[ResetState]]]:
+    person = human(actor).id
     return [
         command
         for command in steps().values()
         if command.offered(state, now)
         and may(actor, Role(command.by), state.organisation, state.site)
+        and command.offered_to(state, person)
     ]
 
 

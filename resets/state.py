@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from devices.mailbox import masked as masked
-from fleet.errors import Refused
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
 from resets.rules import CodeRules
 
@@ -188,6 +188,12 @@ class ResetState(State):
         """Whether a phone that scans the newest QR may ask for the code."""
         wanted = self.phase in (Phase.REQUESTED, Phase.CODE_SENT) and not self.qr_used
         return wanted and self.qr_expires_at is not None and now < self.qr_expires_at
+
+
+def refuse_unless_agreed(reset: ResetState) -> None:
+    """Refuse to go on with a reset that a second person has to agree to first."""
+    if reset.phase is Phase.AWAITING_APPROVAL:
+        raise Conflict("not_approved", "A second person has to agree to this reset first.")
 
 
 def refuse_if_over(reset: ResetState, now: datetime) -> None:

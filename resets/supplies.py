@@ -14,12 +14,14 @@ from devices.models import Device
 from devices.passwords import PasswordRules
 from devices.queries import credential_for_jobs
 from devices.state import Kind, Purpose
-from fleet.accounts.access import role_at
+from fleet.accounts.access import require, role_at
+from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.handling import supplies
 from fleet.eventstore.ids import first_id_at
 from fleet.eventstore.messages import By, Command
 from fleet.eventstore.store import load
+from resets.approvals.binding import facts_of
 from resets.codes import CodeKey
 from resets.limits.rules import Budget
 from resets.models import Reset
@@ -86,8 +88,7 @@ def agreement(command: object, state: ResetState, by: By) -> Agreement:
     device_id = command.device if isinstance(command, RequestReset) else state.subject
     assert device_id
     row, now = devices.device_for_jobs(device_id), timezone.now()
-    told = (row.pk, row.site, row.name, row.host, row.port, row.serial, row.username)
-    facts = (*map(str, told), row.reset_email)
+    facts = facts_of(row, row.reset_email)
     if not isinstance(command, RequestReset):
         return Agreement(facts=facts)
     rules = _approval_rules(row)
@@ -142,15 +143,19 @@ def kept(command: ChoosePassword, state: ResetState, by: By) -> Kept:
 @supplies(Place)
 def place(command: Command[RulesState], state: RulesState, by: By) -> Place:
     """The site, or the organisation, as whoever asks may see it. Raises NotFound: in the words in
-    which the gate speaks of rules that are there, so that nobody learns whether they are.
+    which the gate speaks of rules that are there, so that nobody learns whether they are; and
+    Forbidden, also for rules that are as they were, where nothing happens that the gate would see.
     """
     place_id: UUID = command.place_id  # type: ignore[attr-defined]
-    if role_at(by.actor, place_id, None) is not None:
-        return Place(place_id, None)
-    site = devices.site_names(by.actor).filter(pk=place_id).first()
-    if site is None or site.organisation is None:
-        raise NotFound(state.category)
-    return Place(site.organisation, site.pk)
+    found = Place(place_id, None)
+    if role_at(by.actor, place_id, None) is None:
+        site = devices.site_names(by.actor).filter(pk=place_id).first()
+        if site is None or site.organisation is None:
+            raise NotFound(state.category)
+        found = Place(site.organisation, site.pk)
+    if by.actor.kind != "job":
+        require(by.actor, Role(command.by), found.organisation, found.site, state.category)
+    return found
 
 
 @supplies(Budget)

@@ -172,6 +172,13 @@ class Command(Generic[S]):
         """Whether people are shown this command now. Only `decide` decides."""
         return False
 
+    @classmethod
+    def offered_to(cls, state: S, person: str) -> bool:
+        """Whether this person is shown it at all, by their id; "" is nobody. For what one may not
+        do oneself, or only oneself. Only `decide` decides.
+        """
+        return True
+
     def decide(self, state: S, now: datetime) -> Iterable[Event[S]]:
         raise NotImplementedError
 

@@ -20,9 +20,11 @@ from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import reaction
 from resets.applying.management import ByManagement
+from resets.approvals.binding import VOID, VOID_WORDS, still_fits
 from resets.state import Phase, ResetState
 from resets.steps.apply_password import RecordApplied
 from resets.steps.choose_password import PasswordGenerated, PasswordTyped
+from resets.steps.fail_reset import FailReset
 
 
 @reaction(PasswordGenerated, PasswordTyped, urgent=True)
@@ -37,6 +39,9 @@ def apply_password(recorded: Recorded) -> None:
         change = ByManagement(reset, recorded, talk)
         try:
             if reset.phase is Phase.APPLYING:
+                if not still_fits(reset, device):
+                    handle(FailReset(VOID, VOID_WORDS), reset.id, talk.by)
+                    return
                 change.apply()
                 handle(RecordApplied(), reset.id, talk.by)
             change.settle(change.prove())

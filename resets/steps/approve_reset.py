@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden, RekeyError
+from fleet.errors import Conflict, Forbidden, Refused, RekeyError
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.rules import APPROVAL_WORDS
 from resets.state import Phase, ResetState
@@ -50,6 +50,7 @@ class ApprovalAsked(Event[ResetState]):
             phase=Phase.AWAITING_APPROVAL,
             approval_why=self.why,
             digest=self.digest,
+            agreed_mailbox=reset.reset_email,
             expires_at=self.expires_at,
         )
 
@@ -93,12 +94,27 @@ class ApprovalVoided(Event[ResetState]):
         )
 
 
+def _waits(reset: ResetState) -> bool:
+    return reset.phase is Phase.AWAITING_APPROVAL
+
+
+def _may_agree(reset: ResetState, person: str) -> bool:
+    return bool(person) and person != reset.asker_id
+
+
 def _refuse_unless_open(reset: ResetState, human: Human, now: datetime) -> None:
-    if reset.phase is not Phase.AWAITING_APPROVAL:
-        raise Conflict("nothing_to_approve", "Nothing waits for approval here any more.")
+    if not _waits(reset):
+        raise Conflict(
+            "nothing_to_approve",
+            f"{reset.approver} has agreed to this reset already. Look where it stands."
+            if reset.approver
+            else "Nothing waits for approval here any more. Look where the reset stands.",
+        )
     if reset.expires_at is not None and now >= reset.expires_at:
         raise Conflict("approval_expired", "Nobody agreed in time. Begin another reset.")
-    if not human.id or human.id == reset.asker_id:
+    if not human.id:
+        raise Forbidden("nobody_behind", "Only a person may agree to a reset or decline it.")
+    if not _may_agree(reset, human.id):
         raise Forbidden(
             "own_request", "You asked for this reset yourself. Another administrator has to agree."
         )
@@ -108,13 +124,21 @@ def _refuse_unless_open(reset: ResetState, human: Human, now: datetime) -> None:
 class ApproveReset(Command[ResetState]):
     """Agree to the reset as it is shown."""
 
-    digest: str = asked("Digest of what is agreed to", max_length=64)
+    digest: str = asked(
+        "Digest of what is agreed to",
+        help="As the reset itself shows it to whoever may agree: it stands for all that is shown.",
+        max_length=64,
+    )
     human: Human = supplied()
     agreement: Agreement = supplied()
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return reset.phase is Phase.AWAITING_APPROVAL
+        return _waits(reset)
+
+    @classmethod
+    def offered_to(cls, reset: ResetState, person: str) -> bool:
+        return _may_agree(reset, person)
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         _refuse_unless_open(reset, self.human, now)
@@ -133,13 +157,19 @@ class ApproveReset(Command[ResetState]):
 class DeclineReset(Command[ResetState]):
     """Decline the reset. The device keeps the password that it has."""
 
-    reason: str = asked("Why not?", long=True, max_length=500)
+    reason: str = asked("Why not?", help="Whoever asked reads this.", long=True, max_length=500)
     human: Human = supplied()
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return reset.phase is Phase.AWAITING_APPROVAL
+        return _waits(reset)
+
+    @classmethod
+    def offered_to(cls, reset: ResetState, person: str) -> bool:
+        return _may_agree(reset, person)
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         _refuse_unless_open(reset, self.human, now)
+        if not self.reason.strip():
+            raise Refused("reason_missing", "Say why not; who asked reads it.", field="reason")
         yield ResetDeclined(self.reason.strip())

@@ -60,6 +60,10 @@ class BreakGlass(Command[ResetState]):
     def offered(cls, reset: ResetState, now: datetime) -> bool:
         return reset.phase in (Phase.AWAITING_APPROVAL, Phase.REQUESTED, Phase.CODE_SENT)
 
+    @classmethod
+    def offered_to(cls, reset: ResetState, person: str) -> bool:
+        return bool(person)
+
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         refuse_if_over(reset, now)
         if not self.offered(reset, now):
@@ -87,12 +91,18 @@ class ReviewBreakGlass(Command[ResetState]):
     def offered(cls, reset: ResetState, now: datetime) -> bool:
         return bool(reset.glass_broken_by) and not reset.glass_reviewed
 
+    @classmethod
+    def offered_to(cls, reset: ResetState, person: str) -> bool:
+        return bool(person) and person != reset.glass_broken_by
+
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         if not reset.glass_broken_by:
             raise Conflict("no_broken_glass", "Nobody broke the glass in this reset.")
         if reset.glass_reviewed:
             raise Conflict("reviewed_already", "Somebody has looked into it already.")
-        if not self.human.id or self.human.id == reset.glass_broken_by:
+        if not self.human.id:
+            raise Forbidden("nobody_behind", "Only a person may look into it.")
+        if self.human.id == reset.glass_broken_by:
             raise Forbidden("own_request", "You broke it yourself. Somebody else has to look.")
         if not self.note.strip():
             raise Refused("note_missing", "Say what you found.", field="note")

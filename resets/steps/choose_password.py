@@ -10,7 +10,7 @@ from uuid import UUID
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
-from resets.state import Phase, ResetState, refuse_if_over
+from resets.state import Phase, ResetState, refuse_if_over, refuse_unless_agreed
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class ChoosePassword(Command[ResetState]):
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         refuse_if_over(reset, now)
+        refuse_unless_agreed(reset)
         if reset.phase in (Phase.REQUESTED, Phase.CODE_SENT):
             raise Conflict("code_not_verified", "Enter the code from the email first.")
         if reset.phase is not Phase.VERIFIED:

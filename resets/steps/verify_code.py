@@ -10,7 +10,7 @@ from fleet.errors import Conflict, Forbidden, Refused, RekeyError
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.codes import CodeKey, plain
 from resets.limits.rules import Budget
-from resets.state import Phase, ResetState, refuse_if_over
+from resets.state import Phase, ResetState, refuse_if_over, refuse_unless_agreed
 
 
 @event("resets.code_verified")
@@ -75,8 +75,13 @@ class VerifyCode(Command[ResetState]):
         until = reset.code_expires_at
         return reset.code_is_live and until is not None and now < until
 
+    @classmethod
+    def offered_to(cls, reset: ResetState, person: str) -> bool:
+        return reset.owner in ("", person)
+
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         refuse_if_over(reset, now)
+        refuse_unless_agreed(reset)
         if reset.phase is Phase.REQUESTED:
             raise Conflict("no_code_sent", "No code was sent yet. Send one first.")
         if reset.phase is not Phase.CODE_SENT:

@@ -14,6 +14,8 @@ from resets.phone.tokens import PhoneKey
 from resets.rules import CodeRules
 from resets.state import Door, RecoveryMethod
 from resets.steps.apply_password import PasswordApplied
+from resets.steps.approve_reset import Agreement, ApprovalAsked, ResetApproved
+from resets.steps.break_glass import GlassBroken
 from resets.steps.cancel_reset import ResetCancelled
 from resets.steps.choose_password import PasswordGenerated
 from resets.steps.expire_reset import ResetExpired
@@ -78,13 +80,19 @@ def wrong(send: int = 1) -> str:
     return f"{(int(code(send)) + 1) % 10**8:08}"
 
 
+AGREEMENT = Agreement("always", ("the device", "203.0.113.7", "80", "admin", "owner@example.com"))
+DIGEST = AGREEMENT.digest("management_account", "The installer left")
+WAITS = ApprovalAsked("always", DIGEST, NOW + timedelta(days=1))
 DOORS = (Door("onvif", "new", True), Door("onvif", "old", False))
 ISSUED = issued()
 VERIFIED = CodeVerified()
 CHOSEN = PasswordGenerated(SECRET)
 APPLIED = PasswordApplied()
 ASKED = (REQUESTED,)
+AWAITING = (REQUESTED, WAITS)
+AGREED = (*AWAITING, ResetApproved("Alice", NOW + timedelta(hours=1)))
 SENT = (*ASKED, ISSUED)
+BROKEN = (*SENT, GlassBroken("A fire at the gate", ALICE_HERSELF.id, NOW + timedelta(hours=1)))
 PROVED_MAILBOX = (*SENT, VERIFIED)
 APPLYING = (*PROVED_MAILBOX, CHOSEN)
 PROVING = (*APPLYING, APPLIED)
