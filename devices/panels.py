@@ -36,6 +36,7 @@ _LOOKS = {
     "devices.device_changed": ("quiet", "pencil"),
     "devices.device_moved": ("quiet", "truck"),
     "devices.device_replaced": ("quiet", "replace"),
+    "devices.reset_email_changed": ("warn", "mailbox"),
     "devices.device_removed": ("warn", "trash-2"),
     # an NVR and its channels
     "devices.channels_read": ("quiet", "list-video"),
@@ -84,7 +85,8 @@ def register() -> None:
     dashboard_panel("devices/panels/needing.html", needing, order=15)
     dashboard_panel("devices/panels/sites.html", sites, order=50)
     look_like(_LOOKS)
-    veil(mailbox.FIELD, mailbox.masked)
+    for field in (mailbox.FIELD, "old_email"):
+        veil(field, mailbox.masked)
     set_places(SitesAndDevices())
 
 

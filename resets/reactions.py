@@ -18,6 +18,7 @@ from resets.letter import code_letter
 from resets.state import Delivery, ResetState, masked
 from resets.steps.approve_reset import ApprovalAsked, ResetApproved
 from resets.steps.break_glass import GlassBroken
+from resets.steps.correct_mailbox import MailboxCorrected
 from resets.steps.deliver_code import RecordDelivery
 from resets.steps.expire_reset import ExpireReset
 from resets.steps.request_reset import ResetRequested
@@ -25,7 +26,12 @@ from resets.steps.send_code import CodeIssued
 
 
 @reaction(
-    ResetRequested, ApprovalAsked, ResetApproved, GlassBroken, due=lambda event: event.expires_at
+    ResetRequested,
+    ApprovalAsked,
+    ResetApproved,
+    GlassBroken,
+    MailboxCorrected,
+    due=lambda event: event.expires_at,
 )
 def expire_reset(recorded: Recorded) -> None:
     handle(ExpireReset(), recorded.stream, recorded.because("end what nobody went on with"))

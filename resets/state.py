@@ -116,7 +116,8 @@ class ResetState(State):
     with `agreed_mailbox` in it: a mailbox that two people correct later does not undo that.
     `glass_broken_by` is who acted alone, without approval and without a code. `qr` is the number of
     the newest QR, `qr_owner` and `qr_shown_by` the id and the name of the person who showed it.
-    `disowned`: the owner of the mailbox has said that it was not them.
+    `disowned`: the owner of the mailbox has said that it was not them. `sent_elsewhere`: codes up to
+    this number went to a mailbox that was corrected since.
     """
 
     device_name: str = ""
@@ -138,6 +139,7 @@ class ResetState(State):
     tries_left: int = 0
     owner: str = ""
     mails: tuple[Mail, ...] = ()
+    sent_elsewhere: int = 0
 
     qr: int = 0
     qr_expires_at: datetime | None = None
@@ -160,13 +162,19 @@ class ResetState(State):
     outcome: str = ""
 
     @property
+    def newest_mail(self) -> Mail | None:
+        """The last mail to the mailbox that it has now."""
+        newest = self.mails[-1] if self.mails else None
+        return newest if newest and newest.send > self.sent_elsewhere else None
+
+    @property
     def delivery(self) -> Delivery:
         """What is known of the last mail."""
-        return self.mails[-1].delivery if self.mails else Delivery.NONE
+        return self.newest_mail.delivery if self.newest_mail else Delivery.NONE
 
     @property
     def delivery_detail(self) -> str:
-        return self.mails[-1].answer if self.mails else ""
+        return self.newest_mail.answer if self.newest_mail else ""
 
     def mail(self, send: int) -> Mail | None:
         return next((mail for mail in self.mails if mail.send == send), None)

@@ -59,6 +59,7 @@ EVENTS = {
     "resets.glass_broken": ("bad", "hammer"),
     "resets.glass_reviewed": ("ok", "eye"),
     "resets.code_turned_away": ("warn", "triangle-alert"),
+    "resets.mailbox_corrected": ("warn", "mailbox"),
     "resets.code_issued": ("busy", "send"),
     "resets.code_handed_over": ("ok", "mail-check"),
     "resets.code_deferred": ("warn", "mail-warning"),

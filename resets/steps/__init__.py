@@ -24,5 +24,6 @@ contents(
     "cancel_reset",
     "disown_reset",
     "expire_reset",
+    "correct_mailbox",
     "add_note",
 )

@@ -82,6 +82,7 @@ NEEDS = {
     "device.give-password": Role.OPERATOR,
     "device.accept-certificate": Role.OPERATOR,
     "device.remove-device": Role.OPERATOR,
+    "device.change-reset-email": Role.JOB,
     "device.record-activated": Role.JOB,
     "device.record-check": Role.JOB,
     "device.record-trouble": Role.JOB,
@@ -124,6 +125,7 @@ NEEDS = {
     "reset.record-proof": Role.JOB,
     "reset.fail-reset": Role.JOB,
     "reset.expire-reset": Role.JOB,
+    "reset.correct-mailbox": Role.JOB,
 }
 ORGANISATION, ELSEWHERE, HERE, THERE = (UUID(int=n) for n in (1, 2, 3, 4))
 OURS = [name for name, c in COMMANDS.items() if c.__module__.split(".")[0] != "tests"]
