@@ -40,6 +40,8 @@ class Reset(ReadModel):
     approval_why = models.CharField(max_length=20)
     glass_broken_by = models.CharField(max_length=64)
     glass_reviewed = models.BooleanField()
+    recorder = models.CharField(max_length=20)
+    recorder_detail = models.CharField(max_length=64)
 
     class Meta(ReadModel.Meta):
         db_table = "reset"

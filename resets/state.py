@@ -10,6 +10,7 @@ from uuid import UUID
 from devices.mailbox import masked as masked
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
+from resets.recorder.state import AtRecorder, CameraThere
 from resets.rules import CodeRules
 
 
@@ -161,6 +162,24 @@ class ResetState(State):
     doors: tuple[Door, ...] = ()
     outcome: str = ""
 
+    recorder: AtRecorder = AtRecorder.NONE
+    recorder_detail: str = ""
+    camera_there: CameraThere | None = None
+
+    @property
+    def at_recorder(self) -> AtRecorder:
+        """Where the camera stands with its NVR. However a reset ends, what was taken off is to be
+        put back.
+        """
+        if not self.phase.open and self.recorder in (AtRecorder.REMOVING, AtRecorder.REMOVED):
+            return AtRecorder.TO_PUT_BACK
+        return self.recorder
+
+    @property
+    def still_on_recorder(self) -> bool:
+        """Whether the camera has to be off its NVR before the reset goes on."""
+        return self.recorder in (AtRecorder.TO_REMOVE, AtRecorder.REMOVING)
+
     @property
     def newest_mail(self) -> Mail | None:
         """The last mail to the mailbox that it has now."""
@@ -202,6 +221,17 @@ def refuse_unless_agreed(reset: ResetState) -> None:
     """Refuse to go on with a reset that a second person has to agree to first."""
     if reset.phase is Phase.AWAITING_APPROVAL:
         raise Conflict("not_approved", "A second person has to agree to this reset first.")
+
+
+def refuse_on_recorder(reset: ResetState) -> None:
+    """Refuse to go on while the camera's NVR still tries its password there."""
+    if reset.still_on_recorder:
+        raise Refused(
+            "still_on_recorder",
+            "The camera is still on its NVR, which does not open it and goes on trying: that can "
+            "lock the camera. Remove it from the NVR first, here or on the NVR itself. It is put "
+            "back on the same channel at the end.",
+        )
 
 
 def refuse_if_over(reset: ResetState, now: datetime) -> None:

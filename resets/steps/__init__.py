@@ -12,6 +12,7 @@ contents(
     "approve_reset",
     "break_glass",
     "site_rules",
+    "recorder",
     "send_code",
     "show_qr",
     "send_by_phone",

@@ -10,7 +10,13 @@ from uuid import UUID
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
-from resets.state import Phase, ResetState, refuse_if_over, refuse_unless_agreed
+from resets.state import (
+    Phase,
+    ResetState,
+    refuse_if_over,
+    refuse_on_recorder,
+    refuse_unless_agreed,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class ChoosePassword(Command[ResetState]):
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return reset.phase is Phase.VERIFIED
+        return reset.phase is Phase.VERIFIED and not reset.still_on_recorder
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         refuse_if_over(reset, now)
@@ -65,6 +71,7 @@ class ChoosePassword(Command[ResetState]):
             raise Conflict("code_not_verified", "Enter the code from the email first.")
         if reset.phase is not Phase.VERIFIED:
             raise Conflict("password_chosen", "The new password was chosen already.")
+        refuse_on_recorder(reset)
         if self.kept.problem or self.kept.secret is None:
             raise Refused("password_too_weak", self.kept.problem or "", field="password")
         kind = PasswordTyped if self.password else PasswordGenerated

@@ -12,6 +12,7 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Actor, Command, Event, asked, command, event, supplied
 from resets.limits.rules import Budget
+from resets.recorder.state import AtRecorder
 from resets.rules import CodeRules
 from resets.state import Phase, RecoveryMethod, ResetState
 from resets.steps.approve_reset import Agreement, ApprovalAsked
@@ -79,6 +80,7 @@ class ResetRequested(Event[ResetState]):
             asker_id=self.asker_id,
             nvr=self.nvr,
             channel=self.channel,
+            recorder=AtRecorder.TO_REMOVE if self.on_recorder else AtRecorder.NONE,
             phase=Phase.REQUESTED,
         )
 

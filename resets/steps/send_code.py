@@ -14,7 +14,7 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, command, event, supplied
 from resets.limits.rules import Budget
-from resets.state import Mail, Phase, ResetState, masked, refuse_if_over
+from resets.state import Mail, Phase, ResetState, masked, refuse_if_over, refuse_on_recorder
 
 
 def _anybodys(fields: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +59,7 @@ def refuse_to_send(reset: ResetState, now: datetime) -> None:
         raise Conflict("not_approved", "A second person has to agree to this reset first.")
     if reset.phase not in (Phase.REQUESTED, Phase.CODE_SENT):
         raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
+    refuse_on_recorder(reset)
     if not reset.reset_email:
         raise Refused(
             "no_reset_email",
@@ -84,7 +85,8 @@ class SendCode(Command[ResetState]):
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
         again_from = reset.may_send_from
-        return reset.phase in (Phase.REQUESTED, Phase.CODE_SENT) and again_from is not None
+        asked = reset.phase in (Phase.REQUESTED, Phase.CODE_SENT) and not reset.still_on_recorder
+        return asked and again_from is not None
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         yield self._issued(reset, now, owner=self.human.id)

@@ -1,0 +1,22 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("resets", "0005_delivery"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="reset",
+            name="recorder",
+            field=models.CharField(default="none", max_length=20),
+            preserve_default=False,
+        ),
+        migrations.AddField(
+            model_name="reset",
+            name="recorder_detail",
+            field=models.CharField(default="", max_length=64),
+            preserve_default=False,
+        ),
+    ]
