@@ -58,6 +58,18 @@ EVENTS = {
     "resets.approval_voided": ("bad", "ban"),
     "resets.glass_broken": ("bad", "hammer"),
     "resets.glass_reviewed": ("ok", "eye"),
+    "resets.removal_asked": ("busy", "hard-drive"),
+    "resets.camera_found_on_recorder": ("quiet", "hard-drive"),
+    "resets.taken_off_recorder": ("ok", "unplug"),
+    "resets.recorder_let_in": ("ok", "hard-drive"),
+    "resets.stayed_on_recorder": ("quiet", "hard-drive"),
+    "resets.recorder_declined": ("warn", "triangle-alert"),
+    "resets.recorder_waited_for": ("warn", "hourglass"),
+    "resets.put_back_on_recorder": ("ok", "plug"),
+    "resets.recorder_told": ("ok", "hard-drive"),
+    "resets.put_back_asked": ("busy", "hard-drive"),
+    "resets.put_back_by_hand": ("ok", "plug"),
+    "resets.left_off_recorder": ("quiet", "unplug"),
     "resets.code_turned_away": ("warn", "triangle-alert"),
     "resets.mailbox_corrected": ("warn", "mailbox"),
     "resets.code_issued": ("busy", "send"),
@@ -95,6 +107,11 @@ UNPROVEN_ADVICE = {
         "Rekey keeps the new password: it opens the device. One of its doors goes by the old one, "
         "see above; what uses that door, mostly a recorder, is shut out or still let in by it. "
         "Restart the device, then begin another reset."
+    ),
+    "nvr_lags": (
+        "Rekey keeps the new password: it opens the camera. Its NVR was given it, and says that it "
+        "does not open the camera. Look at its channel on the NVR itself and type the new password "
+        "there; restart the NVR if it stays so."
     ),
     "old_still_opens": (
         "Both passwords open the device, and Rekey keeps the new one. Look on the device for a "

@@ -90,6 +90,24 @@ class Fleet:
         copy.username, copy.password = username, password
         self.keep(self.device(serial))
 
+    def channels(self, serial: str) -> Mapping[int, tuple[str, bool | None]]:
+        """Of each channel of a recorder: which camera is on it, and whether the recorder opens it;
+        None where the camera does not answer."""
+        copies = self.device(serial).channels
+        return {n: (copy.serial, self.reaches(serial, n)) for n, copy in sorted(copies.items())}
+
+    def add_camera(
+        self, serial: str, channel: int, camera: str, username: str, password: str
+    ) -> None:
+        """Put a camera on a recorder's channel, on its own page."""
+        self._attach(self.device(serial), channel, camera, username, password)
+        self.keep(self.device(serial))
+
+    def remove_camera(self, serial: str, channel: int) -> None:
+        """Take a camera off a recorder, on its own page."""
+        del self.device(serial).channels[channel]
+        self.keep(self.device(serial))
+
     def calls(self, serial: str) -> Mapping[str, int]:
         """How often each operation was called, and ``failed_logins``."""
         device = self.device(serial)
@@ -229,6 +247,17 @@ class ThreadedFleet:
 
     def change_copy(self, serial: str, channel: int, username: str, password: str) -> None:
         self._ask(lambda: self._fleet.change_copy(serial, channel, username, password))
+
+    def channels(self, serial: str) -> Mapping[int, tuple[str, bool | None]]:
+        return self._ask(lambda: self._fleet.channels(serial))
+
+    def remove_camera(self, serial: str, channel: int) -> None:
+        self._ask(lambda: self._fleet.remove_camera(serial, channel))
+
+    def add_camera(
+        self, serial: str, channel: int, camera: str, username: str, password: str
+    ) -> None:
+        self._ask(lambda: self._fleet.add_camera(serial, channel, camera, username, password))
 
     def calls(self, serial: str) -> Mapping[str, int]:
         return self._ask(lambda: self._fleet.calls(serial))

@@ -26,6 +26,7 @@ from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, later
+from resets.recorder.proof import NVR_LAGS, at_the_nvr
 from resets.state import Door, ResetState
 from resets.steps.apply_password import RecordWait
 from resets.steps.fail_reset import FailReset
@@ -88,9 +89,10 @@ class Change:
         before = login(self.device.id, self.new.username, old).password if old else None
         if before == self.new.password:
             before = None
-        return prove(
+        proof = prove(
             self.talk.doors(), self.new.username, self.new.password, before, wrong_password()
         )
+        return at_the_nvr(proof, self.reset, self.device, self.new, self.recorded)
 
     def settle(self, proof: Proof) -> None:
         """Record what the proof found: in one transaction, so that no half of it is ever true."""
@@ -109,7 +111,7 @@ class Change:
                 orders += keep_cut(self.device.id, self.account, self.new, length)
                 orders.append(Order(RecordCheck(opened=True), self.device.id))
         orders.append(Order(RecordProof(doors, reason), self.reset.id))
-        if proof.proven:
+        if proof.proven or proof.reason == NVR_LAGS:
             orders.append(Order(RecordCheck(opened=True), self.device.id))
         handle_all(orders, self.talk.by)
         if self.device.nvr_id:  # what its NVR says of the camera is old news by now

@@ -19,11 +19,12 @@ from resets.state import ResetState
 from resets.steps.recorder import DOOR
 
 NVR_LAGS = "nvr_lags"
+REFUSED = "still_refused"
 TRIES = 5  # to be alone with the NVR, a second apart: somebody may be reading its channels
 
 
 def at_the_nvr(
-    proof: Proof, reset: ResetState, camera: Device, new: Login, recorded: Recorded, job: str
+    proof: Proof, reset: ResetState, camera: Device, new: Login, recorded: Recorded
 ) -> Proof:
     """The proof with the NVR's channel in it, where the camera has one and all before was proven.
 
@@ -33,26 +34,25 @@ def at_the_nvr(
     """
     if not proof.proven or reset.nvr is None:
         return proof
-    tried = _tried(reset, camera, new, recorded, job)
+    tried = _tried(reset, camera, new, recorded)
     if tried.opened is False:
         return Proof((*proof.doors, tried), proven=False, reason=NVR_LAGS)
     return replace(proof, doors=(*proof.doors, tried))
 
 
-def _tried(
-    reset: ResetState, camera: Device, new: Login, recorded: Recorded, job: str
-) -> DoorTried:
-    doing = Doing.TELL if reset.at_recorder is AtRecorder.NONE else Doing.PUT_BACK
-    why = ""
+def _tried(reset: ResetState, camera: Device, new: Login, recorded: Recorded) -> DoorTried:
+    doing, why = Doing.PUT_BACK, ""
+    if reset.at_recorder is AtRecorder.NONE:
+        doing = Doing.TELL
     for _ in range(TRIES):
         try:
-            with at_nvr(reset, camera, recorded, job) as nvr:
+            with at_nvr(reset, camera, recorded, "let the NVR prove it") as nvr:
                 put_right(nvr, doing, new)
                 return DoorTried(DOOR, "new", True)
         except Later as busy:
             why = busy.why
             time.sleep(1)
         except (Stuck, DeviceError, VaultError) as error:
-            refused = error.code == "still_refused"
+            refused = error.code == REFUSED
             return DoorTried(DOOR, "new", False if refused else None, error.code)
     return DoorTried(DOOR, "new", None, why)

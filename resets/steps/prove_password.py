@@ -15,6 +15,7 @@ from resets.state import Door, Phase, ResetState
 WORDS = {
     "new_refused": "the device said yes to the new password and does not open with it",
     "door_lags": "the new password opens the device, and not every one of its doors",
+    "nvr_lags": "the new password opens the camera, and its NVR has it and does not get in",
     "old_still_opens": "the old password still opens the device",
     "cut": "the device cut the password short without a word; what it kept is in the vault,"
     " and the next password will not be longer: reset it once more",
