@@ -275,7 +275,11 @@ def _activate(talk: Talk, username: str, secret: UUID) -> None:
             service = next((s for s in services_of(device) if s.driver == "recovery"), None)
             key = _recovery_key(talk) if service else b""
             talk.ask(lambda driver: driver.activate(first, device.reset_email, key), service)
-        handle(RecordActivated(), device.id, talk.by)
+        orders = [Order(RecordActivated(), device.id)]
+        stream = credential_id(device.id, RECOVERY)
+        if offered := state_of(CredentialState, stream).candidate:
+            orders.append(Order(PromoteCandidate(offered), stream))
+        handle_all(orders, talk.by)
     except (DeviceError, VaultError) as error:
         handle(RecordTrouble(error.code), device.id, talk.by)
         raise

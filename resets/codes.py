@@ -3,6 +3,8 @@
 HOTP (RFC 4226) with HMAC-SHA-1; the secret is 160 bits (RFC 4226 §4 R6), one for each reset, by
 HKDF-SHA-256 from the server's key; the counter is the number of the send. So a job that runs twice
 mails the same code, a resend makes another, and neither database nor broker ever holds one.
+
+Where the device checks the code by itself, key and message are the device's own: `ChallengeKey`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
+
+from devices.drivers.recovery_crypto import code_for
 
 # Dashes, and the invisible marks that come along with copied text (Unicode's names for them).
 _LEFT_OUT = ("Pd", "Cf")
@@ -35,6 +39,22 @@ class CodeKey:
     def matches(self, typed: str, reset: UUID, send: int, digits: int) -> bool:
         """Whether this is the code; in constant time."""
         return hmac.compare_digest(typed.encode(), self.code(reset, send, digits).encode())
+
+
+@dataclass(frozen=True)
+class ChallengeKey(CodeKey):
+    """The key of a device that checks the code by itself, and what it asked: its code is the same
+    for each send that answers this challenge. Without a challenge nothing matches.
+    """
+
+    value: bytes = field(repr=False, default=b"")
+    serial: str = ""
+
+    def code(self, reset: UUID, send: int, digits: int) -> str:
+        return code_for(self.key, self.value, self.serial, digits)
+
+    def matches(self, typed: str, reset: UUID, send: int, digits: int) -> bool:
+        return bool(self.value) and super().matches(typed, reset, send, digits)
 
 
 def plain(typed: str) -> str:

@@ -23,6 +23,7 @@ def code_letter(
     reset: ResetState, issued: CodeIssued, code: str, device: Device
 ) -> EmailMultiAlternatives:
     """The letter for one send; the same send always makes the same letter."""
+    assert reset.code_expires_at  # earlier than that of its rules where the device says so
     zone = zone_of(device)
     told = {
         "reset": reset,
@@ -30,8 +31,8 @@ def code_letter(
         "code": grouped(code),
         "asked_by": issued.asked_by,
         "asked_at": issued.at,
-        "expires_at": issued.expires_at,
-        "minutes": reset.rules.valid // 60,
+        "expires_at": reset.code_expires_at,
+        "minutes": int((reset.code_expires_at - issued.at).total_seconds()) // 60,
         "address": settings.REKEY_URL,
     }
     host = urlsplit(settings.REKEY_URL).hostname or "localhost"

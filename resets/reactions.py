@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from django.conf import settings
 from django.utils import timezone
 
 from devices.queries import device_for_jobs
@@ -13,7 +12,8 @@ from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import later, reaction
 from fleet.mail import MailDeferred, MailRefused, deliver
-from resets.codes import CodeKey, grouped
+from resets.applying.challenges import code_key_of, take_challenge
+from resets.codes import grouped
 from resets.letter import code_letter
 from resets.state import Delivery, ResetState, masked
 from resets.steps.approve_reset import ApprovalAsked, ResetApproved
@@ -51,6 +51,16 @@ def mail_code(recorded: Recorded) -> None:
     if reset.delivery in (Delivery.HANDED_OVER, Delivery.REFUSED):
         return  # an earlier run died after it had recorded this
     by = recorded.because("mail the code")
+    assert reset.code_expires_at
+    if timezone.now() >= reset.code_expires_at:
+        why = "the device gave no challenge" if reset.awaits_challenge else "no mail server took it"
+        why += " before the code expired"
+        handle(RecordDelivery(issued.send, Delivery.REFUSED, why), reset.id, by)
+        return
+    if reset.awaits_challenge:
+        reset = take_challenge(recorded)
+        if reset.sends != issued.send or not reset.code_is_live:
+            return
 
     def record(delivery: Delivery, answer: str) -> None:
         # A mail server may quote what it was sent.
@@ -60,10 +70,7 @@ def mail_code(recorded: Recorded) -> None:
         told = mailbox.sub(masked(reset.reset_email), answer)
         handle(RecordDelivery(issued.send, delivery, told), reset.id, by)
 
-    code = CodeKey(settings.REKEY_CODE_KEY).code(reset.id, issued.send, reset.rules.digits)
-    if timezone.now() >= issued.expires_at:
-        record(Delivery.REFUSED, "no mail server took it before the code expired")
-        return
+    code = code_key_of(reset).code(reset.id, issued.send, reset.digits)
     assert reset.subject
     try:
         reply = deliver(code_letter(reset, issued, code, device_for_jobs(reset.subject)))

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
+from devices.drivers.recovery_crypto import DIGITS
 from devices.mailbox import masked as masked
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
+from resets.applying.state import Order, Restore, Taken
 from resets.recorder.state import AtRecorder, CameraThere
 from resets.rules import CodeRules
 
@@ -156,6 +158,10 @@ class ResetState(State):
     glass_broken_by: str = ""
     glass_reviewed: bool = False
 
+    taken: Taken | None = None
+    order: Order | None = None
+    restore: Restore = Restore()
+
     secret: UUID | None = None
     generated: bool = True
     waiting_for: str = ""
@@ -197,6 +203,30 @@ class ResetState(State):
 
     def mail(self, send: int) -> Mail | None:
         return next((mail for mail in self.mails if mail.send == send), None)
+
+    @property
+    def digits(self) -> int:
+        """Of its codes: where the device checks them, how long they are is the protocol's."""
+        by_device = self.method is RecoveryMethod.DEVICE_RECOVERY
+        return DIGITS if by_device else self.rules.digits
+
+    @property
+    def awaits_challenge(self) -> bool:
+        """Whether a code is asked for that cannot be made before the device has given a challenge:
+        no mail goes out, and nothing that is typed can be right.
+        """
+        by_device = self.method is RecoveryMethod.DEVICE_RECOVERY
+        taken = self.taken is not None and self.taken.send == self.sends
+        return by_device and self.phase is Phase.CODE_SENT and not taken
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the device was out of reach, so that people carry what is said to and fro."""
+        return self.taken is not None and self.taken.brought
+
+    @property
+    def orders(self) -> int:
+        return self.order.number if self.order else 0
 
     @property
     def code_is_live(self) -> bool:

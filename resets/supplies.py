@@ -21,6 +21,7 @@ from fleet.eventstore.handling import supplies
 from fleet.eventstore.ids import first_id_at
 from fleet.eventstore.messages import By, Command
 from fleet.eventstore.store import load
+from resets.applying.challenges import code_key_of
 from resets.approvals.binding import facts_of
 from resets.codes import CodeKey
 from resets.limits.rules import Budget
@@ -32,6 +33,7 @@ from resets.steps.approve_reset import Agreement
 from resets.steps.choose_password import ChoosePassword, Kept
 from resets.steps.request_reset import DeviceFacts, RequestReset
 from resets.steps.site_rules import Place
+from resets.steps.take_challenge import KnownSerial
 
 
 @supplies(DeviceFacts)
@@ -64,7 +66,8 @@ def methods(device: Device) -> tuple[RecoveryMethod, ...]:
         ways.append(RecoveryMethod.MANAGEMENT_ACCOUNT)
     speaks = any(service["driver"] == "recovery" for service in device.services)
     key = credential_for_jobs(device.pk, Purpose.RECOVERY)
-    if key is not None and key.current and (speaks or device.driver == "recovery"):
+    kept = key is not None and bool(key.current or key.candidate)
+    if kept and (speaks or device.driver == "recovery"):
         ways.append(RecoveryMethod.DEVICE_RECOVERY)
     return (*ways, RecoveryMethod.FACTORY_RESTORE)
 
@@ -121,7 +124,13 @@ def _why(device: Device, rules: ApprovalRules, now: datetime) -> str:
 
 @supplies(CodeKey)
 def code_key(command: object, state: ResetState, by: By) -> CodeKey:
-    return CodeKey(settings.REKEY_CODE_KEY)
+    return code_key_of(state)
+
+
+@supplies(KnownSerial)
+def known_serial(command: object, state: ResetState, by: By) -> KnownSerial:
+    assert state.subject
+    return KnownSerial(devices.device_for_jobs(state.subject).serial)
 
 
 @supplies(PhoneKey)

@@ -206,7 +206,7 @@ class Walk:
 
     @property
     def code_hint(self) -> str:
-        return f"{self.reset.rules.digits} digits. Spaces between them do not matter."
+        return f"{self.reset.digits} digits. Spaces between them do not matter."
 
     @property
     def password_hint(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from devices.state import CredentialState
+from devices.state import CredentialState, Purpose
 from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event
@@ -30,6 +30,10 @@ class RevealPassword(Command[CredentialState]):
     def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
         if not self.reason.strip():
             raise Refused("reason_missing", "Say why; it stands in the history.", field="reason")
+        if state.purpose is Purpose.RECOVERY:
+            raise Refused(
+                "key_never_shown", "Whoever has this key can work out the codes: it is not shown."
+            )
         if state.current is None:
             raise Refused("no_password_known", "No password is known to open this account.")
         yield PasswordRevealed(state.username)

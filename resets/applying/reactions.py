@@ -19,12 +19,19 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import reaction
+from resets.applying.change import Change
 from resets.applying.management import ByManagement
+from resets.applying.recovery import ByRecovery
 from resets.approvals.binding import VOID, VOID_WORDS, still_fits
-from resets.state import Phase, ResetState
+from resets.state import Phase, RecoveryMethod, ResetState
 from resets.steps.apply_password import RecordApplied
 from resets.steps.choose_password import PasswordGenerated, PasswordTyped
 from resets.steps.fail_reset import FailReset
+
+WAYS: dict[RecoveryMethod, type[Change]] = {
+    RecoveryMethod.MANAGEMENT_ACCOUNT: ByManagement,
+    RecoveryMethod.DEVICE_RECOVERY: ByRecovery,
+}
 
 
 @reaction(PasswordGenerated, PasswordTyped, urgent=True)
@@ -36,7 +43,7 @@ def apply_password(recorded: Recorded) -> None:
     assert reset.subject
     device = device_for_jobs(reset.subject)
     with talking(device, recorded, "apply and prove the new password") as talk:
-        change = ByManagement(reset, recorded, talk)
+        change = WAYS[reset.method](reset, recorded, talk)
         try:
             if reset.phase is Phase.APPLYING:
                 if not still_fits(reset, device):
@@ -54,6 +61,6 @@ def apply_password(recorded: Recorded) -> None:
             CertificateChanged,
             ForbiddenAddress,
         ) as error:
-            change.give_up(error, withdraw=True)
+            change.give_up(error, withdraw=not error.maybe_done)
         except (DeviceError, VaultError) as error:
             change.wait(error)

@@ -16,6 +16,7 @@ contents(
     "send_code",
     "show_qr",
     "send_by_phone",
+    "take_challenge",
     "deliver_code",
     "verify_code",
     "choose_password",

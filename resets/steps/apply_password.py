@@ -42,7 +42,8 @@ class RecordWait(Command[ResetState]):
     until: datetime
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        if reset.phase in (Phase.APPLYING, Phase.PROVING) and reset.waiting_for != self.why:
+        wanted = reset.phase in (Phase.APPLYING, Phase.PROVING) or reset.awaits_challenge
+        if wanted and reset.waiting_for != self.why:
             yield DeviceWaitedFor(self.why, self.until)
 
 

@@ -34,7 +34,7 @@ class PasswordGenerated(Event[ResetState]):
     secret: UUID
 
     def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(phase=Phase.APPLYING, secret=self.secret, generated=True)
+        return reset.but(phase=Phase.APPLYING, secret=self.secret, generated=True, waiting_for="")
 
 
 @event("resets.password_typed")
@@ -44,7 +44,7 @@ class PasswordTyped(Event[ResetState]):
     secret: UUID
 
     def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(phase=Phase.APPLYING, secret=self.secret, generated=False)
+        return reset.but(phase=Phase.APPLYING, secret=self.secret, generated=False, waiting_for="")
 
 
 @command(by=Role.TECHNICIAN)

@@ -29,5 +29,5 @@ class FailReset(Command[ResetState]):
     words: str
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        if reset.phase in (Phase.APPLYING, Phase.PROVING):
+        if reset.phase in (Phase.APPLYING, Phase.PROVING) or reset.awaits_challenge:
             yield ResetFailed(self.outcome, self.words)

@@ -47,6 +47,7 @@ class CodeIssued(Event[ResetState]):
             code_expires_at=self.expires_at,
             tries_left=self.tries,
             owner=self.owner,
+            waiting_for="",
             mails=(*reset.mails, Mail(self.send, self.at, _domain(reset.reset_email))),
             qr_used=reset.qr_used or self.by_phone,
         )

@@ -90,7 +90,14 @@ class VerifyCode(Command[ResetState]):
             raise Refused("code_burned", _BURNED, field="code", tries_left=0)
         if reset.code_expires_at is None or now >= reset.code_expires_at:
             raise Refused("code_expired", "This code has expired. Send a new one.", field="code")
-        typed, digits = plain(self.code), reset.rules.digits
+        if reset.awaits_challenge:
+            raise Refused(
+                "code_not_made",
+                "There is no code yet: the device checks it by itself, and Rekey has not reached "
+                "it. Wait, or bring its challenge from the device.",
+                field="code",
+            )
+        typed, digits = plain(self.code), reset.digits
         if not (typed.isascii() and typed.isdigit() and len(typed) == digits):
             # No guess could look like this, so it costs no try.
             raise Refused("code_malformed", f"A code has {digits} digits.", field="code")

@@ -115,6 +115,8 @@ NEEDS = {
     "reset.show-qr": Role.TECHNICIAN,
     "reset.send-by-phone": Role.TECHNICIAN,
     "reset.disown-reset": Role.TECHNICIAN,
+    "reset.bring-challenge": Role.TECHNICIAN,
+    "reset.record-challenge": Role.JOB,
     "reset.verify-code": Role.TECHNICIAN,
     "reset.choose-password": Role.TECHNICIAN,
     "reset.cancel-reset": Role.TECHNICIAN,

@@ -1,0 +1,117 @@
+"""A camera that checks codes by itself, and resets of it, in the test's own process."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from devices.queries import device_for_jobs
+from devices.state import Kind
+from devices.steps.activate_device import ActivateDevice
+from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
+from devices.virtual.spec import ServiceSpec
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
+from fleet.eventstore.models import EventRow
+from fleet.eventstore.store import read_stream
+from resets.applying.challenges import code_key_of, key_of
+from resets.state import RecoveryMethod
+from resets.steps.choose_password import ChoosePassword
+from resets.steps.request_reset import RequestReset
+from resets.steps.send_code import SendCode
+from resets.steps.verify_code import VerifyCode
+from tests.cast import Cast, work
+from tests.faults.ground import Camera, row, state
+
+MAILBOX = "owner@example.com"
+SERVICES = (ServiceSpec("recovery", 0), ServiceSpec("rtsp", 0))
+
+
+def spec(**traits: Any) -> DeviceSpec:
+    [drawn] = uniform_scenario(seed=5, count=1, port_base=0)
+    return replace(drawn, **{"fresh": True, "services": SERVICES, **traits})
+
+
+@dataclass
+class Able(Camera):
+    """A camera that speaks the recovery protocol, activated by Rekey."""
+
+    method = RecoveryMethod.DEVICE_RECOVERY
+
+    def begin(self) -> UUID:
+        """Up to the code that was asked for, which no worker has mailed yet."""
+        reset = self.request()
+        self.do(reset, SendCode())
+        return reset
+
+    def request(self) -> UUID:
+        reset = new_id()
+        self.do(reset, RequestReset(self.id, "Lost", self.method))
+        return reset
+
+    def do(self, reset: UUID, command: Any) -> Any:
+        return handle(command, reset, self.who.by(self.who.alice))
+
+    def code(self, reset: UUID) -> str:
+        found = state(reset)
+        return code_key_of(found).code(reset, found.sends, found.digits)
+
+    def choose(self, reset: UUID) -> None:
+        """The right code and a generated password: from here it is a worker's turn."""
+        work()  # the challenge, and the mail
+        self.do(reset, VerifyCode(self.code(reset)))
+        self.do(reset, ChoosePassword())
+
+    @property
+    def key(self) -> bytes:
+        return key_of(device_for_jobs(self.id))
+
+    def calls(self, name: str) -> int:
+        return self.fleet.calls(self.spec.serial).get(name, 0)
+
+    def lose(self, password: str = "Somebody-Else-9") -> None:
+        """Its password is changed behind Rekey's back."""
+        self.fleet.change_password(self.spec.serial, "admin", password)
+
+
+@contextmanager
+def activated(who: Cast, **traits: Any) -> Iterator[Able]:
+    made = spec(**traits)
+    with fleet_in_thread([made]) as fleet:
+        yield activate(who, fleet, made)
+
+
+def activate(who: Cast, fleet: ThreadedFleet, made: DeviceSpec) -> Able:
+    host, port = fleet.address(made.serial)
+    services = " ".join(f"{s.name}:{fleet.address(made.serial, s.name)[1]}" for s in made.services)
+    device = new_id()
+    ask = ActivateDevice(
+        who.site, Kind.CAMERA, made.name, host, port, MAILBOX, services=services, tls=made.tls
+    )
+    handle(ask, device, who.by(who.alice))
+    work()
+    camera = Able(who, fleet, made, device)
+    assert device_for_jobs(device).certified
+    return camera
+
+
+def code_in(mail: Any) -> str:
+    found = re.search(r"^ {4}(\d{4} \d{4})\r?$", mail.text, re.M)
+    assert found, repr(mail.text)
+    return found[1]
+
+
+def types(reset: UUID) -> list[str]:
+    """What happened, without the app's name before it."""
+    return [recorded.type.partition(".")[2] for recorded in read_stream(reset)]
+
+
+def everything_logged() -> str:
+    return "\n".join(EventRow.everything.values_list("data", flat=True))
+
+
+__all__ = ["Able", "activate", "activated", "code_in", "everything_logged", "row", "spec", "state"]
