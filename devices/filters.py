@@ -101,10 +101,10 @@ class DeviceFilters(forms.Form):
         return self.cleaned_data.get(name)
 
 
-def ids_in(asked: QueryDict) -> list[UUID]:
-    """The devices that were ticked, each once; what is no id is left out."""
+def ids_in(asked: QueryDict, name: str = "device") -> list[UUID]:
+    """What was ticked, each once; what is no id is left out."""
     found: dict[UUID, None] = {}
-    for text in asked.getlist("device"):
+    for text in asked.getlist(name):
         with suppress(ValueError):
             found[UUID(text)] = None
     return list(found)

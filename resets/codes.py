@@ -67,3 +67,10 @@ def grouped(code: str) -> str:
     """As people read it: `1234 5678`."""
     half = len(code) // 2
     return f"{code[:half]} {code[half:]}"
+
+
+def spelled(code: str) -> str:
+    """As it is read out digit by digit, also where a mail reader drops what is meant for ears:
+    `1 2 3 4, 5 6 7 8`.
+    """
+    return ", ".join(" ".join(group) for group in grouped(code).split())

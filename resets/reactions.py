@@ -13,8 +13,9 @@ from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import later, reaction
 from fleet.mail import MailDeferred, MailRefused, deliver
 from resets.applying.challenges import code_key_of, take_challenge
-from resets.codes import grouped
+from resets.codes import grouped, spelled
 from resets.letter import code_letter
+from resets.phone.addresses import of_not_me
 from resets.state import Delivery, ResetState, masked
 from resets.steps.approve_reset import ApprovalAsked, ResetApproved
 from resets.steps.break_glass import GlassBroken
@@ -64,16 +65,17 @@ def mail_code(recorded: Recorded) -> None:
 
     def record(delivery: Delivery, answer: str) -> None:
         # A mail server may quote what it was sent.
-        for secret in (code, grouped(code)):
+        for secret in (code, grouped(code), spelled(code), not_me, not_me.rpartition("#")[2]):
             answer = answer.replace(secret, "…")
         mailbox = re.compile(re.escape(reset.reset_email), re.IGNORECASE)
         told = mailbox.sub(masked(reset.reset_email), answer)
         handle(RecordDelivery(issued.send, delivery, told), reset.id, by)
 
+    not_me = of_not_me(reset, issued.send)
     code = code_key_of(reset).code(reset.id, issued.send, reset.digits)
     assert reset.subject
     try:
-        reply = deliver(code_letter(reset, issued, code, device_for_jobs(reset.subject)))
+        reply = deliver(code_letter(reset, recorded, code, device_for_jobs(reset.subject)))
     except MailDeferred as error:
         record(Delivery.DEFERRED, str(error))
         raise later(recorded, "the mail server did not take it yet", longest=60) from error

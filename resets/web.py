@@ -17,7 +17,7 @@ from django.urls import path
 from django.views.decorators.http import require_http_methods, require_safe
 
 from devices import queries as devices
-from fleet.accounts.access import require
+from fleet.accounts.access import may, require
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, NotFound, Refused
 from fleet.eventstore.handling import handle
@@ -28,10 +28,13 @@ from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
 from fleet.web.middleware import status_of
 from resets import queries
+from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
 from resets.outlook import Outlook
+from resets.phone import web as phone
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
+from resets.steps.show_qr import ShowQr
 from resets.wizard import Question, Walk, ahead
 
 PER_PAGE = 50
@@ -44,7 +47,12 @@ def resets(request: HttpRequest) -> HttpResponse:
     actor = _by(request).actor
     form = ResetFilters(actor, request.GET)
     page = Paginator(form.found(), PER_PAGE).get_page(request.GET.get("page"))
-    facts = {"title": "Resets", "filter_form": form, "page": page}
+    facts = {
+        "title": "Resets",
+        "filter_form": form,
+        "page": page,
+        "may_show_qrs": any(may(actor, Role(ShowQr.by), r.organisation, r.site) for r in page),
+    }
     return render(request, "resets/resets.html", facts)
 
 
@@ -115,8 +123,10 @@ def reset_live(request: HttpRequest, pk: UUID) -> HttpResponse:
         response["HX-Retarget"], response["HX-Reswap"] = "#wizard", "outerHTML"
         response["Cache-Control"] = "no-store"
         return response
-    news = request.GET.get("seen", "").split(".")[0] != str(walk.events)
-    context = {"walk": walk, "news": news}
+    seen = request.GET.get("seen", "").split(".")
+    news = seen[0] != str(walk.events)
+    expired = walk.qr is not None and walk.qr.standing == "expired" and "expired" not in seen
+    context = {"walk": walk, "news": news, "other_qr": news or expired}
     return live_part(request, "resets/live.html", walk.version, lambda: context)
 
 
@@ -124,7 +134,9 @@ def _wizard(request: HttpRequest, walk: Walk, status: HTTPStatus = HTTPStatus.OK
     facts: dict[str, Any] = {"title": f"Reset of {walk.reset.device_name}", "walk": walk}
     if walk.refused:
         facts["form"] = walk.problem
-    return render(request, "resets/reset.html", facts, status=status)
+    response = render(request, "resets/reset.html", facts, status=status)
+    response["Cache-Control"] = "no-store"  # there may be a QR on it
+    return response
 
 
 def _step_page(
@@ -164,9 +176,11 @@ def _by(request: HttpRequest) -> By:
 
 
 urlpatterns = [
+    *deliveries.urlpatterns,
     path("resets/", resets, name="resets"),
     path("devices/<uuid:device>/reset/", request_reset, name="request-reset"),
     path("resets/<uuid:pk>/", reset, name="reset"),
     path("resets/<uuid:pk>/live/", reset_live, name="reset-live"),
     path("resets/<uuid:pk>/<slug:step>/", reset_step, name="reset-step"),
+    *phone.urlpatterns,
 ]

@@ -22,6 +22,8 @@ from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor, Command
 from fleet.web.command_forms import form_of
 from resets import words
+from resets.phone.page import QrPanel
+from resets.phone.queries import is_own
 from resets.queries import Standing
 from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
@@ -29,6 +31,7 @@ from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
+from resets.steps.show_qr import ShowQr
 from resets.steps.verify_code import VerifyCode
 
 # The steps that lead from one page of the walk to the next, the furthest first. Any other step is
@@ -229,6 +232,18 @@ class Walk:
     def _seconds_until(self, at: datetime | None) -> int:
         return max(0, math.ceil((at - self.standing.now).total_seconds())) if at else 0
 
+    # --- the QR, for when the device is offline ---------------------------------------------------
+
+    @cached_property
+    def qr(self) -> QrPanel | None:
+        """None where no code is waited for, or for whoever only looks."""
+        waits = self.reset.phase in (Phase.REQUESTED, Phase.CODE_SENT)
+        may_show = ShowQr in self.standing.offered
+        if not (waits and (may_show or (self.reset.qr and self._may(Role(ShowQr.by))))):
+            return None
+        own = is_own(self.reset, self.actor)
+        return QrPanel(self.reset, self.zone, self.standing.now, own, may_show)
+
     # --- the device -------------------------------------------------------------------------------
 
     @property
@@ -333,9 +348,12 @@ class Walk:
     @property
     def version(self) -> str:
         """Changes when the live part would look different: minutes count, and the last seconds."""
-        if self.reset.phase is not Phase.CODE_SENT:
-            return str(self.events)
-        return f"{self.events}.{self.again_seconds}.{self._shown_seconds}"
+        parts: list[object] = [self.events]
+        if self.reset.phase is Phase.CODE_SENT:
+            parts += [self.again_seconds, self._shown_seconds]
+        if self.qr and self.qr.standing != "none":
+            parts.append(self.qr.standing)
+        return ".".join(map(str, parts))
 
     @property
     def shows_where(self) -> bool:

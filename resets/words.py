@@ -73,6 +73,7 @@ EVENTS = {
     "resets.code_turned_away": ("warn", "triangle-alert"),
     "resets.mailbox_corrected": ("warn", "mailbox"),
     "resets.code_issued": ("busy", "send"),
+    "resets.qr_shown": ("busy", "qr-code"),
     "resets.code_handed_over": ("ok", "mail-check"),
     "resets.code_deferred": ("warn", "mail-warning"),
     "resets.code_undeliverable": ("bad", "mail-x"),
@@ -89,6 +90,7 @@ EVENTS = {
     "resets.reset_proven": ("ok", "shield-check"),
     "resets.reset_unproven": ("bad", "shield-alert"),
     "resets.reset_failed": ("bad", "octagon-x"),
+    "resets.reset_disowned": ("bad", "shield-x"),
     "resets.reset_cancelled": ("quiet", "ban"),
     "resets.reset_expired": ("quiet", "timer-off"),
 }

@@ -19,8 +19,8 @@ from fleet.eventstore.messages import Actor, Recorded
 
 
 class Who(TypedDict):
-    """Who did it: a person, a token that a person made, or a job of Rekey's own. Where nobody had to
-    sign in: whoever scanned a QR with a phone, or reads a device's mailbox.
+    """Who did it: a person, a token that a person made, or a job of Rekey's own. Where nobody has
+    signed in: whoever scanned a QR with a phone, or reads a device's mailbox.
     """
 
     kind: Literal["person", "token", "job", "phone", "mailbox"]

@@ -26,6 +26,7 @@ from resets.state import ResetState
 
 LONGEST = 300  # characters of what may be pasted: the whole address, with separators
 _BYTES, _MAC, _LETTERS = 35, 16, 56
+_NONE = UUID(int=0)
 
 
 class Kind(IntEnum):
@@ -40,7 +41,7 @@ class Claim:
     """What a token says of itself. Nothing of it is true before `PhoneKey.holds` says so."""
 
     kind: int = 0
-    reset: UUID = UUID(int=0)
+    reset: UUID = _NONE
     number: int = 0
     mac: bytes = field(default=bytes(_MAC), repr=False)
 

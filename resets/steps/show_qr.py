@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from fleet.accounts.state import Human, Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, command, event, supplied
-from resets.state import Phase, ResetState
-from resets.steps.send_code import refuse_to_send
+from resets.state import ResetState
+from resets.steps.send_code import SendCode, refuse_to_send
 
 QR_LIVES = timedelta(minutes=10)  # NIST SP 800-63B, OWASP ASVS 5.0 6.5.5: at most
 MOST_QRS = 50  # for one reset
@@ -46,8 +46,9 @@ class ShowQr(Command[ResetState]):
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
-        wanted = reset.phase in (Phase.REQUESTED, Phase.CODE_SENT) and bool(reset.reset_email)
-        return wanted and reset.may_send_from is not None and reset.qr < MOST_QRS
+        in_time = reset.expires_at is not None and now < reset.expires_at
+        wanted = SendCode.offered(reset, now) and bool(reset.reset_email)
+        return wanted and in_time and reset.qr < MOST_QRS
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         refuse_to_send(reset, now)

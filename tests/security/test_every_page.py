@@ -83,6 +83,10 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "reset": {"GET": Role.VIEWER},
     "reset-live": {"GET": Role.VIEWER},
     "reset-step": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
+    "phone": {"GET": ANYBODY, "POST": ANYBODY},
+    "not-me": {"GET": ANYBODY, "POST": ANYBODY},
+    "qr-png": {"GET": OWN},
+    "qr-sheet": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
 }
 
 FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
@@ -146,6 +150,9 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     },
     "site-networks": lambda w, at: {"networks": NETWORK},
     "request-reset": lambda w, at: {"reason": "A test"},
+    "phone": lambda w, at: {"token": w.a_qr(at)},
+    "not-me": lambda w, at: {"token": w.a_not_me(at)},
+    "qr-sheet": lambda w, at: {"reset": str(at.reset)},
 }
 
 # Alice last: what she has done may be gone for the others.
@@ -195,6 +202,9 @@ OF_AN_IMPORT = ("import", "import-live", "apply-import", "discard-import")
 def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
     if address.name in OF_AN_IMPORT:
         return {"pk": w.an_import(at)}
+    if address.name == "qr-png":
+        w.a_qr(at)
+        return {"pk": at.reset}
     if address.name.endswith("discovered"):
         return {"pk": at.found}
     if address.name in ("scan", "scan-live", "stop-scan"):

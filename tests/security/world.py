@@ -29,7 +29,11 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import EventRow, Job
+from fleet.eventstore.store import state_of
+from resets.phone.addresses import of_not_me, of_qr
+from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
+from resets.steps.show_qr import ShowQr
 from tests.api.client import Api
 from tests.cast import SETUP, Cast, cast, person
 
@@ -90,6 +94,15 @@ class World:
             )
             self.imports[at.site, token] = kept
         return kept
+
+    def a_qr(self, at: Place) -> str:
+        """What a QR says that Alice shows there."""
+        handle(ShowQr(), at.reset, self.who.by(self.who.alice))
+        return of_qr(state_of(ResetState, at.reset))
+
+    def a_not_me(self, at: Place) -> str:
+        """What the mail with the first code of the reset there says."""
+        return of_not_me(state_of(ResetState, at.reset), 1)
 
 
 def world() -> World:

@@ -93,7 +93,9 @@ def test_it_expires(seconds: float, refused: bool) -> None:
 )
 def test_what_is_not_authentic_is_refused_in_the_same_words(token: str) -> None:
     error = SHOWN.when(SendByPhone(token)).refused("qr_wrong")
-    assert error.message == "This is not a QR that Rekey has shown. Scan the one on the screen again."
+    assert (
+        error.message == "This is not a QR that Rekey has shown. Scan the one on the screen again."
+    )
     assert (error.field, error.facts) == (None, {})
 
 

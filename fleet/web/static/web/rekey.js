@@ -32,8 +32,9 @@ function reveal(button) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy], [data-dismiss], [data-reveal]");
+  const button = event.target.closest("[data-copy], [data-dismiss], [data-reveal], [data-print]");
   if (!button) return;
+  if ("print" in button.dataset) return print();
   if ("copy" in button.dataset) copy(button);
   else if ("reveal" in button.dataset) reveal(button);
   else button.closest(".toast").remove();
