@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("resets", "0005_delivery"),
+        ("resets", "0003_limits"),
     ]
 
     operations = [
