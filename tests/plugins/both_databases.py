@@ -128,6 +128,8 @@ def clean_environment() -> dict[str, str]:
     """This process's environment without a word about anybody's own Rekey."""
     ours = ("REKEY_", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "EMAIL_", "DJANGO_")
     kept = {k: v for k, v in os.environ.items() if k in KEPT or not k.startswith(ours)}
+    # Some hundred processes are started: none of them has to compile all of Rekey again.
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"REKEY_LOCAL_DEVICES": "127.0.0.0/8"}  # where the virtual devices are
 
 
