@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import Case, F, QuerySet, When
 from django.urls import URLPattern, path, reverse
 from msgspec import Meta
 from rest_framework.response import Response
@@ -17,8 +17,11 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command, asked_fields
 from resets import queries
+from resets.approvals import api as approvals
 from resets.phone.api import ShowQrView
+from resets.queries import Glass
 from resets.state import Delivery, Phase, RecoveryMethod
+from resets.steps.approve_reset import ApproveReset
 from resets.steps.request_reset import RequestReset
 from resets.steps.show_qr import ShowQr
 
@@ -46,6 +49,13 @@ class Reset(TypedDict):
     tries_left: int
     delivery: Delivery
     delivery_detail: Annotated[str, Meta(description="What the mail server said.")]
+    approval_why: Annotated[
+        str, Meta(description="Why a second person has to agree, or had to; else empty.")
+    ]
+    glass_broken: Annotated[
+        bool, Meta(description="Whether somebody acted alone, without approval and code.")
+    ]
+    glass_reviewed: Annotated[bool, Meta(description="Whether somebody else looked into that.")]
     generated: bool
     waiting_for: Annotated[str, Meta(description="What keeps the device from answering.")]
     outcome: str
@@ -88,11 +98,18 @@ class ResetFacts(Reset):
         Time | None,
         Meta(description="When a code may be sent again; null: at once, or not any more."),
     ]
+    digest: Annotated[
+        str | None,
+        Meta(description="What `approve-reset` is sent with, by those who may agree; else null."),
+    ]
     doors: list[Tried]
     steps: list[Step]
 
 
-RENAMED = {"site_name": F("device__place__name")}
+RENAMED = {
+    "site_name": F("device__place__name"),
+    "glass_broken": Case(When(glass_broken_by="", then=False), default=True),
+}
 COLUMNS = tuple(name for name in Reset.__annotations__ if name not in RENAMED)
 
 
@@ -101,6 +118,7 @@ class ResetFilters(Pages, total=False):
     device: UUID
     phase: Phase
     open: Annotated[bool, Meta(description="Whether anything is still to come.")]
+    glass: Annotated[Glass, Meta(description="Where somebody acted alone.")]
     q: text("A part of the device's name, the reason, or who asked.")  # type: ignore[valid-type]
 
 
@@ -111,6 +129,7 @@ class ResetsView(ApiView):
         seen = queries.resets(self.actor)
         wanted = {name: asked[name] for name in ("site", "device", "phase", "open")}
         rows = seen.filter(**{name: v for name, v in wanted.items() if v is not None})
+        rows = queries.with_glass(rows, asked["glass"]) if asked["glass"] else rows
         rows = queries.with_text(rows, asked["q"]) if asked["q"] else rows
         return self.page(asked, _columns(rows), ["-id"], seen)
 
@@ -164,6 +183,7 @@ def _reset(view: ApiView, reset_id: UUID) -> dict[str, Any]:
     return {
         **row,
         "may_send_from": standing.state.may_send_from if standing.state.sends else None,
+        "digest": standing.state.digest if ApproveReset in standing.offered else None,
         "steps": [_step(command, reset_id) for command in standing.offered],
     }
 
@@ -193,6 +213,7 @@ def _step(command: type[Command[Any]], reset_id: UUID) -> dict[str, Any]:
 
 
 urlpatterns = [
+    *approvals.urlpatterns,
     path("resets/", ResetsView.as_view(), name="api-resets"),
     path("resets/<uuid:reset_id>/", ResetView.as_view(), name="api-reset"),
     path("devices/<uuid:device_id>/resets/", RequestResetView.as_view(), name="api-device-resets"),

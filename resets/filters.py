@@ -12,12 +12,17 @@ from django.http import QueryDict
 from devices import queries as devices
 from fleet.eventstore.messages import Actor
 from resets import queries, words
+from resets.queries import Glass
 from resets.state import Phase
 
 _GROUPS = {
     "open": ("Under way", [phase for phase in Phase if phase.open]),
     "waiting": ("Waiting for a person", [phase for phase in Phase if phase.with_people]),
 }
+_GLASS = [
+    (Glass.BROKEN.value, "The glass was broken"),
+    (Glass.TO_REVIEW.value, "Broken, and nobody has looked into it"),
+]
 
 
 class ResetFilters(forms.Form):
@@ -32,6 +37,11 @@ class ResetFilters(forms.Form):
         ],
     )
     site = forms.ChoiceField(label="Site", required=False)
+    glass = forms.ChoiceField(
+        label="Broken glass",
+        required=False,
+        choices=[("", "With or without"), *_GLASS],
+    )
     device = forms.ChoiceField(label="Device", required=False)
 
     def __init__(self, actor: Actor, asked: QueryDict) -> None:
@@ -56,6 +66,8 @@ class ResetFilters(forms.Form):
         chosen = self.cleaned_data
         if phase := chosen["phase"]:
             rows = rows.filter(phase__in=_GROUPS[phase][1] if phase in _GROUPS else [phase])
+        if glass := chosen["glass"]:
+            rows = queries.with_glass(rows, Glass(glass))
         if text := chosen["q"]:
             rows = queries.with_text(rows, text)
         for name in ("site", "device"):

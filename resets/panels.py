@@ -11,10 +11,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from devices.page_parts import Mark, column, part
+from fleet.accounts.menu import administers
 from fleet.audit.entries import look_like
+from fleet.audit.veils import veil
 from fleet.eventstore.messages import Actor
 from fleet.web.registry import dashboard_panel, menu
 from resets import queries, words
+from resets.approvals import lines
+from resets.approvals.queries import unreviewed
+from resets.approvals.queries import waiting as to_approve
 from resets.state import Phase
 
 SHOWN = 5
@@ -22,6 +27,8 @@ SHOWN = 5
 
 def register() -> None:
     menu("Resets", "resets", icon="key-round", order=120)
+    menu("Approvals", "approvals", icon="users", order=130, visible=administers, count=approvals)
+    dashboard_panel("resets/panels/broken.html", broken, order=4)
     dashboard_panel("resets/panels/waiting.html", waiting, order=10)
     dashboard_panel("resets/panels/under_way.html", under_way, order=20)
     dashboard_panel("resets/panels/undelivered.html", undelivered, order=30)
@@ -29,10 +36,21 @@ def register() -> None:
     part("resets/panels/of_device.html", of_device, order=10)
     column("Last reset", last_resets)
     look_like(words.EVENTS)
+    veil("digest", lambda digest: "…")  # a guessed mailbox could be tried against it
+
+
+def approvals(request: HttpRequest) -> int:
+    return lines.count(_actor(request))
+
+
+def broken(request: HttpRequest) -> dict[str, Any] | None:
+    few = _few(unreviewed(_actor(request)))
+    return few if few["rows"] else None
 
 
 def waiting(request: HttpRequest) -> dict[str, Any]:
-    return _few(queries.waiting_for(_actor(request)))
+    actor = _actor(request)
+    return _few(queries.waiting_for(actor) | to_approve(actor))
 
 
 def under_way(request: HttpRequest) -> dict[str, Any]:

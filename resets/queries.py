@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -114,14 +115,29 @@ def with_text(rows: QuerySet[Reset], text: str) -> QuerySet[Reset]:
     return rows.filter(told | Q(asker__icontains=text))
 
 
+class Glass(StrEnum):
+    """How it stands with a reset whose glass was broken."""
+
+    BROKEN = "broken"
+    TO_REVIEW = "to_review"
+
+
+def with_glass(rows: QuerySet[Reset], glass: Glass) -> QuerySet[Reset]:
+    """Those in which somebody acted alone; or only those that nobody has looked into yet."""
+    rows = rows.exclude(glass_broken_by="")
+    return rows.filter(glass_reviewed=False) if glass is Glass.TO_REVIEW else rows
+
+
 def under_way(actor: Actor) -> QuerySet[Reset]:
     return resets(actor).filter(open=True)
 
 
 def waiting_for(actor: Actor) -> QuerySet[Reset]:
-    """Resets that wait for a person, where this one may go on with them."""
+    """Resets that wait for a person, where this one may go on with them. For those that a second
+    person has to agree to, see `resets.approvals.queries`.
+    """
     able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
-    waiting = [phase for phase in Phase if phase.with_people]
+    waiting = [phase for phase in Phase if phase.with_people and phase.agreed]
     return under_way(replace(actor, grants=able)).filter(phase__in=waiting)
 
 

@@ -41,6 +41,11 @@ class Phase(StrEnum):
         """Whether it waits for a person, and not for the device."""
         return self in _WITH_PEOPLE
 
+    @property
+    def agreed(self) -> bool:
+        """Whether everybody has agreed to it who has to."""
+        return self is not Phase.AWAITING_APPROVAL
+
 
 _WITH_PEOPLE = (Phase.AWAITING_APPROVAL, Phase.REQUESTED, Phase.CODE_SENT, Phase.VERIFIED)
 _OPEN = (

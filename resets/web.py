@@ -28,6 +28,7 @@ from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
 from fleet.web.middleware import status_of
 from resets import queries
+from resets.approvals import web as approvals
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
 from resets.outlook import Outlook
@@ -177,6 +178,7 @@ def _by(request: HttpRequest) -> By:
 
 urlpatterns = [
     *deliveries.urlpatterns,
+    *approvals.urlpatterns,
     path("resets/", resets, name="resets"),
     path("devices/<uuid:device>/reset/", request_reset, name="request-reset"),
     path("resets/<uuid:pk>/", reset, name="reset"),

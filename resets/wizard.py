@@ -17,16 +17,19 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 
-from fleet.accounts.access import may
+from fleet.accounts.access import human, may
 from fleet.accounts.state import Role
-from fleet.eventstore.messages import Actor, Command
+from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.web.command_forms import form_of
 from resets import words
+from resets.approvals.page import Approval, happened
 from resets.phone.page import QrPanel
 from resets.phone.queries import is_own
 from resets.queries import Standing
 from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
+from resets.steps.approve_reset import ApproveReset, DeclineReset, ResetApproved
+from resets.steps.break_glass import GlassBroken, GlassReviewed, ReviewBreakGlass
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.request_reset import RequestReset
@@ -36,7 +39,9 @@ from resets.steps.verify_code import VerifyCode
 
 # The steps that lead from one page of the walk to the next, the furthest first. Any other step is
 # offered aside, on a page of its own.
-WALK: tuple[type[Command[ResetState]], ...] = (ChoosePassword, VerifyCode, SendCode)
+WALK: tuple[type[Command[ResetState]], ...] = (ChoosePassword, VerifyCode, SendCode, ApproveReset)
+# These have their place beside a question, or above the page.
+BESIDE: tuple[type[Command[ResetState]], ...] = (DeclineReset, ReviewBreakGlass)
 LOGINS = ("new", "old", "wrong")  # the columns of the doors' table, as its component has them
 _ANSWERS = {
     ("new", True): words.Look("ok", "Opens"),
@@ -154,6 +159,11 @@ class Walk:
         return [self.ask(step) for step in self.standing.offered if step is not asked]
 
     @property
+    def aside(self) -> list[Question]:
+        """Those of the others that are offered at the foot of the page."""
+        return [question for question in self.others if question.step not in BESIDE]
+
+    @property
     def may_begin_another(self) -> bool:
         return not self.reset.phase.open and self._may(Role(RequestReset.by))
 
@@ -167,6 +177,36 @@ class Walk:
 
     def _may(self, role: Role) -> bool:
         return may(self.actor, role, self.reset.organisation, self.reset.site)
+
+    # --- a second person, or one alone ------------------------------------------------------------
+
+    @cached_property
+    def approval(self) -> Approval:
+        return Approval(self.standing)
+
+    @property
+    def awaits_approval(self) -> bool:
+        return self.reset.phase is Phase.AWAITING_APPROVAL
+
+    @property
+    def asked_by_reader(self) -> bool:
+        return human(self.actor).id == self.reset.asker_id
+
+    @property
+    def agreed(self) -> Recorded | None:
+        return happened(self.standing, ResetApproved.tag)
+
+    @property
+    def broken(self) -> Recorded | None:
+        return happened(self.standing, GlassBroken.tag)
+
+    @property
+    def reviewed(self) -> Recorded | None:
+        return happened(self.standing, GlassReviewed.tag)
+
+    @property
+    def may_review(self) -> bool:
+        return ReviewBreakGlass in self.standing.offered
 
     # --- the mail and its code --------------------------------------------------------------------
 
@@ -299,7 +339,8 @@ class Walk:
             {"label": label, "state": "done" if n < at else current if n == at else "todo"}
             for n, label in enumerate(words.STEPS)
         ]
-        if at < len(steps) and (self.reset.phase in ended or not self.reset.phase.with_people):
+        waits = self.awaits_approval or not self.reset.phase.with_people
+        if at < len(steps) and (self.reset.phase in ended or waits):
             steps[at]["note"] = self.look.text
         return steps
 
@@ -310,7 +351,7 @@ class Walk:
             return 5
         if happened & {"resets.password_generated", "resets.password_typed"}:
             return 4
-        if "resets.code_verified" in happened:
+        if happened & {"resets.code_verified", "resets.glass_broken"}:
             return 3
         return 2 if "resets.code_issued" in happened else 1
 

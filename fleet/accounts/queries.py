@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from fleet.accounts.access import may
 from fleet.accounts.models import Organisation, Person, RoleRow, Token
@@ -126,6 +127,40 @@ def held_role(actor: Actor, role_id: UUID) -> Held:
     if found is None:
         raise NotFound("role")
     return found
+
+
+@dataclass(frozen=True)
+class Somebody:
+    """A person and where to write to them; `email` is "" where there is nothing to write to."""
+
+    id: str
+    name: str
+    email: str
+
+
+def administrators(organisation: UUID, site: UUID | None) -> list[Somebody]:
+    """For jobs, and for what everybody at a place may know: who administers a site, with those of
+    the whole organisation; or (`site` None) these alone. By name; no accounts that are closed.
+    """
+    rows = RoleRow.objects.for_jobs().filter(
+        Q(site=None) | Q(site=site), organisation=organisation, active=True
+    )
+    return _people(rows.filter(role=Role.ADMINISTRATOR.value).values_list("person", flat=True))
+
+
+def somebody_at(person: str, organisation: UUID, site: UUID | None) -> Somebody | None:
+    """For jobs: this person, as long as they have a role there; by their id, "" is nobody."""
+    if not person:
+        return None
+    rows = RoleRow.objects.for_jobs().filter(
+        Q(site=None) | Q(site=site), person=person, organisation=organisation, active=True
+    )
+    return next(iter(_people(rows.values_list("person", flat=True))), None)
+
+
+def _people(ids: Iterable[UUID]) -> list[Somebody]:
+    people = Person.objects.filter(pk__in=set(ids), is_active=True).order_by("name", "email")
+    return [Somebody(str(one.pk), one.name, one.email.strip()) for one in people]
 
 
 def _runs(actor: Actor, row: RoleRow) -> bool:

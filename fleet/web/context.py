@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,13 +17,17 @@ THEMES = ("light", "dark")
 
 @dataclass(frozen=True)
 class MenuLink:
-    """A menu entry as this page shows it. `current` is "page", "true" (a page below it) or ""."""
+    """A menu entry as this page shows it. `current` is "page", "true" (a page below it) or "".
+
+    `count` is only asked where the menu is drawn: parts of a page that come anew have none.
+    """
 
     label: str
     url: str
     icon: str
     current: str
     starts_group: bool
+    count: Callable[[], int]
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
@@ -50,7 +56,7 @@ def _links(request: HttpRequest) -> tuple[MenuLink, ...]:
     links = []
     for entry, url in zip(shown, urls, strict=True):
         current = "" if url != above else "page" if url == request.path else "true"
-        links.append(_link(entry, url, current, group))
+        links.append(_link(request, entry, url, current, group))
         group = entry.order // 100
     return tuple(links)
 
@@ -59,6 +65,9 @@ def _is_under(path: str, url: str) -> bool:
     return path == url or (url != "/" and path.startswith(url))
 
 
-def _link(entry: MenuEntry, url: str, current: str, group: int | None) -> MenuLink:
+def _link(
+    request: HttpRequest, entry: MenuEntry, url: str, current: str, group: int | None
+) -> MenuLink:
     starts_group = group is not None and entry.order // 100 != group
-    return MenuLink(entry.label, url, entry.icon, current, starts_group)
+    count = partial(entry.count, request) if entry.count else int
+    return MenuLink(entry.label, url, entry.icon, current, starts_group, count)

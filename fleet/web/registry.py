@@ -23,6 +23,7 @@ class MenuEntry:
     url_name: str
     icon: str
     visible: Callable[[HttpRequest], bool] | None = field(default=None, compare=False)
+    count: Callable[[HttpRequest], int] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -45,9 +46,12 @@ def menu(
     icon: str,
     order: int,
     visible: Callable[[HttpRequest], bool] | None = None,
+    count: Callable[[HttpRequest], int] | None = None,
 ) -> None:
-    """Add a page to the main menu; `icon` is a lucide name, `visible` may hide it from somebody."""
-    entry = MenuEntry(order, label, url_name, icon, visible)
+    """Add a page to the main menu; `icon` is a lucide name, `visible` may hide it from somebody,
+    `count` says how many things wait there for whoever looks. It is asked on every page.
+    """
+    entry = MenuEntry(order, label, url_name, icon, visible, count)
     if entry not in _menu:
         insort(_menu, entry)
 

@@ -79,6 +79,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "stop-scan": {"POST": Role.OPERATOR},
     "site-networks": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "resets": {"GET": Role.VIEWER},
+    "approvals": {"GET": Role.VIEWER},
     "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "reset": {"GET": Role.VIEWER},
     "reset-live": {"GET": Role.VIEWER},

@@ -80,6 +80,15 @@ def test_an_entry_may_be_hidden_from_somebody() -> None:
     assert framed("/")["menu"] == ()
 
 
+@pytest.mark.usefixtures("empty_registry")
+def test_an_entry_says_how_many_things_wait_there(alice: Client) -> None:
+    menu("Approvals", "dashboard", icon="users", order=130, count=lambda request: 3)
+    menu("System", "dashboard", icon="activity", order=220, count=lambda request: 0)
+    page = alice.get("/").content.decode()
+    assert page.count('class="count"') == 1
+    assert '<span class="count">3<span class="unseen"> waiting</span></span>' in page
+
+
 def test_nobody_who_is_not_signed_in_gets_a_menu() -> None:
     assert framed("/", actor=None)["menu"] == ()
 

@@ -1,0 +1,92 @@
+"""What waits for an answer, of whatever kind, as lines of one list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from fleet.eventstore.messages import Actor
+from resets.approvals import queries
+from resets.queries import with_text
+from resets.rules import APPROVAL_WORDS
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that waits. `what` is asked for, `why` a second person is needed; `address` is
+    where the answer is given. Times are shown in the zone of this name.
+    """
+
+    kind: str
+    id: UUID
+    what: str
+    why: str
+    device_name: str
+    site_name: str
+    asker: str
+    reason: str
+    expires_at: datetime
+    zone: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of thing that is asked for: what waits for somebody, and what they ask for
+    themselves; narrowed by a text, and as lines.
+    """
+
+    label: str
+    waiting: Callable[[Actor], QuerySet[Any]]
+    own: Callable[[Actor], QuerySet[Any]]
+    with_text: Callable[[QuerySet[Any], str], QuerySet[Any]]
+    lines: Callable[[Iterable[Any]], Iterator[Line]]
+
+
+def _resets(rows: Iterable[Any]) -> Iterator[Line]:
+    for row in rows:
+        yield Line(
+            kind="reset",
+            id=row.pk,
+            what=f"A new password for {row.username}",
+            why=APPROVAL_WORDS.get(row.approval_why, row.approval_why),
+            device_name=row.device_name,
+            site_name=row.device.place.name,
+            asker=row.asker,
+            reason=row.reason,
+            expires_at=row.expires_at,
+            zone=row.device.place.timezone,
+            address=reverse("reset", args=[row.pk]),
+        )
+
+
+SOURCES = {"reset": Source("Resets", queries.waiting, queries.own, with_text, _resets)}
+
+
+def waiting(
+    actor: Actor,
+    *,
+    own: bool = False,
+    kind: str = "",
+    site: UUID | None = None,
+    text: str = "",
+) -> list[Line]:
+    """What waits for this actor, or (`own`) what they wait for; what ends first comes first."""
+    found: list[Line] = []
+    for name, source in SOURCES.items():
+        if kind in ("", name):
+            rows = (source.own if own else source.waiting)(actor)
+            rows = rows.filter(site=site) if site else rows
+            found += source.lines(source.with_text(rows, text) if text else rows)
+    return sorted(found, key=lambda line: line.expires_at)
+
+
+def count(actor: Actor) -> int:
+    """How many things wait for this actor."""
+    return sum(source.waiting(actor).count() for source in SOURCES.values())

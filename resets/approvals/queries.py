@@ -1,0 +1,50 @@
+"""What waits for somebody's answer, or for their look. Everything asks as somebody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from fleet.accounts.access import human
+from fleet.accounts.queries import Somebody, administrators
+from fleet.accounts.state import Role
+from fleet.eventstore.messages import Actor
+from resets.models import Reset
+from resets.queries import Glass, resets, with_glass
+from resets.state import Phase
+
+
+def waiting(actor: Actor) -> QuerySet[Reset]:
+    """Resets that this actor may agree to: an administrator there, and somebody else's."""
+    rows = _asked_for(replace(actor, grants=_administers(actor)))
+    return rows.exclude(asker_id=human(actor).id)
+
+
+def own(actor: Actor) -> QuerySet[Reset]:
+    """Resets that this actor has asked for and somebody else has to agree to."""
+    return _asked_for(actor).filter(asker_id=human(actor).id)
+
+
+def unreviewed(actor: Actor) -> QuerySet[Reset]:
+    """Resets whose glass was broken and that nobody has looked into yet, where this actor is an
+    administrator; also those that they may not look into themselves.
+    """
+    rows = resets(replace(actor, grants=_administers(actor)))
+    return with_glass(rows, Glass.TO_REVIEW)
+
+
+def may_agree(asker: str, organisation: UUID, site: UUID | None) -> list[Somebody]:
+    """Who could agree to what the person of this id asks for there."""
+    return [one for one in administrators(organisation, site) if one.id != asker]
+
+
+def _asked_for(actor: Actor) -> QuerySet[Reset]:
+    rows = resets(actor).filter(open=True, phase=Phase.AWAITING_APPROVAL)
+    return rows.filter(expires_at__gt=timezone.now())
+
+
+def _administers(actor: Actor) -> tuple[object, ...]:
+    return tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
