@@ -23,7 +23,10 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 
 IDLE_SECONDS = 30.0  # servers hang up after some minutes (Postfix: five); do not wait for that
-LONGEST_ANSWER = 300  # characters of a server's answer that are kept
+# Characters of a server's answer: more than is shown, so that what it quotes is found whole, and
+# masked, before it is cut.
+LONGEST_ANSWER = 1000
+LATER = (401, 403, 408, 425, 429)  # HTTP: a mail service's "not now", and keys that are not right
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,8 @@ def deliver(message: EmailMessage) -> SmtpReply:
         try:
             backend.open()
             sent = backend.send_messages([message])
+        except _of_services() as error:
+            raise _of_service(error) from error
         except ValueError as error:  # BadHeaderError, or an address that is none
             raise MailRefused(0, "The address or the subject is not valid; correct it.") from error
         except (OSError, smtplib.SMTPException) as error:
@@ -228,6 +233,25 @@ def _answer(answer: tuple[int, bytes | str]) -> SmtpReply:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
     readable = "".join(c if c.isprintable() else " " for c in words)
     return SmtpReply(code, " ".join(readable.split())[:LONGEST_ANSWER])
+
+
+def _of_services() -> tuple[type[Exception], ...]:
+    """The errors of django-anymail, where mails go over a service's own interface."""
+    if not settings.EMAIL_BACKEND.startswith("anymail."):
+        return ()  # its import takes a while
+    from anymail.exceptions import AnymailError
+
+    return (AnymailError,)
+
+
+def _of_service(error: Any) -> MailFailed:
+    if error.status_code:
+        said = _answer((error.status_code, error.describe_response() or ""))
+        deferred = said.code in LATER or said.code >= 500
+        return (MailDeferred if deferred else MailRefused)(said.code, said.text)
+    if isinstance(error, OSError):
+        return MailDeferred(0, "The mail service cannot be reached.")
+    return MailRefused(0, "The mail service does not take this mail, or not for this mailbox.")
 
 
 def _unreachable(error: BaseException) -> MailDeferred:

@@ -13,10 +13,17 @@
 | REKEY_PROXIES | addresses of proxies in front, with commas: they say who asks | none |
 | REKEY_LOCAL_DEVICES | networks on this very machine where devices may be, with commas | none |
 | REKEY_MAIL_FROM | the sender that people are asked to allow | rekey@localhost |
+| REKEY_CHECK_MAIL_DOMAINS | ask DNS whether a proposed mailbox's domain is real | where mail is |
+| REKEY_MAIL_SERVICE | whose webhooks tell what became of mails: postmark, mailgun, … | none |
+| ANYMAIL_WEBHOOK_SECRET | name:password in the webhook's address; needed with a service | none |
+| ANYMAIL_… | each other setting of django-anymail, see its documentation | none |
+| EMAIL_BACKEND | anymail.backends.….EmailBackend, to mail over the service's API | SMTP |
+| REKEY_SUPPORT | whom to ask when no code comes and nothing helps: a sentence | administrators |
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -202,6 +209,20 @@ EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
 EMAIL_USE_TLS, EMAIL_USE_SSL = _smtp.get("EMAIL_USE_TLS", False), _smtp.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env("REKEY_MAIL_FROM", default="Rekey <rekey@localhost>")
+_mail_leaves = EMAIL_HOST not in ("127.0.0.1", "localhost", "::1") or "anymail" in EMAIL_BACKEND
+REKEY_CHECK_MAIL_DOMAINS = env.bool("REKEY_CHECK_MAIL_DOMAINS", default=_mail_leaves)
+# Whose webhooks are listened to, at /anymail/<service>/tracking/; see resets.delivery.webhooks.
+REKEY_MAIL_SERVICE = env("REKEY_MAIL_SERVICE", default="")
+# A service that takes no metadata knows the mail by its Message-ID all the same.
+ANYMAIL: dict[str, Any] = {"IGNORE_UNSUPPORTED_FEATURES": True, "REQUESTS_TIMEOUT": 10} | {
+    name.removeprefix("ANYMAIL_"): value
+    for name, value in os.environ.items()
+    if name.startswith("ANYMAIL_")
+}
+REKEY_SUPPORT = env(
+    "REKEY_SUPPORT",
+    default="Ask an administrator of your organisation, and name the device and the time.",
+)
 
 # --- people ---------------------------------------------------------------------------------------
 

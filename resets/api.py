@@ -17,6 +17,8 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command, asked_fields
 from resets import queries
+from resets.delivery import api as deliveries
+from resets.mailboxes import api as mailboxes
 from resets.approvals import api as approvals
 from resets.phone.api import ShowQrView
 from resets.queries import Glass
@@ -218,4 +220,6 @@ urlpatterns = [
     path("resets/<uuid:reset_id>/", ResetView.as_view(), name="api-reset"),
     path("devices/<uuid:device_id>/resets/", RequestResetView.as_view(), name="api-device-resets"),
     *step_patterns(queries.steps()),
+    *deliveries.urlpatterns,
+    *mailboxes.urlpatterns,
 ]

@@ -6,8 +6,6 @@ The code stands in the body alone: subjects and headers are logged by every serv
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -17,6 +15,7 @@ from devices.models import Device
 from devices.queries import zone_of
 from fleet.eventstore.messages import Recorded
 from resets.codes import grouped, spelled
+from resets.delivery.marks import Mark
 from resets.phone.addresses import of_not_me
 from resets.state import ResetState
 from resets.steps.disown_reset import DISOWNED_UNTIL
@@ -46,7 +45,6 @@ def code_letter(
         "minutes": int((reset.code_expires_at - issued.at).total_seconds()) // 60,
         "address": settings.REKEY_URL,
     }
-    host = urlsplit(settings.REKEY_URL).hostname or "localhost"
     with timezone.override(zone):
         text = render_to_string("resets/mail/code.txt", told)
         html = render_to_string("resets/mail/code.html", told)
@@ -54,10 +52,8 @@ def code_letter(
         subject=f"Verification code for {device.name}",
         body=text,
         to=[reset.reset_email],
-        headers={
-            "Message-ID": f"<reset-{reset.id}-{issued.send}@{host}>",
-            "Auto-Submitted": "auto-generated",
-        },
+        headers={"Auto-Submitted": "auto-generated"},
     )
     letter.attach_alternative(html, "text/html")
+    Mark(reset.id, issued.send).put_on(letter)
     return letter

@@ -6,6 +6,8 @@ from django.db import models
 
 from devices.models import Device
 from fleet.eventstore.models import ReadModel
+from resets.delivery.models import CodeMail as CodeMail
+from resets.delivery.models import MailTest as MailTest
 from resets.limits.models import Breaker as Breaker
 from resets.limits.models import LimitUse as LimitUse
 from resets.limits.models import RefusalCount as RefusalCount

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from django.utils import timezone
 
 from devices.queries import device_for_jobs
@@ -11,12 +9,11 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import later, reaction
-from fleet.mail import MailDeferred, MailRefused, deliver
+from fleet.mail import MailDeferred, MailRefused, SmtpReply, deliver
 from resets.applying.challenges import code_key_of, take_challenge
-from resets.codes import grouped, spelled
+from resets.delivery.answers import told
 from resets.letter import code_letter
-from resets.phone.addresses import of_not_me
-from resets.state import Delivery, ResetState, masked
+from resets.state import Delivery, ResetState
 from resets.steps.approve_reset import ApprovalAsked, ResetApproved
 from resets.steps.break_glass import GlassBroken
 from resets.steps.correct_mailbox import MailboxCorrected
@@ -49,8 +46,8 @@ def mail_code(recorded: Recorded) -> None:
     reset = state_of(ResetState, recorded.stream)
     if reset.sends != issued.send or not reset.code_is_live:
         return  # a newer code has replaced it, or it is not needed any more
-    if reset.delivery in (Delivery.HANDED_OVER, Delivery.REFUSED):
-        return  # an earlier run died after it had recorded this
+    if reset.delivery not in (Delivery.QUEUED, Delivery.DEFERRED):
+        return  # an earlier run died after it had recorded this, or the mail service was quicker
     by = recorded.because("mail the code")
     assert reset.code_expires_at
     if timezone.now() >= reset.code_expires_at:
@@ -63,23 +60,18 @@ def mail_code(recorded: Recorded) -> None:
         if reset.sends != issued.send or not reset.code_is_live:
             return
 
-    def record(delivery: Delivery, answer: str) -> None:
-        # A mail server may quote what it was sent.
-        for secret in (code, grouped(code), spelled(code), not_me, not_me.rpartition("#")[2]):
-            answer = answer.replace(secret, "…")
-        mailbox = re.compile(re.escape(reset.reset_email), re.IGNORECASE)
-        told = mailbox.sub(masked(reset.reset_email), answer)
-        handle(RecordDelivery(issued.send, delivery, told), reset.id, by)
+    def record(delivery: Delivery, said: SmtpReply | MailDeferred | MailRefused) -> None:
+        answer = told(said.code, said.text, [reset.reset_email], code)
+        handle(RecordDelivery(issued.send, delivery, answer), reset.id, by)
 
-    not_me = of_not_me(reset, issued.send)
     code = code_key_of(reset).code(reset.id, issued.send, reset.digits)
     assert reset.subject
     try:
         reply = deliver(code_letter(reset, recorded, code, device_for_jobs(reset.subject)))
     except MailDeferred as error:
-        record(Delivery.DEFERRED, str(error))
+        record(Delivery.DEFERRED, error)
         raise later(recorded, "the mail server did not take it yet", longest=60) from error
     except MailRefused as error:
-        record(Delivery.REFUSED, str(error))
+        record(Delivery.REFUSED, error)
     else:
-        record(Delivery.HANDED_OVER, f"{reply.code} {reply.text}".strip())
+        record(Delivery.HANDED_OVER, reply)

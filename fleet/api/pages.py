@@ -8,7 +8,7 @@ goes on elsewhere. It costs one query on a unique index, wherever the page lies.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Protocol, TypedDict, TypeVar
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -17,6 +17,14 @@ from msgspec import Meta
 from fleet.errors import RekeyError
 
 USUAL, MOST = 100, 500
+
+
+class Named(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+
+T = TypeVar("T", bound=Named)
 
 
 class Pages(TypedDict, total=False):
@@ -41,15 +49,28 @@ def piece(
         names = [name.lstrip("-") for name in order]
         at = seen.filter(id=cursor).values_list(*names).first()
         if at is None:
-            raise RekeyError(
-                "no_such_cursor",
-                "This cursor leads nowhere. Begin at the first page.",
-                field="cursor",
-            )
+            raise _leads_nowhere()
         rows = rows.filter(_behind(names, at, "lt" if order[0].startswith("-") else "gt"))
     found = list(rows.order_by(*order)[: size + 1])
     more = len(found) > size
     return found[:size], found[size - 1]["id"] if more else None
+
+
+def piece_of(some: Sequence[T], cursor: UUID | None, size: int) -> tuple[Sequence[T], UUID | None]:
+    """The same of what was counted and is no table: each has an `id` that lasts."""
+    first = 0
+    if cursor is not None:
+        first = next((n for n, one in enumerate(some, 1) if one.id == cursor), 0)
+        if not first:
+            raise _leads_nowhere()
+    found = some[first : first + size]
+    return found, found[-1].id if len(some) > first + size else None
+
+
+def _leads_nowhere() -> RekeyError:
+    return RekeyError(
+        "no_such_cursor", "This cursor leads nowhere. Begin at the first page.", field="cursor"
+    )
 
 
 def _behind(names: Sequence[str], at: Sequence[Any], side: str) -> Q:

@@ -74,7 +74,7 @@ def projects(category: str, model: type[ReadModel]) -> Callable[[Picture[S]], Pi
 
 
 def projects_parts(
-    category: str, model: type[PartModel], on: Iterable[type[Event[S]]]
+    category: str, model: type[PartModel], on: Iterable[type[Event[Any]]]
 ) -> Callable[[Pictures[S]], Pictures[S]]:
     """Register a function from a state to the rows of its parts, each with an `id` that lasts.
 

@@ -85,18 +85,16 @@ class CodeMarkedAsSpam(MailNews):
     known = Delivery.SPAM
 
 
-_EVENTS = {
-    kind.known: kind
-    for kind in (
-        CodeHandedOver,
-        CodeDeferred,
-        CodeUndeliverable,
-        CodeHeldUp,
-        CodeDelivered,
-        CodeBounced,
-        CodeMarkedAsSpam,
-    )
-}
+NEWS: tuple[type[MailNews], ...] = (
+    CodeHandedOver,
+    CodeDeferred,
+    CodeUndeliverable,
+    CodeHeldUp,
+    CodeDelivered,
+    CodeBounced,
+    CodeMarkedAsSpam,
+)
+_EVENTS = {news.known: news for news in NEWS}
 
 
 @command(by=Role.JOB)

@@ -34,6 +34,10 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import COMMANDS, Actor, By, Command, State
 from fleet.eventstore.models import EventRow
 from resets import queries as resets
+from resets.delivery import queries as mails
+from resets.delivery.steps import SendTestMail, SendTestMailTo
+from resets.mailboxes import queries as mailboxes
+from resets.mailboxes.steps import ProposeMailbox
 from resets.rules import rules_id
 from resets.steps.request_reset import RequestReset
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits
@@ -122,6 +126,9 @@ NEEDS = {
     "reset.cancel-reset": Role.TECHNICIAN,
     "reset.add-note": Role.TECHNICIAN,
     "reset.record-delivery": Role.JOB,
+    "test_mail.send-test-mail": Role.TECHNICIAN,
+    "test_mail.send-test-mail-to": Role.ADMINISTRATOR,
+    "test_mail.record-test-mail": Role.JOB,
     "reset.record-wait": Role.JOB,
     "reset.record-applied": Role.JOB,
     "reset.record-proof": Role.JOB,
@@ -242,6 +249,8 @@ def world(db: None) -> World:
     handle(RecordDiscovered(who.organisation, who.site, SEEN), found, SETUP)
     handle(a_list(who), uploaded, who.by(who.alice))
     handle(SetCodeRules(who.site, digits=7), rules_id(who.site), who.by(who.alice))
+    tested = new_id()
+    handle(SendTestMail(target), tested, who.by(who.alice))
     token = new_id()
     handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
     [role] = EventRow.everything.filter(
@@ -261,6 +270,7 @@ def world(db: None) -> World:
             "credential": account,
             "reset": reset(who, device(who)),
             "rules": rules_id(who.site),
+            "test_mail": tested,
         },
     )
 
@@ -319,6 +329,8 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "rules.set-code-rules": lambda who, device: SetCodeRules(who.site, digits=6),
     "rules.set-approval-rules": lambda who, device: SetApprovalRules(who.site, always=True),
     "rules.set-limits": lambda who, device: SetLimits(who.site, ()),
+    "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
+    "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
     "credential.begin-credential": lambda who, device: BeginCredential(
         who.organisation, who.site, device, "root", Purpose.DEVICE, uuid4()
     ),
@@ -371,6 +383,8 @@ def test_a_stranger_is_told_the_same_as_if_nothing_were_there(world: World) -> N
         (discoveries.scan, world.streams["scan"]),
         (discoveries.one_discovered, world.streams["discovered"]),
         (resets.reset, world.streams["reset"]),
+        (mailboxes.change, world.streams["mailbox_change"]),
+        (mails.mail_test, world.streams["test_mail"]),
     ):
         assert told(lambda f=look, s=stream: f(stranger.actor, s)) == told(
             lambda f=look: f(stranger.actor, new_id())

@@ -1,0 +1,1 @@
+"""What becomes of mails: webhooks of mail services, "I got no code", numbers, and test mails."""
