@@ -47,7 +47,12 @@ class Step(StrEnum):
     SET_LOGIN = "set_login"
     MOVE = "move"
     WAIT = "wait"
+    REFUSED = "refused"  # says the NVR, which may not have tried the new login yet
     DONE = "done"
+
+
+_MOST = {Step.ADD: 2, Step.MOVE: 2, Step.REFUSED: 3}
+_STUCK = {Step.ADD: "no_change", Step.MOVE: "other_channel", Step.REFUSED: "still_refused"}
 
 
 def list_service(nvr: Device) -> Service | None:
@@ -86,9 +91,7 @@ def next_step(listed: Sequence[StoredCamera], camera: StoredCamera, told: bool) 
         if taken:
             raise Stuck("other_channel")
         return Step.MOVE
-    if here.opens is False:
-        raise Stuck("still_refused")
-    return Step.DONE if here.opens else Step.WAIT
+    return {True: Step.DONE, False: Step.REFUSED, None: Step.WAIT}[here.opens]
 
 
 @dataclass
@@ -123,9 +126,9 @@ class RecorderList:
             step = next_step(listed, camera, Step.SET_LOGIN in steps)
             if step is Step.DONE:
                 return
-            if step in (Step.ADD, Step.MOVE) and steps.count(step) == 2:
-                raise Stuck("no_change" if step is Step.ADD else "other_channel")
-            if step in steps:
+            if steps.count(step) == _MOST.get(step, MOST_STEPS):
+                raise Stuck(_STUCK[step])
+            if step in steps or step is Step.REFUSED:
                 time.sleep(PAUSE)
             here = find(listed, camera)
             if step is Step.ADD:
