@@ -12,6 +12,7 @@ from resets.limits.models import Breaker as Breaker
 from resets.limits.models import LimitUse as LimitUse
 from resets.limits.models import RefusalCount as RefusalCount
 from resets.limits.models import Refusals as Refusals
+from resets.mailboxes.models import MailboxChange as MailboxChange
 from resets.state import Delivery, Phase
 
 

@@ -23,6 +23,7 @@ from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.web.command_forms import form_of
 from resets import words
 from resets.approvals.page import Approval, happened
+from resets.mailboxes.steps import ProposeMailbox
 from resets.phone.page import QrPanel
 from resets.phone.queries import is_own
 from resets.queries import Standing
@@ -219,6 +220,10 @@ class Walk:
         return masked(self.reset.reset_email)
 
     @property
+    def may_correct_mailbox(self) -> bool:
+        return self._may(Role(ProposeMailbox.by))
+
+    @property
     def may_send(self) -> bool:
         """Whether sending the code again has its place beside the question."""
         return self.reset.phase is Phase.CODE_SENT and self.question is not None
@@ -353,6 +358,8 @@ class Walk:
             return 4
         if happened & {"resets.code_verified", "resets.glass_broken"}:
             return 3
+        if self.reset.phase is Phase.REQUESTED:  # again, where the mailbox was corrected
+            return 1
         return 2 if "resets.code_issued" in happened else 1
 
     @property

@@ -163,5 +163,11 @@ def _people(ids: Iterable[UUID]) -> list[Somebody]:
     return [Somebody(str(one.pk), one.name, one.email.strip()) for one in people]
 
 
+def address_of(person: str) -> str:
+    """A person's own mail address, by their id, for letters; "" where there is nobody."""
+    row = Person.objects.filter(pk=person, is_active=True).values_list("email").first()
+    return str(row[0]) if row else ""
+
+
 def _runs(actor: Actor, row: RoleRow) -> bool:
     return may(actor, Role.ADMINISTRATOR, row.organisation, row.site)

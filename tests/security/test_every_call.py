@@ -24,7 +24,7 @@ from resets.queries import steps
 from tests.api.client import api_of
 from tests.cast import person
 from tests.security.addresses import Address, addresses
-from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, Rule
+from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, PROPOSER, Rule
 from tests.security.world import A_LIST, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +80,12 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-reset": {"GET": Role.VIEWER},
     # A new step brings its call with it, and asks for the role that its command names.
     **{f"api-reset-{slug}": {"POST": Role(step.by)} for slug, step in steps().items()},
+    "api-mailboxes": {"GET": Role.VIEWER},
+    "api-mailbox": {"GET": Role.VIEWER},
+    "api-device-mailboxes": {"POST": Role.TECHNICIAN},
+    "api-mailbox-approve-mailbox": {"POST": Role.ADMINISTRATOR},
+    "api-mailbox-decline-mailbox": {"POST": Role.ADMINISTRATOR},
+    "api-mailbox-withdraw-mailbox": {"POST": PROPOSER},
     "api-events": {"GET": Role.VIEWER},
     "api-jobs": {"GET": Role.VIEWER},
     "api-job-retry": {"POST": HIDDEN},
@@ -147,6 +153,9 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "content": b64encode(A_LIST.encode()).decode(),
     },
     "api-device-resets": lambda w, at: {"reason": "A test"},
+    "api-device-mailboxes": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
+    "api-mailbox-approve-mailbox": lambda w, at: {"digest": "0" * 64},
+    "api-mailbox-decline-mailbox": lambda w, at: {"reason": "A test"},
     **{
         f"api-reset-{slug}": lambda w, at, step=step: {
             name: "1234 5678"
@@ -213,6 +222,7 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "role_id": at.role,
         "scan_id": at.scan,
         "discovered_id": at.found,
+        "change_id": at.own_change if LEAST[address.name].get("POST") is PROPOSER else at.change,
     }
     if "import_id" in address.ids:
         known["import_id"] = w.an_import(at, token=True)
@@ -250,7 +260,7 @@ def test_who_may_call_it(w: World, address: Address, method: str, place: str) ->
     for name, role in roles.items():  # the mightiest last: it may be gone once she was there
         answer = ask(w, name, address, method, at)
         assert refusal(least, name, role, answer.status_code) is None, (name, answer.content)
-        if answer.status_code == 403 and least not in (OWN, PEOPLE):
+        if answer.status_code == 403 and least not in (OWN, PROPOSER, PEOPLE):
             assert answer.json()["code"] == "role_too_low"
 
 
@@ -263,6 +273,9 @@ def refusal(least: Role | Rule, name: str, role: Role, status: int) -> str | Non
         right = status in (403, 404)
     elif least is OWN:
         right = through if name == "alice" else status in (403, 404)
+    elif least is PROPOSER:
+        own = name.startswith("alice") and role.rank >= Role.TECHNICIAN.rank
+        right = through if own else status == 403
     elif least is HIDDEN:
         right = status == 404 if role is not Role.ADMINISTRATOR else status in (200, 202, 404)
     elif least is ORGANISATION:
@@ -304,7 +317,7 @@ def assert_tells_nothing(at: Place, text: str) -> None:
 def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
     charlie = w.api("charlie")
     assert [site["name"] for site in charlie.all("sites/")] == ["Island"]
-    for name in ("devices/", "resets/", "jobs/", "scans/", "discovered/"):
+    for name in ("devices/", "resets/", "jobs/", "scans/", "discovered/", "mailboxes/"):
         assert charlie.all(name) == []
     assert [role["name"] for role in charlie.all("roles/")] == ["Charlie"]
     ours = {str(w.who.organisation)}
@@ -319,7 +332,9 @@ def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
         assert charlie.all("events/", **{n: str(v) for n, v in given.items()}) == []
 
 
-LISTS = ["events/", "devices/", "resets/", "sites/", "tokens/", "scans/", "discovered/"]
+LISTS = [
+    "events/", "devices/", "resets/", "sites/", "tokens/", "scans/", "discovered/", "mailboxes/",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", LISTS)

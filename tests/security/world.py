@@ -32,6 +32,7 @@ from fleet.eventstore.models import EventRow, Job
 from fleet.eventstore.store import state_of
 from resets.phone.addresses import of_not_me, of_qr
 from resets.state import ResetState
+from resets.mailboxes.proposing import propose
 from resets.steps.request_reset import RequestReset
 from resets.steps.show_qr import ShowQr
 from tests.api.client import Api
@@ -45,7 +46,8 @@ A_LIST = f"Name,Address,Password\na list,203.0.113.88,{PASSWORD}\n"
 @dataclass
 class Place:
     """A site of ours and what is at it. `device` has a reset under way, `other` has none; `found`
-    is something that the `scan` came upon.
+    is something that the `scan` came upon. Somebody proposed a mailbox for the one in `change`,
+    and Alice did in `own_change`.
     """
 
     site: UUID
@@ -56,6 +58,8 @@ class Place:
     role: UUID
     scan: UUID
     found: UUID
+    change: UUID
+    own_change: UUID
     secret: str  # a word that stands in the names of its devices
 
     @property
@@ -63,7 +67,7 @@ class Place:
         """What an outsider never comes to see."""
         return (
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
-            self.found,
+            self.found, self.change, self.own_change,
         )  # fmt: skip
 
 
@@ -156,7 +160,7 @@ def _place(who: Cast, site: UUID) -> Place:
     [job] = [one for one in parked(Actor.job("tests")) if one.event.site == site]
     theo = Person.objects.create_user(f"theo-{site}@example.com", name="Theo")
     role = new_id()
-    handle(GrantRole(theo.id, "Theo", Role.VIEWER, who.organisation, site), role, SETUP)
+    handle(GrantRole(theo.id, "Theo", Role.TECHNICIAN, who.organisation, site), role, SETUP)
     scan, found = new_id(), new_id()
     handle(SetNetworks(NETWORK), site, SETUP)
     handle(RequestScan(site, NETWORK), scan, who.by(who.alice))
@@ -164,7 +168,11 @@ def _place(who: Cast, site: UUID) -> Place:
         found.hex, "192.0.2.7", 80, False, ONVIF_PATH, secret, "Acme", "Eye 3", "", "", fresh=True
     )
     handle(RecordDiscovered(who.organisation, site, seen), found, SETUP)
-    return Place(site, device, other, reset, job.id, role, scan, found, secret)
+    changes = [
+        propose(a_device(who, site, number, secret), "keeper@example.net", "A test", who.by(by))
+        for number, by in ((3, theo), (4, who.alice))
+    ]
+    return Place(site, device, other, reset, job.id, role, scan, found, *changes, secret)
 
 
 def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:

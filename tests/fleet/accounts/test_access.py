@@ -43,6 +43,7 @@ from resets.steps.request_reset import RequestReset
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits
 from tests.cast import SETUP, Cast, cast, organisation, person
 from tests.fleet.eventstore.ground import device, every_row, reset
+from tests.resets.mailboxes.ground import proposed
 
 # Written out, so that a change of the ranks is noticed here.
 MAY = {
@@ -135,6 +136,14 @@ NEEDS = {
     "reset.fail-reset": Role.JOB,
     "reset.expire-reset": Role.JOB,
     "reset.correct-mailbox": Role.JOB,
+    "mailbox_change.propose-mailbox": Role.TECHNICIAN,
+    "mailbox_change.approve-mailbox": Role.ADMINISTRATOR,
+    "mailbox_change.decline-mailbox": Role.ADMINISTRATOR,
+    "mailbox_change.withdraw-mailbox": Role.TECHNICIAN,
+    "mailbox_change.expire-proposal": Role.JOB,
+    "mailbox_change.void-proposal": Role.JOB,
+    "mailbox_change.record-mailbox": Role.JOB,
+    "mailbox_change.record-notice": Role.JOB,
 }
 ORGANISATION, ELSEWHERE, HERE, THERE = (UUID(int=n) for n in (1, 2, 3, 4))
 OURS = [name for name, c in COMMANDS.items() if c.__module__.split(".")[0] != "tests"]
@@ -269,6 +278,7 @@ def world(db: None) -> World:
             "device": target,
             "credential": account,
             "reset": reset(who, device(who)),
+            "mailbox_change": proposed(who, device(who)),
             "rules": rules_id(who.site),
             "test_mail": tested,
         },
@@ -326,6 +336,9 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     ),
     "import.check-import": lambda who, device: a_list(who),
     "reset.request-reset": lambda who, device: RequestReset(device, "The installer left"),
+    "mailbox_change.propose-mailbox": lambda who, device: ProposeMailbox(
+        device, "keeper@example.net", "The owner has left"
+    ),
     "rules.set-code-rules": lambda who, device: SetCodeRules(who.site, digits=6),
     "rules.set-approval-rules": lambda who, device: SetApprovalRules(who.site, always=True),
     "rules.set-limits": lambda who, device: SetLimits(who.site, ()),
@@ -350,7 +363,7 @@ def test_nobody_gets_past_the_guard_with_a_command_that_begins_something(
     people = {role: person(f"P{role}", who.organisation, role, who.site) for role in MAY}
     tables = (
         "event", "site", "device", "role", "token", "reset", "credential", "vault", "scan",
-        "discovered", "import", "import_file",
+        "discovered", "import", "import_file", "mailbox_change",
     )  # fmt: skip
     before = {table: every_row(table) for table in tables}
     for role, somebody in people.items():
