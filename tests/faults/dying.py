@@ -23,7 +23,7 @@ from typing import Any
 from django.db import connection, connections, transaction
 from django.db.models import F
 
-from devices.drivers import onvif
+from devices.drivers import onvif, vigi_local
 from devices.models import DeviceLease, LoginTries
 from fleet import mail
 from fleet.eventstore import subscriptions
@@ -114,12 +114,22 @@ def _let_go_of_sockets() -> None:
 
 def _watch(reached: Callable[[str], None]) -> None:
     post, commit, send = onvif.post, transaction.Atomic.__exit__, mail.SmtpBackend._send
+    ask = vigi_local.VigiLocal._post
 
     @functools.wraps(post)
     async def watched_post(*given: Any, **named: Any) -> Any:
         operation = given[2]["Content-Type"].rpartition("/")[2].strip('"')
         reached(f"before {operation}")
         answer = await post(*given, **named)
+        reached(f"after {operation}")
+        return answer
+
+    @functools.wraps(ask)
+    async def watched_ask(self: Any, path: str, question: Any, **named: Any) -> Any:
+        asked = question.get("chm") or question
+        operation = next(name for name in asked if name != "method")
+        reached(f"before {operation}")
+        answer = await ask(self, path, question, **named)
         reached(f"after {operation}")
         return answer
 
@@ -135,5 +145,6 @@ def _watch(reached: Callable[[str], None]) -> None:
         return sent
 
     onvif.post = watched_post
+    vigi_local.VigiLocal._post = watched_ask  # type: ignore[method-assign]
     transaction.Atomic.__exit__ = watched_commit
     mail.SmtpBackend._send = watched_send
