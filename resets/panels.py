@@ -58,7 +58,8 @@ def under_way(request: HttpRequest) -> dict[str, Any]:
 
 
 def undelivered(request: HttpRequest) -> dict[str, Any]:
-    return _few(queries.undelivered(_actor(request)))
+    numbers = reverse("deliveries") if administers(request) else ""
+    return {**_few(queries.undelivered(_actor(request))), "all": numbers}
 
 
 def ended(request: HttpRequest) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.models import Reset
 from resets.phone.tokens import ByToken
-from resets.state import Delivery, Phase, ResetState
+from resets.state import FAILED, Delivery, Phase, ResetState
 
 
 def resets(actor: Actor) -> QuerySet[Reset]:
@@ -142,8 +142,9 @@ def waiting_for(actor: Actor) -> QuerySet[Reset]:
 
 
 def undelivered(actor: Actor) -> QuerySet[Reset]:
-    """Resets under way whose newest mail no mail server has taken."""
-    return under_way(actor).filter(delivery__in=[Delivery.DEFERRED, Delivery.REFUSED])
+    """Resets under way whose newest mail has not arrived, and may never do so."""
+    late = (Delivery.DEFERRED, Delivery.HELD_UP)
+    return under_way(actor).filter(delivery__in=[*late, *FAILED])
 
 
 def ended(actor: Actor) -> QuerySet[Reset]:

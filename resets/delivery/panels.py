@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from devices.mailbox import masked
 from devices.page_parts import part
 from fleet.accounts.access import may
 from fleet.accounts.menu import administers
 from fleet.accounts.state import Role
 from fleet.audit.entries import look_like
+from fleet.audit.veils import veil
 from fleet.eventstore.messages import Actor
 from fleet.web.registry import menu
 from resets.delivery import queries
@@ -24,6 +26,7 @@ def register() -> None:
     menu("Mail delivery", "deliveries", icon="mail-check", order=140, visible=administers)
     part("resets/panels/test_mail.html", of_device, order=20)
     look_like(EVENTS)
+    veil("recipient", masked)
 
 
 def of_device(actor: Actor, device: Any) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("resets", "0008_recorder"),
+        ("resets", "0004_mailboxes"),
     ]
 
     operations = [
