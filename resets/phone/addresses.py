@@ -22,6 +22,5 @@ def of_not_me(reset: ResetState, send: int) -> str:
 
 
 def _address(page: str, kind: Kind, reset: ResetState, number: int) -> str:
-    assert reset.subject
-    token = PhoneKey(settings.REKEY_CODE_KEY).token(kind, reset.id, number, reset.subject)
+    token = PhoneKey(settings.REKEY_CODE_KEY).token(kind, reset, number)
     return f"{settings.REKEY_URL}{reverse(page)}#{token}"

@@ -13,14 +13,13 @@ from django.utils import timezone
 from devices import queries as devices
 from devices.models import Device
 from fleet.accounts.access import human
+from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.store import load, state_of
 from resets import queries
 from resets.models import Reset
 from resets.phone.tokens import Claim, Kind, PhoneKey, read
 from resets.state import ResetState
-
-NOBODYS = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,17 @@ class Held:
 def held(kind: Kind, text: str) -> Held | None:
     """What a token opens; None for what is not authentic.
 
-    Whatever was sent, the same is done until it is known: one row is looked for, one MAC compared.
+    Whatever was sent, the same is done until it is known: one stream is read, one MAC compared.
     """
     claim = read(text)
-    rows = Reset.objects.for_jobs().filter(pk=claim.reset).values_list("device_id", flat=True)
-    device = rows.first() or NOBODYS
-    if not PhoneKey(settings.REKEY_CODE_KEY).holds(claim, kind, device):
+    try:
+        state = state_of(ResetState, claim.reset)
+    except NotFound:  # the id of something else
+        state = ResetState(claim.reset)
+    if not PhoneKey(settings.REKEY_CODE_KEY).holds(claim, kind, state):
         return None
-    state = state_of(ResetState, claim.reset)
-    return Held(claim, state, devices.device_for_jobs(device), timezone.now())
+    assert state.subject
+    return Held(claim, state, devices.device_for_jobs(state.subject), timezone.now())
 
 
 @dataclass(frozen=True)

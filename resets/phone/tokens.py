@@ -52,21 +52,25 @@ class PhoneKey:
 
     key: bytes = field(default=b"", repr=False)
 
-    def token(
-        self, kind: Kind, reset: UUID, number: int, device: UUID, challenge: bytes = b""
-    ) -> str:
-        """The token of a reset's QR or code of this number. `challenge`: the device's, if any."""
-        mac = self._mac(kind, reset, number, device, challenge)
-        return b32encode(_said(kind, reset, number) + mac).decode()
+    def token(self, kind: Kind, reset: ResetState, number: int) -> str:
+        """The token of a reset's QR, or of the mail with its code, of this number."""
+        said = _said(kind, reset.id, number)
+        return b32encode(said + self._mac(said, kind, reset)).decode()
 
-    def holds(self, claim: Claim, kind: Kind, device: UUID, challenge: bytes = b"") -> bool:
-        """Whether the claim is true; in constant time, also of one that is none."""
-        right = self._mac(kind, claim.reset, claim.number, device, challenge)
-        return hmac.compare_digest(claim.mac, right) and claim.kind == kind
+    def holds(self, claim: Claim, kind: Kind, reset: ResetState) -> bool:
+        """Whether the claim is true of this reset; in constant time, also of one that is none."""
+        right = self._mac(_said(kind, reset.id, claim.number), kind, reset)
+        is_of_it = (claim.kind, claim.reset) == (kind, reset.id)
+        return hmac.compare_digest(claim.mac, right) and is_of_it and reset.subject is not None
 
-    def _mac(self, kind: Kind, reset: UUID, number: int, device: UUID, challenge: bytes) -> bytes:
+    def _mac(self, said: bytes, kind: Kind, reset: ResetState) -> bytes:
+        """Also over the device, and, for a QR, over the challenge that the device gave, if any: for
+        another challenge another QR is shown.
+        """
         key = HKDF(SHA256(), 32, None, b"rekey phone 1").derive(self.key)
-        said = _said(kind, reset, number) + device.bytes + challenge
+        said += (reset.subject or _NONE).bytes
+        if kind is Kind.QR and reset.taken is not None:
+            said += f"{reset.taken.challenge} {reset.taken.value}".encode()
         return hmac.digest(key, said, sha256)[:_MAC]
 
 

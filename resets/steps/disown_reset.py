@@ -66,8 +66,7 @@ class DisownReset(ByToken, Command[ResetState]):
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         claim = read(self.token)
-        assert reset.subject
-        if claim.reset != reset.id or not self.phone_key.holds(claim, Kind.NOT_ME, reset.subject):
+        if not self.phone_key.holds(claim, Kind.NOT_ME, reset):
             raise no_such_mail()
         refuse_late(reset, now)
         if not reset.disowned:

@@ -58,8 +58,7 @@ class SendByPhone(SendCode, ByToken):
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         claim = read(self.token)
-        assert reset.subject
-        if claim.reset != reset.id or not self.phone_key.holds(claim, Kind.QR, reset.subject):
+        if not self.phone_key.holds(claim, Kind.QR, reset):
             raise no_such_qr()
         refuse_qr(reset, claim, now)
         issued = self._issued(reset, now, owner=reset.qr_owner, by_phone=True)

@@ -74,8 +74,9 @@ def text_of(answer: Any) -> str:
 
 
 def guess(**other: Any) -> dict[str, str]:
-    told = {"kind": Kind.QR, "reset": uuid4(), "number": 1, "device": uuid4(), **other}
-    return {"token": KEY.token(**told)}
+    told = {"kind": Kind.QR, "reset": uuid4(), "device": uuid4(), "key": KEY, **other}
+    reset = ResetState(told["reset"], subject=told["device"])
+    return {"token": told["key"].token(told["kind"], reset, 1)}
 
 
 # --- the phone page -------------------------------------------------------------------------------
@@ -190,7 +191,7 @@ def test_everything_that_is_not_authentic_is_answered_alike(
         guess(reset=walk)["token"],
         guess(reset=target, device=target)["token"],
         guess(kind=Kind.NOT_ME, reset=walk, device=target)["token"],
-        PhoneKey(bytes(32)).token(Kind.QR, walk, 1, target),
+        guess(key=PhoneKey(bytes(32)), reset=walk, device=target)["token"],
     ]
     for more in ({}, {"do": "yes"}):
         answers = [client.post(PHONE, {"token": one, **more}) for one in tokens]

@@ -16,28 +16,34 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from fleet.eventstore.testing import NOW
+from resets.applying.state import Taken
 from resets.codes import CodeKey
 from resets.phone.tokens import Claim, Kind, PhoneKey, read
+from resets.state import ResetState
 
 KEY = PhoneKey(bytes(range(32)))
 RESET, DEVICE = UUID(int=2**127 + 7), UUID(int=2**126 + 5)
 KINDS = st.sampled_from(Kind)
 NUMBERS = st.integers(0, 2**16 - 1)
-TOKEN = KEY.token(Kind.QR, RESET, 3, DEVICE)
+CHALLENGES = st.none() | st.builds(
+    Taken, st.just(1), st.text(), st.text(), st.just("S1"), st.just(NOW)
+)
+STATES = st.builds(ResetState, st.uuids(), subject=st.uuids(), taken=CHALLENGES)
+STATE = ResetState(RESET, subject=DEVICE)
+TOKEN = KEY.token(Kind.QR, STATE, 3)
 
 
-def holds(text: str, kind: Kind = Kind.QR, device: UUID = DEVICE, challenge: bytes = b"") -> bool:
-    return KEY.holds(read(text), kind, device, challenge)
+def holds(text: str, kind: Kind = Kind.QR, reset: ResetState = STATE) -> bool:
+    return KEY.holds(read(text), kind, reset)
 
 
-@given(KINDS, st.uuids(), NUMBERS, st.uuids(), st.binary(max_size=32))
-def test_a_token_opens_what_it_was_made_for(
-    kind: Kind, reset: UUID, number: int, device: UUID, challenge: bytes
-) -> None:
-    token = KEY.token(kind, reset, number, device, challenge)
+@given(KINDS, STATES, NUMBERS)
+def test_a_token_opens_what_it_was_made_for(kind: Kind, reset: ResetState, number: int) -> None:
+    token = KEY.token(kind, reset, number)
     claim = read(token)
-    assert (claim.kind, claim.reset, claim.number) == (kind, reset, number)
-    assert KEY.holds(claim, kind, device, challenge)
+    assert (claim.kind, claim.reset, claim.number) == (kind, reset.id, number)
+    assert KEY.holds(claim, kind, reset)
     assert token.isascii() and token.isalnum() and len(token) == 56
 
 
@@ -71,14 +77,26 @@ def test_whatever_else_is_sent_is_read_as_nothing(text: str) -> None:
     assert not holds(text)
 
 
-@given(KINDS, st.uuids(), NUMBERS, st.uuids(), st.binary(max_size=32))
-def test_it_opens_nothing_else(
-    kind: Kind, reset: UUID, number: int, device: UUID, challenge: bytes
-) -> None:
-    same = (kind, reset, number, device, challenge) == (Kind.QR, RESET, 3, DEVICE, b"")
-    assert (KEY.token(kind, reset, number, device, challenge) == TOKEN) == same
-    assert holds(TOKEN, kind, device, challenge) == ((kind, device, challenge) == (1, DEVICE, b""))
-    assert not PhoneKey(bytes(32)).holds(read(TOKEN), Kind.QR, DEVICE)
+@given(KINDS, STATES, NUMBERS)
+def test_it_opens_nothing_else(kind: Kind, reset: ResetState, number: int) -> None:
+    assume(reset != STATE)
+    assert KEY.token(kind, reset, number) != TOKEN
+    assert not holds(TOKEN, kind, reset)
+    assert not holds(TOKEN, kind, reset.but(id=RESET, subject=uuid4()))
+    assert not holds(TOKEN, Kind.NOT_ME)
+    assert not PhoneKey(bytes(32)).holds(read(TOKEN), Kind.QR, STATE)
+
+
+@given(CHALLENGES)
+def test_a_qr_is_of_one_challenge_and_a_mail_of_any(taken: Taken | None) -> None:
+    challenged = STATE.but(taken=taken)
+    assert holds(TOKEN, Kind.QR, challenged) == (taken is None)
+    assert holds(KEY.token(Kind.NOT_ME, STATE, 3), Kind.NOT_ME, challenged)
+
+
+def test_nothing_is_true_of_a_reset_that_there_is_not() -> None:
+    nothing = ResetState(RESET)
+    assert not holds(KEY.token(Kind.QR, nothing, 3), Kind.QR, nothing)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +128,10 @@ def test_neither_key_nor_mac_shows_anywhere() -> None:
 
 def test_it_takes_as_long_to_refuse_a_token_that_is_nearly_right_as_one_that_is_nothing() -> None:
     nearly = b32encode(b32decode(TOKEN)[:-1] + bytes([b32decode(TOKEN)[-1] ^ 1])).decode()
-    other = KEY.token(Kind.QR, uuid4(), 3, DEVICE)[:-26] + b32encode(os.urandom(35)).decode()[-26:]
+    other = (
+        KEY.token(Kind.QR, STATE.but(id=uuid4()), 3)[:-26]
+        + b32encode(os.urandom(35)).decode()[-26:]
+    )
     times: dict[str, list[float]] = {nearly: [], other: [], "nothing at all": []}
     for _ in range(300):
         for text, taken in times.items():

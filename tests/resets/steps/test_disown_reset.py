@@ -8,7 +8,7 @@ import pytest
 from fleet.errors import Refused
 from fleet.eventstore.testing import NOW, STREAM, given
 from resets.phone.tokens import Kind
-from resets.state import Phase
+from resets.state import Phase, ResetState
 from resets.steps.disown_reset import DisownReset, ResetDisowned
 from tests.resets.steps.story import (
     DEVICE,
@@ -24,7 +24,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def not_me(send: int = 1, reset: UUID = STREAM, device: UUID = DEVICE) -> str:
-    return PHONE_KEY.token(Kind.NOT_ME, reset, send, device)
+    return PHONE_KEY.token(Kind.NOT_ME, ResetState(reset, subject=device), send)
 
 
 @pytest.mark.parametrize("events", [SENT, PROVED_MAILBOX])
@@ -69,7 +69,7 @@ def test_it_may_be_said_for_a_week_after_the_time_of_the_reset() -> None:
         not_me()[:-1],
         not_me(reset=UUID(int=77)),
         not_me(device=UUID(int=77)),
-        PHONE_KEY.token(Kind.QR, STREAM, 1, DEVICE),
+        PHONE_KEY.token(Kind.QR, ResetState(STREAM, subject=DEVICE), 1),
     ],
 )
 def test_what_is_not_authentic_is_refused_in_the_same_words(token: str) -> None:

@@ -7,12 +7,14 @@ import pytest
 
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.testing import NOW, STREAM, given
+from resets.applying.state import Taken
 from resets.phone.tokens import Kind
 from resets.queries import steps
-from resets.state import Phase
+from resets.state import Phase, ResetState
 from resets.steps.cancel_reset import ResetCancelled
 from resets.steps.expire_reset import ResetExpired
 from resets.steps.send_by_phone import SendByPhone
+from resets.steps.take_challenge import ChallengeTaken
 from resets.steps.verify_code import CodeTurnedAway, CodeVerified, VerifyCode
 from tests.resets.steps.story import (
     ALICE_HERSELF,
@@ -30,6 +32,8 @@ from tests.resets.steps.story import (
     shown,
 )
 
+CHALLENGE = Taken(1, "eHh4eHh4eHg", "eHh4", "S1", NOW)
+CHALLENGED = ChallengeTaken(1, CHALLENGE.challenge, CHALLENGE.value, CHALLENGE.serial, NOW)
 SHOWN = given(*ASKED, shown(1)).knowing(PHONE, PHONE_KEY)
 
 
@@ -37,8 +41,14 @@ def after(seconds: float):
     return NOW + timedelta(seconds=seconds)
 
 
-def qr(number: int = 1, reset: UUID = STREAM, device: UUID = DEVICE, kind: Kind = Kind.QR) -> str:
-    return PHONE_KEY.token(kind, reset, number, device)
+def qr(
+    number: int = 1,
+    reset: UUID = STREAM,
+    device: UUID = DEVICE,
+    kind: Kind = Kind.QR,
+    taken: Taken | None = None,
+) -> str:
+    return PHONE_KEY.token(kind, ResetState(reset, subject=device, taken=taken), number)
 
 
 def test_whoever_scans_it_has_the_code_sent_for_the_person_who_showed_it() -> None:
@@ -88,7 +98,7 @@ def test_it_expires(seconds: float, refused: bool) -> None:
         qr(reset=UUID(int=77)),
         qr(device=UUID(int=77)),
         qr(kind=Kind.NOT_ME),
-        PHONE_KEY.token(Kind.QR, STREAM, 1, DEVICE, b"another challenge"),
+        qr(taken=CHALLENGE),
     ],
 )
 def test_what_is_not_authentic_is_refused_in_the_same_words(token: str) -> None:
@@ -118,6 +128,13 @@ def test_it_waits_as_long_as_whoever_sends_from_the_console() -> None:
 def test_the_limits_hold_for_it_and_it_is_not_used_up_by_a_refusal() -> None:
     error = SHOWN.knowing(SPENT).when(SendByPhone(qr())).refused("limit_reached")
     assert isinstance(error, Refused)
+
+
+def test_for_another_challenge_of_the_device_another_qr_is_shown() -> None:
+    challenged = given(*ASKED, shown(1), CHALLENGED).knowing(PHONE, PHONE_KEY)
+    challenged.when(SendByPhone(qr())).refused("qr_wrong")
+    assert challenged.state().taken == CHALLENGE
+    challenged.when(SendByPhone(qr(taken=CHALLENGE))).then(issued(1, by_phone=True))
 
 
 def test_no_page_of_the_console_offers_it() -> None:
