@@ -18,7 +18,7 @@ from resets.approvals.lines import waiting
 class Waiting(TypedDict):
     """Something that somebody else has to agree to."""
 
-    kind: Literal["reset"]
+    kind: Literal["reset", "mailbox"]
     id: UUID
     what: str
     why: Annotated[str, Meta(description="Why a second person is needed.")]
@@ -33,7 +33,7 @@ class WaitingFilters(TypedDict, total=False):
     own: Annotated[
         bool, Meta(description="What you have asked for yourself, instead of what waits for you.")
     ]
-    kind: Literal["reset"]
+    kind: Literal["reset", "mailbox"]
     site: UUID
     q: text("A part of the device's name, the reason, or who asked.")  # type: ignore[valid-type]
 

@@ -11,8 +11,10 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.urls import reverse
 
+from devices.mailbox import masked
 from fleet.eventstore.messages import Actor
 from resets.approvals import queries
+from resets.mailboxes import queries as mailboxes
 from resets.queries import with_text
 from resets.rules import APPROVAL_WORDS
 
@@ -66,7 +68,29 @@ def _resets(rows: Iterable[Any]) -> Iterator[Line]:
         )
 
 
-SOURCES = {"reset": Source("Resets", queries.waiting, queries.own, with_text, _resets)}
+def _mailboxes(rows: Iterable[Any]) -> Iterator[Line]:
+    for row in rows:
+        yield Line(
+            kind="mailbox",
+            id=row.pk,
+            what=f"Codes go to {masked(row.reset_email)}",
+            why="another mailbox takes two people",
+            device_name=row.device_name,
+            site_name=row.place.name,
+            asker=row.proposer,
+            reason=row.reason,
+            expires_at=row.expires_at,
+            zone=row.place.timezone,
+            address=reverse("mailbox", args=[row.pk]),
+        )
+
+
+SOURCES = {
+    "reset": Source("Resets", queries.waiting, queries.own, with_text, _resets),
+    "mailbox": Source(
+        "Mailboxes", mailboxes.waiting, mailboxes.own, mailboxes.with_text, _mailboxes
+    ),
+}
 
 
 def waiting(

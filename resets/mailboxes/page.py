@@ -103,6 +103,11 @@ class Proposal:
         return self._shown(self.row.reset_email)
 
     @property
+    def digest(self) -> str:
+        """A guessed mailbox could be tried against it: "" for those who see a part of it."""
+        return self.row.digest if self.new == self.row.reset_email else ""
+
+    @property
     def domain(self) -> str:
         return DOMAINS[Domain(self.row.domain)]
 

@@ -15,7 +15,7 @@ from resets.mailboxes.page import EVENTS, Proposal
 
 
 def register() -> None:
-    menu("Mailboxes", "mailboxes", icon="mailbox", order=130, visible=administers)
+    menu("Mailboxes", "mailboxes", icon="mailbox", order=135, visible=administers)
     part("resets/mailboxes/of_device.html", of_device, order=5)
     look_like(EVENTS)
 
@@ -24,8 +24,3 @@ def of_device(actor: Actor, device: Any) -> Mapping[str, Any] | None:
     """The device's proposal that is under way."""
     row = queries.open_change_of(actor, device.pk)
     return {"proposal": Proposal(row, actor)} if row else None
-
-
-def waiting(actor: Actor) -> list[Proposal]:
-    """For `resets/mailboxes/waiting.html`: what this actor may agree to, the newest first."""
-    return [Proposal(row, actor) for row in queries.waiting(actor)]

@@ -43,9 +43,16 @@ def open_change_of(actor: Actor, device_id: UUID) -> MailboxChange | None:
 def waiting(actor: Actor) -> QuerySet[MailboxChange]:
     """Those that this actor may agree to: an administrator there, and somebody else's."""
     able = tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
-    rows = changes(replace(actor, grants=able))
-    rows = rows.filter(stage=Stage.PROPOSED, expires_at__gt=timezone.now())
-    return rows.exclude(proposer_id=human(actor).id)
+    return _unanswered(replace(actor, grants=able)).exclude(proposer_id=human(actor).id)
+
+
+def own(actor: Actor) -> QuerySet[MailboxChange]:
+    """Those that this actor has proposed and somebody else has to agree to."""
+    return _unanswered(actor).filter(proposer_id=human(actor).id)
+
+
+def _unanswered(actor: Actor) -> QuerySet[MailboxChange]:
+    return changes(actor).filter(stage=Stage.PROPOSED, expires_at__gt=timezone.now())
 
 
 def narrowed(
@@ -57,15 +64,18 @@ def narrowed(
     stage: Stage | None = None,
     open: bool | None = None,
 ) -> QuerySet[MailboxChange]:
-    """Those that are wanted. What is None does not narrow it down. The text stands in the device's
-    name, the reason, or who proposed it: not in a mailbox, which not everybody may know.
-    """
+    """Those that are wanted. What is None does not narrow it down."""
     exact = {"site": site, "device": device, "stage": stage, "open": open}
     rows = rows.filter(**{name: value for name, value in exact.items() if value is not None})
-    if text:
-        named = Q(device_name__icontains=text) | Q(reason__icontains=text)
-        rows = rows.filter(named | Q(proposer__icontains=text))
-    return rows
+    return with_text(rows, text) if text else rows
+
+
+def with_text(rows: QuerySet[MailboxChange], text: str) -> QuerySet[MailboxChange]:
+    """Those with a text in the device's name, the reason, or who proposed it: not in a mailbox,
+    which not everybody may know.
+    """
+    told = Q(device_name__icontains=text) | Q(reason__icontains=text)
+    return rows.filter(told | Q(proposer__icontains=text))
 
 
 def steps() -> dict[str, type[Command[MailboxState]]]:

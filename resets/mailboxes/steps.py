@@ -87,7 +87,7 @@ class MailboxProposed(Event[MailboxState]):
 
 @event("resets.mailbox_approved")
 class MailboxApproved(Event[MailboxState]):
-    """{actor} agreed to the other Reset Password Email."""
+    """{actor} agreed to the proposed Reset Password Email."""
 
     approver: str
     approver_id: str
@@ -100,7 +100,7 @@ class MailboxApproved(Event[MailboxState]):
 
 @event("resets.mailbox_declined")
 class MailboxDeclined(Event[MailboxState]):
-    """{actor} declined the other Reset Password Email: {reason}"""
+    """{actor} declined the proposed Reset Password Email: {reason}"""
 
     reason: str
 
@@ -110,7 +110,7 @@ class MailboxDeclined(Event[MailboxState]):
 
 @event("resets.mailbox_withdrawn")
 class MailboxWithdrawn(Event[MailboxState]):
-    """{actor} took the proposal of another Reset Password Email back."""
+    """{actor} took their proposal of another Reset Password Email back."""
 
     def evolve(self, change: MailboxState) -> MailboxState:
         return change.but(stage=Stage.WITHDRAWN)
@@ -118,7 +118,7 @@ class MailboxWithdrawn(Event[MailboxState]):
 
 @event("resets.mailbox_proposal_expired")
 class ProposalExpired(Event[MailboxState]):
-    """Nobody agreed to the other Reset Password Email in time; it stays as it is."""
+    """Nobody agreed to the proposed Reset Password Email in time; it stays as it is."""
 
     def evolve(self, change: MailboxState) -> MailboxState:
         return change.but(stage=Stage.EXPIRED)
@@ -141,7 +141,7 @@ class ProposalVoided(Event[MailboxState]):
 
 @event("resets.mailbox_changed")
 class MailboxChanged(Event[MailboxState]):
-    """The other Reset Password Email is in force. Both persons and both mailboxes are told."""
+    """The proposed Reset Password Email is in force; everybody concerned is told by mail."""
 
     def evolve(self, change: MailboxState) -> MailboxState:
         return change.but(stage=Stage.CHANGED)
@@ -245,7 +245,7 @@ class _Answer(Command[MailboxState]):
 
 @command(by=Role.ADMINISTRATOR)
 class ApproveMailbox(_Answer):
-    """Agree to the other Reset Password Email, as it is shown."""
+    """Agree to the proposed Reset Password Email, as it is shown."""
 
     digest: str = asked(
         "Digest of what is agreed to",
@@ -269,7 +269,7 @@ class ApproveMailbox(_Answer):
 
 @command(by=Role.ADMINISTRATOR)
 class DeclineMailbox(_Answer):
-    """Decline the other Reset Password Email. The device keeps the one that it has."""
+    """Decline the proposed Reset Password Email. The device keeps the one that it has."""
 
     reason: str = asked(
         "Why not?", help="Whoever proposed it reads this.", long=True, max_length=500

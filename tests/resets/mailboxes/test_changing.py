@@ -101,7 +101,7 @@ def test_two_people_change_a_mailbox_and_all_are_told(
         assert OLD not in mail.subject
     story = told(change)
     assert f"Tess proposed {NEW_SHOWN} as the Reset Password Email of Gate north" in story[0]
-    assert "Alice agreed to the other Reset Password Email." in story
+    assert "Alice agreed to the proposed Reset Password Email." in story
     assert sum("was told of it by mail" in sentence for sentence in story) == 4
     assert not any(OLD in sentence or NEW in sentence for sentence in story)
     device_story = [r.sentence for r in read_stream(gate)]
