@@ -129,6 +129,12 @@ def held_role(actor: Actor, role_id: UUID) -> Held:
     return found
 
 
+def address_of(person: str) -> str:
+    """A person's own mail address, by their id, for letters; "" where there is nobody."""
+    row = Person.objects.filter(pk=person, is_active=True).values_list("email").first()
+    return str(row[0]) if row else ""
+
+
 @dataclass(frozen=True)
 class Somebody:
     """A person and where to write to them; `email` is "" where there is nothing to write to."""
@@ -163,11 +169,11 @@ def _people(ids: Iterable[UUID]) -> list[Somebody]:
     return [Somebody(str(one.pk), one.name, one.email.strip()) for one in people]
 
 
-def address_of(person: str) -> str:
-    """A person's own mail address, by their id, for letters; "" where there is nobody."""
-    row = Person.objects.filter(pk=person, is_active=True).values_list("email").first()
-    return str(row[0]) if row else ""
-
-
 def _runs(actor: Actor, row: RoleRow) -> bool:
     return may(actor, Role.ADMINISTRATOR, row.organisation, row.site)
+
+
+def organisation_name(organisation: UUID) -> str:
+    """For those who may see it; "" where there is none."""
+    row = Organisation.objects.for_jobs().filter(pk=organisation).values_list("name").first()
+    return str(row[0]) if row else ""

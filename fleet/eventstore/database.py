@@ -7,15 +7,16 @@ The log sends the same handful of statements for ever; prepared, a step takes a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import psycopg.adapt
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 from django.utils.dateparse import parse_datetime
@@ -32,24 +33,30 @@ class Times(psycopg.adapt.Loader):
 
 
 @receiver(connection_created)
-def _read_times_quickly(connection: Any, **kwargs: object) -> None:
+def _made_for_the_log(connection: Any, **kwargs: object) -> None:
     if connection.vendor == "postgresql":
         connection.connection.adapters.register_loader("timestamptz", Times)
+        # Django forbids to prepare at all; so psycopg does when it is told to, and only then.
+        connection.connection.prepare_threshold = sys.maxsize
 
 
+@cache
 def on_postgresql() -> bool:
+    """Or on SQLite. A process has one database."""
     return connection.vendor == "postgresql"
 
 
 def run(sql: str, parameters: Sequence[Any] = ()) -> None:
     """Carry out a statement that answers nothing."""
-    with _cursor() as cursor:
+    real = _real()
+    with real.wrap_database_errors, _cursor(real) as cursor:
         cursor.execute(sql, _adapted(parameters), **_how(parameters))
 
 
 def rows(sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
     """All rows of a query."""
-    with _cursor() as cursor:
+    real = _real()
+    with real.wrap_database_errors, _cursor(real) as cursor:
         cursor.execute(sql, _adapted(parameters), **_how(parameters))
         found: list[Any] = cursor.fetchall()
         return found
@@ -57,7 +64,12 @@ def rows(sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
 
 def copy(into: str, rows: Sequence[Sequence[Any]]) -> None:
     """PostgreSQL's way for many rows at once."""
-    with _cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as out:
+    real = _real()
+    with (
+        real.wrap_database_errors,
+        _cursor(real) as cursor,
+        cursor.copy(f"COPY {into} FROM STDIN") as out,
+    ):
         for row in rows:
             out.write_row(row)
 
@@ -77,6 +89,19 @@ def as_time(value: Any) -> datetime:
     return value  # type: ignore[no-any-return]
 
 
+def _real() -> Any:
+    """This thread's connection, open. (`connection` looks it up again for each attribute.)"""
+    real = connections[DEFAULT_DB_ALIAS]
+    real.close_if_health_check_failed()  # once a request, as Django's own cursors do
+    real.ensure_connection()
+    return real
+
+
+def _cursor(real: Any) -> Any:
+    """On PostgreSQL one that binds on the server, and so can prepare."""
+    return psycopg.Cursor(real.connection) if on_postgresql() else real.cursor()
+
+
 def _how(parameters: Sequence[Any]) -> dict[str, bool]:
     return {"prepare": True} if on_postgresql() and parameters else {}
 
@@ -86,15 +111,3 @@ def _adapted(parameters: Sequence[Any]) -> Sequence[Any]:
     if on_postgresql():
         return parameters
     return [p.hex if isinstance(p, UUID) else p for p in parameters]
-
-
-@contextmanager
-def _cursor() -> Iterator[Any]:
-    if not on_postgresql():
-        with connection.cursor() as cursor:
-            yield cursor
-        return
-    connection.close_if_health_check_failed()  # once a request, as Django's own cursors do
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        yield cursor

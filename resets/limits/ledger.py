@@ -7,8 +7,9 @@ reason its uses go with it. So uses equal events, and the table can be made agai
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -27,8 +28,11 @@ Counts = list[tuple[int, datetime | None]]
 def take(uses: Sequence[Use], now: datetime, also: Iterable[UUID] = ()) -> Budget:
     """Count one use of each key, and of those that no limit asks for (`also`), if every limit has
     one left; else none at all. Exact under any number at once, until the transaction ends.
+
+    What is left comes in the order of the keys: that in which everybody takes their locks.
     """
-    counted = sorted({*(use.key for use in uses), *also})
+    uses = sorted(uses, key=attrgetter("key"))
+    counted = {*also, *[use.key for use in uses]}
     counts = _take(uses, counted, now)
     passed = all(used < use.limit.most for use, (used, _) in zip(uses, counts, strict=True))
     return _budget(uses, counts, now, taken=passed)
@@ -81,7 +85,7 @@ def _since(use: Use, now: datetime) -> datetime:
 # --- the two databases ----------------------------------------------------------------------------
 
 
-def _take(uses: Sequence[Use], counted: Sequence[UUID], now: datetime) -> Counts:
+def _take(uses: Sequence[Use], counted: Collection[UUID], now: datetime) -> Counts:
     if database.on_postgresql():
         return _call(uses, counted, now)
     # One writer at a time, since BEGIN (see settings): nobody comes in between.
@@ -106,23 +110,24 @@ SELECT count(*), min(at) FROM
 """
 
 
-def _call(uses: Sequence[Use], counted: Sequence[UUID] | None, now: datetime) -> Counts:
-    """One call on PostgreSQL (see migration 0003); nothing counted and no locks for a look."""
-    keys = [use.key for use in uses]
-    locks = sorted({_lock(key) for key in keys}) if counted is not None else []
-    most = [use.limit.most for use in uses]
-    since = [_since(use, now) for use in uses]
-    return database.rows(_TAKE, [locks, keys, most, since, list(counted or ()), now])
+def _call(uses: Sequence[Use], counted: Collection[UUID] | None, now: datetime) -> Counts:
+    """One call on PostgreSQL (see migration 0003): for None, of a look. The lists are written as
+    PostgreSQL writes them: lists as parameters cost psycopg half of the decision.
+    """
+    keys = ",".join([use.key.hex for use in uses])
+    rules = ",".join([f"{use.limit.most},{_reach(use, now)}" for use in uses])
+    taken = None if counted is None else f"{{{','.join([key.hex for key in counted])}}}"
+    return database.rows(_TAKE, [f"{{{keys}}}", f"{{{rules}}}", taken, now])
 
 
-_TAKE = """
-SELECT used, earliest FROM
-limit_take(%s::bigint[], %s::uuid[], %s::integer[], %s::timestamptz[], %s::uuid[], %s::timestamptz)
-"""
+_TAKE = "SELECT used, earliest FROM limit_take(%s::uuid[], %s::bigint[], %s::uuid[], %s)"
 
 
-def _lock(key: UUID) -> int:
-    return int.from_bytes(key.bytes[:8], signed=True)
+def _reach(use: Use, now: datetime) -> int:
+    """How far back uses count, in microseconds."""
+    if use.since is None:
+        return use.limit.window * 1_000_000
+    return max(0, (now - _since(use, now)) // timedelta(microseconds=1))
 
 
 def _n() -> int:

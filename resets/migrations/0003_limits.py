@@ -6,29 +6,36 @@ from django.db import migrations, models
 POSTGRESQL = [
     # All or nothing over all limits of a command at once, and exact however many ask at once: who
     # counts holds the locks of its keys until its transaction ends, so the next one sees what it
-    # did. (Each statement in here has a snapshot of its own, taken after the locks.) Everybody
-    # takes them in one order. No limit reads more of a key's uses than it allows.
+    # did. (Each statement in here has a snapshot of its own, taken after the locks.) The keys come
+    # in one order from everybody. No limit reads more of a key's uses than it allows.
+    #
+    # `rules` holds two numbers for each key: the most that is allowed, and how far back that
+    # counts, in microseconds. Without `counted` it is a look: nothing is counted, nobody waits.
     """
     CREATE FUNCTION limit_take(
-        locks bigint[], keys uuid[], most integer[], since timestamptz[],
-        counted uuid[], moment timestamptz
+        keys uuid[], rules bigint[], counted uuid[], moment timestamptz
     ) RETURNS TABLE (used integer, earliest timestamptz) LANGUAGE plpgsql AS
     $$
     DECLARE
         passes boolean := true;
+        most bigint;
     BEGIN
-        FOR i IN 1..cardinality(locks) LOOP
-            PERFORM pg_advisory_xact_lock(locks[i]);
-        END LOOP;
+        IF counted IS NOT NULL THEN
+            FOR i IN 1..cardinality(keys) LOOP
+                PERFORM pg_advisory_xact_lock(uuid_hash_extended(keys[i], 0));
+            END LOOP;
+        END IF;
         FOR i IN 1..cardinality(keys) LOOP
+            most := rules[2 * i - 1];
             SELECT count(*), min(newest.at) INTO used, earliest FROM (
                 SELECT u.at FROM limit_use u
-                WHERE u.key = keys[i] AND u.at > since[i] ORDER BY u.at DESC LIMIT most[i]
+                WHERE u.key = keys[i] AND u.at > moment - rules[2 * i] * interval '1 microsecond'
+                ORDER BY u.at DESC LIMIT most
             ) newest;
-            passes := passes AND used < most[i];
+            passes := passes AND used < most;
             RETURN NEXT;
         END LOOP;
-        IF passes THEN
+        IF passes AND counted IS NOT NULL THEN
             INSERT INTO limit_use (key, at, n)
             SELECT key, moment, (random() * 2147483647)::integer FROM unnest(counted) key;
         END IF;
@@ -54,7 +61,7 @@ POSTGRESQL = [
 ]
 POSTGRESQL_BACK = [
     "DROP FUNCTION limit_refused(uuid, uuid, timestamptz, text)",
-    "DROP FUNCTION limit_take(bigint[], uuid[], integer[], timestamptz[], uuid[], timestamptz)",
+    "DROP FUNCTION limit_take(uuid[], bigint[], uuid[], timestamptz)",
 ]
 
 

@@ -20,6 +20,7 @@ ROWS = (
     "adding",
     "imports",
     "sweep",
+    "limits",
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -66,7 +67,7 @@ class Ledger(RuleBasedStateMachine):
     def ask(self, asked: Any, also: list[UUID], really: bool) -> None:
         uses = [
             Use(one, key, since=None if ago is None else self.now + timedelta(seconds=ago))
-            for one, key, ago in asked
+            for one, key, ago in sorted(asked, key=itemgetter(1))
         ]
         used = [self.paper.used(use, self.now) for use in uses]
         frees = [self.paper.frees_at(use, self.now) for use in uses]

@@ -1,0 +1,119 @@
+"""The console's pages of limits and alarms.
+
+Each view makes one call of the domain; what may be done and what is refused is decided there.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.views.decorators.http import require_http_methods, require_safe
+
+from devices import queries as devices
+from fleet.accounts.access import may
+from fleet.accounts.state import Role
+from fleet.errors import Conflict, Refused
+from fleet.eventstore.handling import handle
+from fleet.eventstore.messages import By
+from fleet.web.command_forms import attempt, form_of, ordered
+from fleet.web.middleware import status_of
+from resets.limits import queries
+from resets.limits.forms import limits_form, limits_in
+from resets.limits.preview import preview
+from resets.limits.steps import CloseBreaker
+from resets.rules import rules_id
+from resets.steps.site_rules import SetLimits
+
+PER_PAGE = 50
+READ_AND_POST = ["GET", "HEAD", "POST"]
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def limits(request: HttpRequest, place: UUID) -> HttpResponse:
+    """The limits of a site or an organisation: to look at, to try out, to set."""
+    by = _by(request)
+    at = queries.ground(by.actor, place)
+    may_set = may(by.actor, Role.ADMINISTRATOR, at.organisation, at.site)
+    facts: dict[str, Any] = {}
+    form, status = limits_form(at.limits, wide=at.site is None), HTTPStatus.OK
+    if request.method == "POST":
+        queries.require_administrator(by.actor, at)
+        form, status = limits_form(at.limits, wide=at.site is None, answers=request.POST), status
+        does = request.POST.get("do", "")
+        if does != "defaults" and not form.is_valid():
+            status = HTTPStatus.UNPROCESSABLE_ENTITY
+        else:
+            wanted = None if does == "defaults" else limits_in(form)
+            try:
+                if does == "preview":
+                    facts["preview"] = preview(by.actor, at, wanted or ())
+                else:
+                    handle(SetLimits(at.id, wanted), rules_id(at.id), by)
+                    messages.success(request, "The limits are set. They hold from now on.")
+                    return redirect("limits", at.id)
+            except (Refused, Conflict) as no:
+                facts["general"], status = [no.message], status_of(no)
+    facts |= {
+        "title": f"Limits of {at.name}",
+        "where": at.name,
+        "site": devices.place(by.actor, at.site) if at.site else None,
+        "own": at.own is not None,
+        "limits": at.limits,
+        "form": form,
+        "may_set": may_set,
+        "refusals": queries.refusals(by.actor).filter(site=at.site)[:10] if at.site else (),
+        "alarms": queries.breakers(by.actor).filter(site=at.site)[:10] if at.site else (),
+    }
+    return render(request, "resets/limits/limits.html", facts, status=status)
+
+
+@login_required
+@require_safe
+def alarms(request: HttpRequest) -> HttpResponse:
+    """Every alarm that went off, those that wait for a person first."""
+    page = Paginator(queries.breakers(_by(request).actor), PER_PAGE)
+    facts = {"title": "Alarms", "page": page.get_page(request.GET.get("page"))}
+    return render(request, "resets/limits/alarms.html", facts)
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def alarm(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One alarm: what set it off, and its closing."""
+    by = _by(request)
+    row = queries.breaker(by.actor, pk)
+    form, status = form_of(CloseBreaker), HTTPStatus.OK
+    if request.method == "POST":
+        form = form_of(CloseBreaker, request.POST)
+        _, status = attempt(form, lambda: handle(ordered(CloseBreaker, form), pk, by))
+        if status is HTTPStatus.CREATED:
+            messages.success(request, "The alarm is closed. What was before it counts no more.")
+            return redirect("alarms")
+    facts = {
+        "title": f"Alarm at {row.device_name}",
+        "alarm": row,
+        "form": form,
+        "may_close": row.tripped and may(by.actor, Role.ADMINISTRATOR, row.organisation, row.site),
+    }
+    return render(request, "resets/limits/alarm.html", facts, status=status)
+
+
+def _by(request: HttpRequest) -> By:
+    by: By = request.by  # type: ignore[attr-defined]
+    return by
+
+
+limits_urlpatterns = [
+    path("sites/<uuid:place>/limits/", limits, name="limits"),
+    path("alarms/", alarms, name="alarms"),
+    path("alarms/<uuid:pk>/", alarm, name="alarm"),
+]
