@@ -115,7 +115,7 @@ class DevicePage:
 
     @property
     def recoverable(self) -> bool:
-        """Whether Forget Password can go through at all."""
+        """Whether Forget Password needs nobody at the device, and no second person for a mailbox."""
         return bool(self.device.managed and self.device.reset_email)
 
     @cached_property

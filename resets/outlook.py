@@ -18,16 +18,22 @@ from resets.supplies import methods, needs_approval
 
 @dataclass(frozen=True)
 class Outlook:
-    """For one device. `approval`: why a second person will have to agree, for people; or ""."""
+    """For one device. `approval`: why a second person will have to agree, for people; or "".
+    `recorder`: the NVR that it has to be removed from first; or "".
+    """
 
     methods: tuple[RecoveryMethod, ...]
     approval: str
     mailbox: bool
+    recorder: str = ""
 
     @classmethod
     def of(cls, device: Any) -> Outlook:
         why = needs_approval(device)
-        return cls(methods(device), APPROVAL_WORDS.get(why, ""), bool(device.reset_email))
+        shut_out = device.nvr_id and device.nvr_opens is False
+        recorder = device.nvr.name if shut_out and device.nvr else ""
+        approval = APPROVAL_WORDS.get(why, "")
+        return cls(methods(device), approval, bool(device.reset_email), recorder)
 
     def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
         """Forget Password, with the ways that are open on this device, the best one chosen."""

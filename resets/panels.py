@@ -20,6 +20,7 @@ from resets import queries, words
 from resets.approvals import lines
 from resets.approvals.queries import unreviewed
 from resets.approvals.queries import waiting as to_approve
+from resets.recorder.queries import owed
 from resets.state import Phase
 
 SHOWN = 5
@@ -29,6 +30,7 @@ def register() -> None:
     menu("Resets", "resets", icon="key-round", order=120)
     menu("Approvals", "approvals", icon="users", order=130, visible=administers, count=approvals)
     dashboard_panel("resets/panels/broken.html", broken, order=4)
+    dashboard_panel("resets/recorder/panel.html", at_recorders, order=6)
     dashboard_panel("resets/panels/waiting.html", waiting, order=10)
     dashboard_panel("resets/panels/under_way.html", under_way, order=20)
     dashboard_panel("resets/panels/undelivered.html", undelivered, order=30)
@@ -45,6 +47,11 @@ def approvals(request: HttpRequest) -> int:
 
 def broken(request: HttpRequest) -> dict[str, Any] | None:
     few = _few(unreviewed(_actor(request)))
+    return few if few["rows"] else None
+
+
+def at_recorders(request: HttpRequest) -> dict[str, Any] | None:
+    few = _few(owed(_actor(request)))
     return few if few["rows"] else None
 
 

@@ -27,12 +27,15 @@ from resets.mailboxes.steps import ProposeMailbox
 from resets.phone.page import QrPanel
 from resets.phone.queries import is_own
 from resets.queries import Standing
+from resets.recorder.page import STEPS as AT_NVR
+from resets.recorder.page import RecorderPanel
 from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
 from resets.steps.approve_reset import ApproveReset, DeclineReset, ResetApproved
 from resets.steps.break_glass import GlassBroken, GlassReviewed, ReviewBreakGlass
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
+from resets.steps.recorder import RemoveFromRecorder
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
@@ -40,9 +43,15 @@ from resets.steps.verify_code import VerifyCode
 
 # The steps that lead from one page of the walk to the next, the furthest first. Any other step is
 # offered aside, on a page of its own.
-WALK: tuple[type[Command[ResetState]], ...] = (ChoosePassword, VerifyCode, SendCode, ApproveReset)
+WALK: tuple[type[Command[ResetState]], ...] = (
+    ChoosePassword,
+    VerifyCode,
+    SendCode,
+    RemoveFromRecorder,
+    ApproveReset,
+)
 # These have their place beside a question, or above the page.
-BESIDE: tuple[type[Command[ResetState]], ...] = (DeclineReset, ReviewBreakGlass)
+BESIDE: tuple[type[Command[ResetState]], ...] = (DeclineReset, ReviewBreakGlass, *AT_NVR)
 LOGINS = ("new", "old", "wrong")  # the columns of the doors' table, as its component has them
 _ANSWERS = {
     ("new", True): words.Look("ok", "Opens"),
@@ -291,6 +300,11 @@ class Walk:
 
     # --- the device -------------------------------------------------------------------------------
 
+    @cached_property
+    def at_nvr(self) -> RecorderPanel | None:
+        """None for a camera that stands alone."""
+        return RecorderPanel(self.standing, self.actor) if self.reset.nvr else None
+
     @property
     def waits_for(self) -> str:
         return words.trouble(self.reset.waiting_for) if self.reset.waiting_for else ""
@@ -307,7 +321,7 @@ class Walk:
         for tried in self.reset.doors:
             look = _ANSWERS.get((tried.login, bool(tried.opened)), words.Look("quiet", tried.login))
             if tried.opened is None:
-                look = words.Look("warn", "No answer")
+                look = words.NOT_TRIED.get(tried.detail, words.Look("warn", "No answer"))
             answers.setdefault(tried.door, {})[tried.login] = look
         missing = words.Look("quiet", "Not tried")
         if not answers and self.reset.phase in (Phase.APPLYING, Phase.PROVING):
@@ -406,8 +420,10 @@ class Walk:
     @property
     def shows_where(self) -> bool:
         """Whether the live part has anything to say; if not, it waits at the foot of the page."""
-        return self.reset.phase not in (Phase.REQUESTED, Phase.VERIFIED)
+        busy = self.at_nvr is not None and self.at_nvr.is_busy
+        return busy or self.reset.phase not in (Phase.REQUESTED, Phase.VERIFIED)
 
     @property
     def ended(self) -> bool:
-        return not self.reset.phase.open
+        """Whether nothing moves by itself any more."""
+        return not self.reset.phase.open and not (self.at_nvr and self.at_nvr.is_busy)

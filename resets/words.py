@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from devices.drivers import errors
 from devices.drivers.errors import DeviceError
+from resets.recorder.state import AtRecorder
 from resets.state import Delivery, Phase, RecoveryMethod
 
 
@@ -48,6 +49,25 @@ DELIVERIES = {
     Delivery.BOUNCED: Look("bad", "Came back", "mail-x"),
     Delivery.SPAM: Look("bad", "Marked as spam", "mail-warning"),
 }
+
+AT_RECORDER = {
+    AtRecorder.NONE: Look("quiet", "Nothing to do", "hard-drive"),
+    AtRecorder.TO_REMOVE: Look("warn", "To be removed from its NVR", "unplug"),
+    AtRecorder.REMOVING: Look("busy", "Being removed"),
+    AtRecorder.REMOVED: Look("busy", "Off its NVR", "unplug"),
+    AtRecorder.TO_PUT_BACK: Look("busy", "Being put back"),
+    AtRecorder.BY_HAND: Look("warn", "To be put back by hand", "hand"),
+    AtRecorder.PUT_BACK: Look("ok", "Back on its NVR", "plug"),
+    AtRecorder.PUT_BACK_BY_HAND: Look("ok", "Put back by hand", "plug"),
+    AtRecorder.TO_TELL: Look("warn", "Its NVR has the old password", "hand"),
+    AtRecorder.TOLD: Look("ok", "Its NVR has the new password", "plug"),
+    AtRecorder.LEFT_OFF: Look("quiet", "Left as it is", "unplug"),
+}
+
+# Doors that nobody could try, by why: the others gave no answer.
+NOT_TRIED = dict.fromkeys(
+    ("no_service", "not_certified", "elsewhere"), Look("quiet", "Not tried", "circle-slash")
+)
 
 # By an event's name. One that is not here is told without a colour.
 EVENTS = {

@@ -15,7 +15,7 @@ from typing import cast
 from devices.doors import Talk, login, talking
 from devices.drivers.base import Channel, Login, Service, StoredCamera
 from devices.drivers.errors import DeviceError
-from devices.models import Device
+from devices.models import Credential, Device
 from devices.queries import credential_for_jobs, device_for_jobs
 from devices.recorder_list import RecorderList, Stuck, find, list_service
 from devices.recorders import channel_service, is_on, keep_online, orders_of
@@ -45,17 +45,15 @@ def facts_of(nvr: Device | None) -> NvrFacts:
         return NvrFacts()
     if list_service(nvr) is None:
         return NvrFacts(nvr.name, removes=False, why="no_service")
-    if admin_of(nvr) is None:
+    if _account(nvr) is None:
         return NvrFacts(nvr.name, removes=False, why="not_certified")
     return NvrFacts(nvr.name, removes=True, why="")
 
 
-def admin_of(nvr: Device) -> Login | None:
-    """The login that opens an NVR. Raises vault.VaultError."""
+def _account(nvr: Device) -> Credential | None:
+    """The account whose password opens an NVR."""
     known = credential_for_jobs(nvr.pk, Purpose.DEVICE)
-    if not nvr.certified or known is None or known.current is None:
-        return None
-    return login(nvr.pk, known.username, known.current)
+    return known if nvr.certified and known and known.current else None
 
 
 def opened_by(reset: ResetState, device: Device) -> Login | None:
@@ -155,9 +153,10 @@ def at_nvr(reset: ResetState, camera: Device, recorded: Recorded, job: str) -> I
     service, tells = list_service(nvr), channel_service(nvr)
     if service is None and tells is None:
         raise Stuck("no_service")
-    admin = admin_of(nvr)
-    if admin is None:
+    account = _account(nvr)
+    if account is None or account.current is None:
         raise Stuck("not_certified")
+    admin = login(nvr.pk, account.username, account.current)
     with talking(nvr, recorded, job) as talk:
         talk.trust(admin)
         listed = RecorderList(talk, admin, service) if service else None

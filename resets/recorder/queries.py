@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from django.db.models import QuerySet
+
+from fleet.accounts.state import Role
 from fleet.eventstore.handling import supplies
-from fleet.eventstore.messages import By, Command
+from fleet.eventstore.messages import Actor, By, Command
+from resets import queries
+from resets.models import Reset
 from resets.recorder.duty import facts_of, nvr_of
+from resets.recorder.state import AtRecorder
 from resets.state import ResetState
 from resets.steps.recorder import NvrFacts
 
@@ -13,3 +21,11 @@ from resets.steps.recorder import NvrFacts
 def nvr_facts(command: Command[ResetState], state: ResetState, by: By) -> NvrFacts:
     """What Rekey can do on the camera's NVR: whoever may go on with the reset learns only that."""
     return facts_of(nvr_of(state))
+
+
+def owed(actor: Actor) -> QuerySet[Reset]:
+    """Resets that are over, with something left to be done at the NVR, where this one may do it."""
+    able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
+    left = [one.value for one in AtRecorder if one.owed and one is not AtRecorder.TO_PUT_BACK]
+    rows = queries.resets(replace(actor, grants=able))
+    return rows.filter(open=False, recorder__in=left, device__removed=False)

@@ -428,6 +428,22 @@ def test_bob_is_offered_no_camera_to_add(client: Client, who: Cast) -> None:
     assert "/devices/add/" not in body
 
 
+def test_forget_password_is_offered_on_each_channel_with_a_camera_of_the_fleet(
+    client: Client, who: Cast
+) -> None:
+    nvr = add(who, "Recorder", 81, kind=Kind.NVR, services="vigi_nvr:20443")
+    gate = add(who, "Gate", 82, mac=MAC + "1", nvr=nvr, channel=1)
+    told(nvr, (1, "CH1", "203.0.113.9", MAC + "1"), (5, "Roof", "203.0.113.85", MAC + "5"))
+    address = reverse("request-reset", args=[gate])
+    for person, offered in ((who.alice, 1), (who.tess, 1), (who.bob, 0)):
+        client.force_login(person)
+        body = body_of(client, nvr)
+        assert body.count(f'href="{address}"') == offered
+        assert body.count("Forget Password<span") == offered
+    client.force_login(who.tess)
+    assert client.get(address).status_code == 200
+
+
 def test_an_nvr_that_does_not_tell_its_channels_says_what_to_do(pages: Client, who: Cast) -> None:
     nvr = add(who, "Recorder", 81, kind=Kind.NVR)
     assert "does not tell what is on its channels" in body_of(pages, nvr)

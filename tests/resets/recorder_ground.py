@@ -114,6 +114,9 @@ class Site:
     def state(self, reset: UUID) -> ResetState:
         return state_of(ResetState, reset)
 
+    def id_in(self, address: str) -> UUID:
+        return UUID(address.strip("/").rsplit("/", 1)[-1])
+
     def row(self, reset: UUID) -> Reset:
         found: Reset = Reset.objects.for_jobs().get(pk=reset)
         return found
