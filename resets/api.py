@@ -22,7 +22,6 @@ from resets.delivery import api as deliveries
 from resets.mailboxes import api as mailboxes
 from resets.phone.api import ShowQrView
 from resets.queries import Glass
-from resets.recorder.state import AtRecorder
 from resets.state import Delivery, Phase, RecoveryMethod
 from resets.steps.approve_reset import ApproveReset
 from resets.steps.request_reset import RequestReset
@@ -62,8 +61,6 @@ class Reset(TypedDict):
     generated: bool
     waiting_for: Annotated[str, Meta(description="What keeps the device from answering.")]
     outcome: str
-    recorder: Annotated[AtRecorder, Meta(description="Where the camera stands with its NVR.")]
-    recorder_detail: Annotated[str, Meta(description="What kept Rekey from it at the NVR.")]
     changed_at: Time
 
 

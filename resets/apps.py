@@ -7,13 +7,13 @@ class ResetsConfig(AppConfig):
     def ready(self) -> None:
         from resets import holds, panels, projections, queries, reactions, steps, supplies  # noqa: F401 - they register
         from resets.applying import reactions as applying  # noqa: F401
-        from resets.mailboxes import panels as mailboxes
-        from resets.mailboxes import projections as proposals  # noqa: F401
-        from resets.mailboxes import reactions as correcting  # noqa: F401
         from resets.delivery import panels as deliveries
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401
         from resets.delivery import supplies as of_test_mails  # noqa: F401
+        from resets.mailboxes import panels as mailboxes
+        from resets.mailboxes import projections as proposals  # noqa: F401
+        from resets.mailboxes import reactions as correcting  # noqa: F401
         from resets.recorder import queries as of_recorders  # noqa: F401
         from resets.recorder import reactions as at_recorders  # noqa: F401
 

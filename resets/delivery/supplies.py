@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from devices import queries as devices
 from devices.mailbox import checked
+from fleet.accounts.access import require
+from fleet.accounts.state import Role
 from fleet.eventstore.handling import moment, supplies
 from fleet.eventstore.messages import By
 from resets.delivery.models import MailTest
@@ -14,13 +16,16 @@ from resets.delivery.steps import WINDOW, Earlier, Recipient, SendTestMail, Send
 
 @supplies(Recipient)
 def recipient(command: SendTestMail | SendTestMailTo, state: MailTestState, by: By) -> Recipient:
-    """Where it goes, as whoever asks may see it. Raises NotFound, Refused."""
+    """Where it goes, as whoever asks may see it. Raises NotFound, Forbidden, Refused."""
     if isinstance(command, SendTestMailTo):
         site = devices.place(by.actor, command.site)
         assert site.organisation
+        # Before anything is said of the mailbox, or of how many mails were sent.
+        require(by.actor, Role(command.by), site.organisation, site.pk, "site")
         return Recipient(site.organisation, site.pk, checked(command.reset_email))
     row = devices.device(by.actor, command.device)
     assert row.organisation and row.site
+    require(by.actor, Role(command.by), row.organisation, row.site, "device")
     return Recipient(
         row.organisation, row.site, row.reset_email, row.pk, row.name, removed=row.removed
     )

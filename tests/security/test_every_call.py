@@ -80,6 +80,10 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-reset": {"GET": Role.VIEWER},
     # A new step brings its call with it, and asks for the role that its command names.
     **{f"api-reset-{slug}": {"POST": Role(step.by)} for slug, step in steps().items()},
+    "api-deliveries": {"GET": Role.VIEWER},
+    "api-test-mails": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-test-mail": {"GET": Role.VIEWER},
+    "api-device-test-mail": {"POST": Role.TECHNICIAN},
     "api-mailboxes": {"GET": Role.VIEWER},
     "api-mailbox": {"GET": Role.VIEWER},
     "api-device-mailboxes": {"POST": Role.TECHNICIAN},
@@ -153,6 +157,7 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "content": b64encode(A_LIST.encode()).decode(),
     },
     "api-device-resets": lambda w, at: {"reason": "A test"},
+    "api-test-mails": lambda w, at: {"site": str(at.site), "reset_email": "a@example.net"},
     "api-device-mailboxes": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
     "api-mailbox-approve-mailbox": lambda w, at: {"digest": "0" * 64},
     "api-mailbox-decline-mailbox": lambda w, at: {"reason": "A test"},
@@ -222,6 +227,7 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "role_id": at.role,
         "scan_id": at.scan,
         "discovered_id": at.found,
+        "test_mail_id": at.test_mail,
         "change_id": at.own_change if LEAST[address.name].get("POST") is PROPOSER else at.change,
     }
     if "import_id" in address.ids:
@@ -317,7 +323,8 @@ def assert_tells_nothing(at: Place, text: str) -> None:
 def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
     charlie = w.api("charlie")
     assert [site["name"] for site in charlie.all("sites/")] == ["Island"]
-    for name in ("devices/", "resets/", "jobs/", "scans/", "discovered/", "mailboxes/"):
+    ours = ("resets/", "jobs/", "scans/", "discovered/", "mailboxes/", "test-mails/", "deliveries/")
+    for name in ("devices/", *ours):
         assert charlie.all(name) == []
     assert [role["name"] for role in charlie.all("roles/")] == ["Charlie"]
     ours = {str(w.who.organisation)}
@@ -334,6 +341,7 @@ def test_lists_of_an_outsider_are_of_their_own_things_alone(w: World) -> None:
 
 LISTS = [
     "events/", "devices/", "resets/", "sites/", "tokens/", "scans/", "discovered/", "mailboxes/",
+    "test-mails/",
 ]  # fmt: skip
 
 

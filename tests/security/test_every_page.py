@@ -78,6 +78,13 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "scan-live": {"GET": Role.VIEWER},
     "stop-scan": {"POST": Role.OPERATOR},
     "site-networks": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "deliveries": {"GET": ADMINISTRATORS},
+    "send-test-mail-to": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
+    "send-test-mail": {"POST": Role.TECHNICIAN},
+    "test-mail": {"GET": Role.VIEWER},
+    "test-mail-live": {"GET": Role.VIEWER},
+    "no-code": {"GET": Role.VIEWER},
+    "no-code-live": {"GET": Role.VIEWER},
     "mailboxes": {"GET": Role.VIEWER},
     "propose-mailbox": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "mailbox": {"GET": Role.VIEWER},
@@ -156,6 +163,7 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     },
     "site-networks": lambda w, at: {"networks": NETWORK},
     "request-reset": lambda w, at: {"reason": "A test"},
+    "send-test-mail-to": lambda w, at: {"site": str(at.site), "reset_email": "a@example.net"},
     "propose-mailbox": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
     "mailbox-step": lambda w, at: {"reason": "A test"},
     "phone": lambda w, at: {"token": w.a_qr(at)},
@@ -174,7 +182,7 @@ HERE = {
 THERE = {"vera": Role.VIEWER, "alice": Role.ADMINISTRATOR}
 THROUGH = (200, 201, 204, 302, 409)
 # What they find has changed under the one before, or asks for more than a form of the tests says.
-MAY_REFUSE = ("reset-step", "bulk-move", "bulk-remove", *device_steps())
+MAY_REFUSE = ("reset-step", "send-test-mail", "bulk-move", "bulk-remove", *device_steps())
 PAGES = [a for a in addresses(but=("api/", "^api/")) if not a.name.startswith("account_")]
 
 
@@ -225,6 +233,10 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "reset-step": {"pk": at.reset, "step": "send-code"},
         "reveal": {"pk": at.device, "username": "admin"},
         "request-reset": {"device": at.other},
+        "no-code": {"pk": at.reset},
+        "no-code-live": {"pk": at.reset},
+        "test-mail": {"pk": at.test_mail},
+        "test-mail-live": {"pk": at.test_mail},
         "mailbox": {"pk": at.change},
         "mailbox-live": {"pk": at.change},
         "mailbox-step": {"pk": at.change, "step": "decline-mailbox"},

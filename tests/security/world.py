@@ -30,9 +30,10 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import EventRow, Job
 from fleet.eventstore.store import state_of
+from resets.delivery.steps import SendTestMail
+from resets.mailboxes.proposing import propose
 from resets.phone.addresses import of_not_me, of_qr
 from resets.state import ResetState
-from resets.mailboxes.proposing import propose
 from resets.steps.request_reset import RequestReset
 from resets.steps.show_qr import ShowQr
 from tests.api.client import Api
@@ -60,6 +61,7 @@ class Place:
     found: UUID
     change: UUID
     own_change: UUID
+    test_mail: UUID
     secret: str  # a word that stands in the names of its devices
 
     @property
@@ -67,7 +69,7 @@ class Place:
         """What an outsider never comes to see."""
         return (
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
-            self.found, self.change, self.own_change,
+            self.found, self.change, self.own_change, self.test_mail,
         )  # fmt: skip
 
 
@@ -172,7 +174,9 @@ def _place(who: Cast, site: UUID) -> Place:
         propose(a_device(who, site, number, secret), "keeper@example.net", "A test", who.by(by))
         for number, by in ((3, theo), (4, who.alice))
     ]
-    return Place(site, device, other, reset, job.id, role, scan, found, *changes, secret)
+    tested = new_id()
+    handle(SendTestMail(device), tested, who.by(who.alice))
+    return Place(site, device, other, reset, job.id, role, scan, found, *changes, tested, secret)
 
 
 def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:
