@@ -40,7 +40,7 @@ class _Forms(HTMLParser):
             self._select = ""
 
     def _field(self, tag: str, given: dict[str, str]) -> None:
-        if tag in ("input", "textarea", "select"):
+        if tag in ("input", "textarea", "select", "button"):
             self.forms[-1][1][given["name"]] = given.get("value", "")
         if tag == "select":
             self._select = given["name"]
@@ -53,7 +53,7 @@ class Console:
         self._home = f"http://127.0.0.1:{port}"
         self.cookies = http.cookiejar.CookieJar()
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.cookies))
-        self._at = ""  # the page that is shown
+        self._at, self._shown = "", ""  # the page that is shown, and what it says
         self.told: dict[str, bytes] = {}
 
     def get(self, path: str) -> Answer:
@@ -66,6 +66,13 @@ class Console:
         fitting = [(to, has) for to, has in reader.forms if answers.keys() <= has.keys()]
         assert fitting, f"{path} has no form with {sorted(answers)}"
         to, fields = fitting[0]
+        return self._open(urljoin(self._at, to), fields | answers)
+
+    def go_on(self, **answers: str) -> Answer:
+        """Send the form of the page that is shown which has these fields, or this button."""
+        reader = _Forms()
+        reader.feed(self._shown)
+        [(to, fields)] = [one for one in reader.forms if answers.keys() <= one[1].keys()]
         return self._open(urljoin(self._at, to), fields | answers)
 
     def press(self, path: str, to: str) -> Answer:
@@ -86,4 +93,5 @@ class Console:
         body, self._at = answer.read(), answer.url.removeprefix(self._home)
         name = f"page {len(self.told)} {path} {answer.url}"
         self.told[name] = str(answer.headers).encode() + body
-        return Answer(answer.status, body.decode())
+        self._shown = body.decode()
+        return Answer(answer.status, self._shown)

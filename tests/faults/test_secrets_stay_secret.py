@@ -36,12 +36,13 @@ from devices.drivers.errors import DeviceError
 from devices.virtual import ThreadedFleet, fleet_in_thread, uniform_scenario
 from tests.faults.conftest import OwnServers
 from tests.faults.console import Console
-from tests.faults.rekey import Api, Up, code_mails, inside, until
+from tests.faults.rekey import Api, Up, ask, code_mails, inside, until
 from tests.faults.searching import Found, Secret, search
 from tests.faults.taking_in import TakingIn, recovery_key_in, specs, tokens_heard
 from tests.faults.walks import begin
 from tests.faults.watching import Watch, watching
 
+MAILED = "what a mail says that was not asked for"
 SPECS = uniform_scenario(seed=17, count=2, port_base=0)
 OTHERS = specs(seed=17)
 
@@ -159,7 +160,7 @@ class Run:
         self.expect(200, page.fill_in(f"/devices/{device}/reset/", reason="lost"))
         [row] = self.api.get("resets/", device=device).json["results"]
         here = f"/resets/{row['id']}/"
-        self.expect(200, page.press(here, f"{here}send-code/"))
+        self.by_qr(here)
         code = self.code(row["id"])
         self.expect(422, page.fill_in(here, code=self.wrong_code()))
         self.expect(200, page.fill_in(here, code=code))
@@ -167,6 +168,7 @@ class Run:
         self.expect(200, page.fill_in(here, password=self.secret("typed", made_up("page"))))
         until("done", lambda: self.api.get(f"resets/{row['id']}/").json["phase"] == "done")
         page.get(here), page.get(f"/devices/{device}/"), page.get("/history/"), page.get("/")
+        self.not_me()
 
         revealing = f"/devices/{device}/reveal/admin/"
         self.expect(200, page.fill_in(revealing, password=self.alice))  # a fresh sign-in
@@ -174,6 +176,25 @@ class Run:
         made = self.showing(page.fill_in("/account/tokens/", name="mine"))
         self.token("made in the console", re.findall(r"rk_[0-9a-f]+_[0-9a-f]+", made.body)[0])
         page.get("/account/tokens/")
+
+    def by_qr(self, here: str) -> None:
+        """The code is sent by phone. A page that was sent a token gives it back with its button."""
+        page = self.console
+        shown = self.showing(page.press(here, f"{here}show-qr/"))
+        token = self.token("a QR's", re.findall(r"/phone/#([A-Z2-7]{56})", shown.body)[0])
+        wrong = self.token("a QR that is none", token[:-20] + secrets.token_hex(10).upper())
+        self.expect(422, page.fill_in("/phone/", token=wrong))
+        self.showing(page.fill_in("/phone/", token=token))
+        self.expect(200, page.go_on(token=token, do="yes"))
+
+    def not_me(self) -> None:
+        """Said too late, so that nothing but an event comes of it."""
+        page = self.console
+        newest = ask(self.inbox, "GET", "/api/mails?limit=1").json[0]["text"]
+        said = re.findall(r"/not-me/#([A-Z2-7]{56})", newest)[0]
+        self.token(MAILED, said)
+        self.showing(page.fill_in("/not-me/", token=said))
+        self.expect(200, page.go_on(token=said, do="yes"))
 
     def showing(self, answer: Any) -> Any:
         """The answer that is there to show a secret."""
@@ -320,7 +341,7 @@ def test_no_secret_is_found_anywhere_but_where_it_belongs(own_servers: OwnServer
     kept = ("import", "import_file", "telemetry", "scan", "discovered")
     for table in kept:
         assert dump["tables"][table], f"nothing in the table {table} to be searched"
-    codes = [secret for secret in looked_for if secret.name.startswith("the code of")]
+    codes = [s for s in looked_for if s.name.startswith("the code of") or s.name == MAILED]
     others = [secret for secret in looked_for if secret not in codes]
     print(
         f"\n{len(looked_for)} secrets, {len(codes)} of them codes, looked for in {len(places)}"
