@@ -250,6 +250,18 @@ def zone_of(device: Device) -> ZoneInfo:
     return ZoneInfo(getattr(device.place, "timezone", "UTC"))
 
 
+def place_for_jobs(site_id: UUID) -> Site:
+    row: Site = Site.objects.for_jobs().get(pk=site_id)
+    return row
+
+
+def hold_place(site_id: UUID) -> None:
+    """For what is counted over a site: only one transaction at a time goes on from here. (SQLite
+    has one writer anyway.)
+    """
+    list(Site.objects.for_jobs().select_for_update().filter(pk=site_id).values_list("pk"))
+
+
 def device_for_jobs(device_id: UUID) -> Device:
     row: Device = Device.objects.for_jobs().select_related("place").get(pk=device_id)
     return row

@@ -14,6 +14,8 @@ class ResetsConfig(AppConfig):
         from resets.mailboxes import panels as mailboxes
         from resets.mailboxes import projections as proposals  # noqa: F401
         from resets.mailboxes import reactions as correcting  # noqa: F401
+        from resets.notices import projections as notices  # noqa: F401
+        from resets.notices import reactions as telling  # noqa: F401
         from resets.recorder import queries as of_recorders  # noqa: F401
         from resets.recorder import reactions as at_recorders  # noqa: F401
 

@@ -13,6 +13,7 @@ from resets.limits.models import LimitUse as LimitUse
 from resets.limits.models import RefusalCount as RefusalCount
 from resets.limits.models import Refusals as Refusals
 from resets.mailboxes.models import MailboxChange as MailboxChange
+from resets.notices.models import Notice as Notice
 from resets.state import Delivery, Phase
 
 
@@ -59,6 +60,17 @@ class Reset(ReadModel):
             models.Index(fields=["site", "-id"], name="reset_by_site"),
             models.Index(fields=["organisation", "-id"], name="reset_by_organisation"),
             models.Index(fields=["device", "-id"], name="reset_by_device"),
+            # What waits for somebody is counted on every page: of those few alone.
+            models.Index(
+                fields=["site"],
+                condition=models.Q(open=True, phase=Phase.AWAITING_APPROVAL.value),
+                name="reset_awaiting_approval",
+            ),
+            models.Index(
+                fields=["site"],
+                condition=models.Q(glass_reviewed=False) & ~models.Q(glass_broken_by=""),
+                name="reset_glass_unreviewed",
+            ),
         ]
 
     def __str__(self) -> str:

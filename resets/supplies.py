@@ -95,6 +95,8 @@ def agreement(command: object, state: ResetState, by: By) -> Agreement:
     if not isinstance(command, RequestReset):
         return Agreement(facts=facts)
     rules = _approval_rules(row)
+    if rules.above_a_day and row.site:  # or those who begin at once would not count one another
+        devices.hold_place(row.site)
     return Agreement(_why(row, rules, now), facts, rules.valid)
 
 

@@ -24,6 +24,7 @@ from fleet.web.command_forms import form_of
 from resets import words
 from resets.approvals.page import Approval, happened
 from resets.mailboxes.steps import ProposeMailbox
+from resets.notices.queries import notices_of
 from resets.phone.page import QrPanel
 from resets.phone.queries import is_own
 from resets.queries import Standing
@@ -217,6 +218,11 @@ class Walk:
     @property
     def may_review(self) -> bool:
         return ReviewBreakGlass in self.standing.offered
+
+    @cached_property
+    def told(self) -> list[Any]:
+        """Who was told of it by mail."""
+        return list(notices_of(self.actor, self.reset.id))
 
     # --- the mail and its code --------------------------------------------------------------------
 

@@ -76,6 +76,8 @@ EVENTS = {
     "resets.reset_approved": ("ok", "user-check"),
     "resets.reset_declined": ("bad", "user-x"),
     "resets.approval_voided": ("bad", "ban"),
+    "resets.notice_mailed": ("quiet", "mail"),
+    "resets.notice_refused": ("bad", "mail-x"),
     "resets.glass_broken": ("bad", "hammer"),
     "resets.glass_reviewed": ("ok", "eye"),
     "resets.removal_asked": ("busy", "hard-drive"),
