@@ -65,6 +65,11 @@ REKEY_DISCOVERY_PORT = env.int("REKEY_DISCOVERY_PORT", default=3702)
 # How often each device is asked whether it is there and certified.
 REKEY_SWEEP_DEVICES_SECONDS = env.float("REKEY_SWEEP_DEVICES_SECONDS", default=300.0)
 
+# --- resets ---------------------------------------------------------------------------------------
+
+# The one limit over all organisations together; theirs and their sites' are set in the console.
+REKEY_RESETS_AN_HOUR = env.int("REKEY_RESETS_AN_HOUR", default=10_000)
+
 # --- apps -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -189,6 +194,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "devices.tasks.sweep_devices",
         "schedule": 10.0,
         "options": {"expires": 10.0},
+    },
+    "sum refusals": {
+        "task": "resets.tasks.sum_refusals",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "forget uses": {
+        "task": "resets.tasks.forget_uses",
+        "schedule": crontab(hour=3, minute=37),
+        "options": {"expires": 3600},
     },
     "forget passwords": {
         "task": "devices.tasks.forget_passwords",

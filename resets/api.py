@@ -19,9 +19,11 @@ from fleet.eventstore.messages import Command, asked_fields
 from resets import queries
 from resets.approvals import api as approvals
 from resets.delivery import api as deliveries
+from resets.limits import api as limits
 from resets.mailboxes import api as mailboxes
 from resets.phone.api import ShowQrView
 from resets.queries import Glass
+from resets.recorder.state import AtRecorder
 from resets.state import Delivery, Phase, RecoveryMethod
 from resets.steps.approve_reset import ApproveReset
 from resets.steps.request_reset import RequestReset
@@ -61,6 +63,8 @@ class Reset(TypedDict):
     generated: bool
     waiting_for: Annotated[str, Meta(description="What keeps the device from answering.")]
     outcome: str
+    recorder: Annotated[AtRecorder, Meta(description="Where the camera stands with its NVR.")]
+    recorder_detail: Annotated[str, Meta(description="What kept Rekey from it at the NVR.")]
     changed_at: Time
 
 
@@ -184,7 +188,7 @@ def _reset(view: ApiView, reset_id: UUID) -> dict[str, Any]:
     standing = queries.standing(view.actor, reset_id)
     return {
         **row,
-        "may_send_from": standing.state.may_send_from if standing.state.sends else None,
+        "may_send_from": standing.state.may_send_from if standing.state.newest_mail else None,
         "digest": standing.state.digest if ApproveReset in standing.offered else None,
         "steps": [_step(command, reset_id) for command in standing.offered],
     }
@@ -222,4 +226,5 @@ urlpatterns = [
     *step_patterns(queries.steps()),
     *deliveries.urlpatterns,
     *mailboxes.urlpatterns,
+    *limits.urlpatterns,
 ]

@@ -11,6 +11,11 @@ class ResetsConfig(AppConfig):
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401
         from resets.delivery import supplies as of_test_mails  # noqa: F401
+        from resets.limits import history, refusals
+        from resets.limits import panels as alarms
+        from resets.limits import projections as of_limits  # noqa: F401
+        from resets.limits import steps as limit_steps  # noqa: F401
+        from resets.limits import supplies as budgets  # noqa: F401
         from resets.mailboxes import panels as mailboxes
         from resets.mailboxes import projections as proposals  # noqa: F401
         from resets.mailboxes import reactions as correcting  # noqa: F401
@@ -20,6 +25,9 @@ class ResetsConfig(AppConfig):
         from resets.recorder import reactions as at_recorders  # noqa: F401
 
         panels.register()
+        alarms.register()
+        history.register()
+        refusals.register()
         mailboxes.register()
         deliveries.register()
         holds.register()

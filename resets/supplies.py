@@ -24,7 +24,6 @@ from fleet.eventstore.store import load
 from resets.applying.challenges import code_key_of
 from resets.approvals.binding import facts_of
 from resets.codes import CodeKey
-from resets.limits.rules import Budget
 from resets.models import Reset
 from resets.phone.tokens import PhoneKey
 from resets.rules import ApprovalRules, CodeRules, RulesState, rules_id
@@ -167,8 +166,3 @@ def place(command: Command[RulesState], state: RulesState, by: By) -> Place:
     if by.actor.kind != "job":
         require(by.actor, Role(command.by), found.organisation, found.site, state.category)
     return found
-
-
-@supplies(Budget)
-def budget(command: object, state: ResetState, by: By) -> Budget:
-    return Budget()

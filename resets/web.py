@@ -31,6 +31,7 @@ from resets import queries
 from resets.approvals import web as approvals
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
+from resets.limits import web as limits
 from resets.mailboxes import web as mailboxes
 from resets.outlook import Outlook
 from resets.phone import web as phone
@@ -186,5 +187,6 @@ urlpatterns = [
     path("resets/<uuid:pk>/live/", reset_live, name="reset-live"),
     path("resets/<uuid:pk>/<slug:step>/", reset_step, name="reset-step"),
     *mailboxes.urlpatterns,
+    *limits.urlpatterns,
     *phone.urlpatterns,
 ]

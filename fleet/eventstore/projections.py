@@ -114,6 +114,19 @@ def project(changed: Iterable[tuple[State, int, datetime]], types: Collection[st
             PROJECTIONS[table].table.upsert(some)
 
 
+Recount = Callable[[], int]
+Differences = Callable[[], Iterable["Difference"]]
+_others: list[tuple[Recount, Differences]] = []
+
+
+def also_rebuilt(recount: Recount, differences: Differences) -> None:
+    """Register a table that follows from the log in another way than row by stream: who makes it
+    again, within a transaction, and who compares it.
+    """
+    if (recount, differences) not in _others:
+        _others.append((recount, differences))
+
+
 def rebuild() -> int:
     """Throw every row away and draw it again from the log; answers with the number of rows.
 
@@ -135,6 +148,7 @@ def rebuild() -> int:
                 if rows:
                     projection.table.upsert(rows)
                 drawn += len(rows)
+        drawn += sum(recount() for recount, _ in _others)
     return drawn
 
 
@@ -162,6 +176,8 @@ def differences() -> Iterator[Difference]:
                         cursor.execute("SELECT event_order()")
                 found = list(_compared(projection, some))
             yield from found
+    for _, compared in _others:
+        yield from compared()
 
 
 def _compared(projection: Projection, only: Sequence[UUID] | None = None) -> Iterator[Difference]:

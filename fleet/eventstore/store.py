@@ -146,6 +146,27 @@ def read_stream(stream: UUID) -> list[Recorded]:
     return _recorded(f"WHERE stream {which.sql} ORDER BY version", which.parameters)
 
 
+def read_streams(streams: Sequence[UUID]) -> list[Recorded]:
+    """Whole streams, one after the other, each from its first event."""
+    found = []
+    for some in batches(list(streams), 10_000):
+        which = _one_of(some)
+        where = f"WHERE stream {which.sql} ORDER BY stream, version"
+        found += _recorded(where, which.parameters)
+    return found
+
+
+def position_before(moment: datetime) -> int:
+    """The last position whose event is older; 0 if there is none. Reads back from the end."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT position FROM event WHERE at < %s ORDER BY position DESC LIMIT 1",
+            [connection.ops.adapt_datetimefield_value(moment)],
+        )
+        row = cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
 def last_position() -> int:
     """The end of the log."""
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
@@ -76,3 +76,8 @@ class Happened:
     keys: Mapping[Scope, UUID]
     device: UUID
     ours: bool = True
+    site: UUID | None = None
+
+    def seen_from(self, site: UUID | None) -> Happened:
+        """As a preview for one site has it; None: for all of an organisation."""
+        return replace(self, ours=site is None or site == self.site)

@@ -180,13 +180,15 @@ class Use:
     """One thing that counts for a limit.
 
     `key` says over what, as a hash (see `counting`); `what` is its name for people, never a mailbox
-    in clear. What was before `since` does not count: somebody has closed the alarm then.
+    in clear. What was before `since` does not count: somebody has closed the alarm then. `thing`:
+    the same key whatever is counted.
     """
 
     limit: Limit
     key: UUID
     what: str = ""
     since: datetime | None = None
+    thing: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -76,3 +76,6 @@ def period_end(now: datetime) -> datetime:
 def breaker_id(site: UUID, key: UUID) -> UUID:
     """The stream of a thing's alarm at a site; the key is of the thing, whatever was counted."""
     return uuid5(site, f"breaker {key}")
+
+
+SHOWN_SCOPES = (Scope.SOURCE,)  # whose value people may read as it is

@@ -112,7 +112,7 @@ def _by(request: HttpRequest) -> By:
     return by
 
 
-limits_urlpatterns = [
+urlpatterns = [
     path("sites/<uuid:place>/limits/", limits, name="limits"),
     path("alarms/", alarms, name="alarms"),
     path("alarms/<uuid:pk>/", alarm, name="alarm"),

@@ -1,0 +1,134 @@
+"""What has counted, as the log tells it: for making the ledger again, and for previews."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from fleet.accounts.access import human
+from fleet.eventstore import store
+from fleet.eventstore.messages import Actor, Event, Recorded
+from fleet.eventstore.projections import Difference, also_rebuilt
+from resets.limits import ledger
+from resets.limits.counting import About, Happened
+from resets.limits.models import LimitUse
+from resets.limits.rules import LONGEST, Counted
+from resets.state import ResetState
+from resets.steps.request_reset import ResetRequested
+from resets.steps.send_code import CodeIssued
+from resets.steps.verify_code import CodeRejected, CodeTurnedAway, CodeVerified
+
+COUNTS: dict[type[Event[Any]], Counted] = {
+    ResetRequested: Counted.RESETS,
+    CodeIssued: Counted.CODES,
+    CodeVerified: Counted.GUESSES,
+    CodeRejected: Counted.GUESSES,
+    CodeTurnedAway: Counted.GUESSES,
+}
+AT_ONCE = 1000
+
+
+def happened(since: datetime, organisation: UUID | None = None) -> Iterator[Happened]:
+    """Every use from `since` on, in order; in one organisation, or everywhere."""
+    people: dict[tuple[str, str], str] = {}
+    for some in _pages(since, organisation):
+        before = _states_before(some)
+        for recorded in some:
+            actor = recorded.actor
+            person = people.get((actor.kind, actor.id))
+            if person is None:
+                person = people[actor.kind, actor.id] = _person(actor)
+            yield _use(recorded, before[recorded.stream, recorded.version], person)
+
+
+def _use(recorded: Recorded, before: ResetState, person: str) -> Happened:
+    """The use that an event was, on a reset as it stood before."""
+    event = recorded.event
+    state = event.evolve(before)
+    assert state.organisation and state.site and state.subject
+    at = (state.organisation, state.site, state.subject)
+    about = About(*at, state.reset_email, person, recorded.source, state.nvr)
+    counted = COUNTS[type(event)]
+    keys = about.keys(counted, strange=isinstance(event, CodeTurnedAway))
+    return Happened(recorded.at, counted, keys, state.subject, site=state.site)
+
+
+def _states_before(some: Iterable[Recorded]) -> dict[tuple[UUID, int], ResetState]:
+    """Each reset as it stood before each of its events: its mailbox may have been another."""
+    before = {}
+    state = ResetState(UUID(int=0))
+    for recorded in store.read_streams(sorted({one.stream for one in some})):
+        if recorded.version == 1:
+            state = ResetState(recorded.stream)
+        before[recorded.stream, recorded.version] = state
+        state = recorded.event.evolve(state)
+    return before
+
+
+def _person(actor: Actor) -> str:
+    """Also of those who may do nothing any more: it is their past that counts."""
+    if actor.kind == "person":
+        return actor.id
+    return human(replace(actor, grants=())).id if actor.kind == "token" else ""
+
+
+def _pages(since: datetime, organisation: UUID | None) -> Iterator[list[Recorded]]:
+    types = [kind.tag for kind in COUNTS]
+    # A little earlier: the clocks of several servers are not one.
+    after, end = store.position_before(since - timedelta(minutes=5)), store.last_position()
+    while some := store.read_between(after, end, types, AT_ONCE):
+        after = some[-1].position
+        seen = [r for r in some if organisation in (None, r.organisation) and r.at >= since]
+        if seen:
+            yield seen
+
+
+# --- the ledger from the log ----------------------------------------------------------------------
+
+
+def recount() -> int:
+    """Throw the ledger away and make it again; answers with the number of uses."""
+    since = timezone.now() - timedelta(seconds=LONGEST)
+    with transaction.atomic():
+        LimitUse.objects.all().delete()
+        return sum(ledger.add(_uses(some)) for some in _batched(happened(since)))
+
+
+def differences() -> Iterator[Difference]:
+    """Uses that the log does not tell of, or that are missing."""
+    since = timezone.now() - timedelta(seconds=LONGEST)
+    told: dict[tuple[UUID, datetime], int] = {}
+    for one in happened(since):
+        for key in one.keys.values():
+            told[key, one.at] = told.get((key, one.at), 0) + 1
+    for key, at in LimitUse.objects.filter(at__gte=since).values_list("key", "at").iterator():
+        told[key, at] = told.get((key, at), 0) - 1
+    for (key, _), count in told.items():
+        if count:
+            what = "is missing" if count > 0 else "is too much"
+            yield Difference("limit_use", key, what, key)
+
+
+def register() -> None:
+    also_rebuilt(recount, differences)
+
+
+def _uses(some: Iterable[Happened]) -> list[tuple[UUID, datetime]]:
+    return [(key, one.at) for one in some for key in one.keys.values()]
+
+
+def _batched(all_of_them: Iterator[Happened]) -> Iterator[list[Happened]]:
+    some: list[Happened] = []
+    for one in all_of_them:
+        some.append(one)
+        if len(some) == AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some
