@@ -155,6 +155,7 @@ def deliver(message: EmailMessage) -> SmtpReply:
     with _line.lock:
         backend = _line.backend()
         try:
+            _refuse_line_breaks(message)
             backend.open()
             sent = backend.send_messages([message])
         except _of_services() as error:
@@ -167,6 +168,8 @@ def deliver(message: EmailMessage) -> SmtpReply:
             _line.used = time.monotonic()
     if not sent:
         raise MailRefused(0, "The mail has no recipient; set a Reset Password Email.")
+    if (answer := _taken_by_service(message)) is not None and answer.code >= 400:
+        raise MailRefused(answer.code, answer.text)
     return getattr(message, "smtp_reply", None) or SmtpReply(
         0, f"handed to {type(backend).__module__}"
     )
@@ -218,6 +221,14 @@ def hang_up() -> None:
 os.register_at_fork(after_in_child=lambda: setattr(_line, "lock", threading.RLock()))
 
 
+def _refuse_line_breaks(message: EmailMessage) -> None:
+    """Raise ValueError when somebody tries to add headers, whichever way the mail goes."""
+    values = [message.subject, message.from_email, *message.recipients()]
+    values += message.extra_headers.values()
+    if any("\r" in str(value) or "\n" in str(value) for value in values):
+        raise ValueError("line break in a header")
+
+
 def _envelope(message: EmailMessage) -> tuple[str, list[str], bytes]:
     encoding = message.encoding or settings.DEFAULT_CHARSET
     encoding = encoding if isinstance(encoding, str) else "utf-8"
@@ -245,13 +256,21 @@ def _of_services() -> tuple[type[Exception], ...]:
 
 
 def _of_service(error: Any) -> MailFailed:
-    if error.status_code:
-        said = _answer((error.status_code, error.describe_response() or ""))
+    response = getattr(error, "response", None)
+    if response is not None and response.status_code >= 400:
+        said = _answer((response.status_code, response.text))
         deferred = said.code in LATER or said.code >= 500
         return (MailDeferred if deferred else MailRefused)(said.code, said.text)
     if isinstance(error, OSError):
         return MailDeferred(0, "The mail service cannot be reached.")
     return MailRefused(0, "The mail service does not take this mail, or not for this mailbox.")
+
+
+def _taken_by_service(message: EmailMessage) -> SmtpReply | None:
+    """What a mail service answered. Some refuse a mail and anymail, unsure, lets it pass."""
+    response = getattr(getattr(message, "anymail_status", None), "esp_response", None)
+    code = getattr(response, "status_code", None)
+    return _answer((code, response.text)) if code and response is not None else None
 
 
 def _unreachable(error: BaseException) -> MailDeferred:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,13 @@ from tests.resets.delivery.ground import mailed
 pytestmark = pytest.mark.django_db
 
 TO = "owner.one@example.com"
+
+
+@pytest.fixture(autouse=True)
+def at_noon() -> Iterator[None]:
+    """So that no midnight falls among the mails of one day."""
+    with time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=True):
+        yield
 
 
 @pytest.fixture
