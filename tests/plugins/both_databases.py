@@ -3,6 +3,8 @@
 Settings are read once per process, from the environment. So the process that was started only
 prepares an environment, runs the suite in a child of its own for each database, and adds up.
 Of two runs, the second leaves out what asks for no database: it would be the same test again.
+With -n they go side by side: half of the tests' time is waiting, for processes, sockets and leases,
+and while those of one run wait, those of the other have the cores.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,7 +29,7 @@ from tests.services import postgres, valkey
 
 RUNS_ON = "REKEY_TESTS_RUN_ON"  # set in the child: which database, and that it is the child
 RESULT_FILE = "REKEY_TESTS_RESULT"
-SECOND = "REKEY_TESTS_SECOND"  # set in the child: the other database has had its run
+SECOND = "REKEY_TESTS_SECOND"  # set in the child: the other database has a run of its own
 ON_A_DATABASE = {"db", "transactional_db", "module_db", "environment", "own_servers"}  # fixtures
 KEPT = {
     "REKEY_REQUIRE_BROWSER",
@@ -57,17 +60,24 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if RUNS_ON in os.environ or asks_only:
         return None
     chosen = config.getoption("database")
+    names = ["sqlite", "postgres"] if chosen == "both" else [chosen]
+    side_by_side = len(names) > 1 and bool(config.getoption("numprocesses", None))
     results: dict[str, dict] = {}
     code = 0
-    for database in ["sqlite", "postgres"] if chosen == "both" else [chosen]:
-        print(f"\n{' ' + TITLES[database] + ' ':═^80}", flush=True)
-        second = bool(results)
-        ended, results[database] = _run(database, config, second=second)
-        if second and ended == pytest.ExitCode.NO_TESTS_COLLECTED:
-            ended = pytest.ExitCode.OK  # all that was asked for was pure
-        code = code or ended
-        if ended == pytest.ExitCode.INTERRUPTED:
-            break
+    with contextlib.ExitStack() as stack:
+        runs: Iterable[Run] = (
+            stack.enter_context(_run(name, config, second=name != names[0], kept=side_by_side))
+            for name in names
+        )
+        for run in list(runs) if side_by_side else runs:
+            print(f"\n{' ' + TITLES[run.database] + ' ':═^80}", flush=True)
+            ended = run.wait()
+            if results and ended == pytest.ExitCode.NO_TESTS_COLLECTED:
+                ended = pytest.ExitCode.OK  # all that was asked for was pure
+            results[run.database] = run.counts()
+            code = code or ended
+            if ended == pytest.ExitCode.INTERRUPTED:
+                break
     if len(results) > 1:
         print(_sum_line(results), flush=True)
     return code
@@ -96,32 +106,70 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         Path(path).write_text(json.dumps({kind: n for kind, n in counts.items() if n}))
 
 
-def _run(database: str, config: pytest.Config, *, second: bool) -> tuple[int, dict[str, int]]:
-    """One run in a child process: its exit code and how many tests ended how."""
-    with tempfile.TemporaryDirectory(prefix="rekey-tests-") as folder:
+@dataclass
+class Run:
+    """One run of the suite, in a child process."""
+
+    database: str
+    process: subprocess.Popen[bytes]
+    result: Path
+    said: Path | None  # what it says; None: it says that itself
+
+    def wait(self) -> int:
+        """Its exit code, when it has ended; until then, what it says is shown."""
+        if self.said is None:
+            return self.process.wait()
+        with self.said.open(errors="replace") as said:
+            while True:
+                over = self.process.poll() is not None  # asked first: nothing comes after that
+                print(said.read(), end="", flush=True)
+                if over:
+                    return self.process.returncode
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self.process.wait(0.2)
+
+    def counts(self) -> dict[str, int]:
+        """How many tests ended how."""
+        return json.loads(self.result.read_text()) if self.result.exists() else {}
+
+
+@contextlib.contextmanager
+def _run(database: str, config: pytest.Config, *, second: bool, kept: bool) -> Iterator[Run]:
+    """A run that has begun. What the second one says may be kept until the first one is over."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rekey-tests-") as folder,
+        _servers(database) as addresses,
+        _ctrl_c_is_for_the_child(),
+        Path(folder, "said").open("wb") as said,
+    ):
         result = Path(folder, "result.json")
-        with _servers(database) as addresses:
-            environment = (
-                clean_environment()
-                | addresses
-                | {
-                    RUNS_ON: database,
-                    RESULT_FILE: str(result),
-                    "REKEY_VAR": str(Path(folder, "var")),
-                    "DJANGO_SETTINGS_MODULE": "fleet.settings",
-                }
-                | ({SECOND: "1"} if second else {})
-            )
-            ours = ["--import-mode=importlib"]  # two apps may have a test file of the same name
-            with _ctrl_c_is_for_the_child():
-                ended = subprocess.Popen(
-                    [sys.executable, "-m", "pytest", *ours, *config.invocation_params.args],
-                    cwd=config.invocation_params.dir,
-                    env=environment,
-                    preexec_fn=partial(_in_the_child, os.getpid()),
-                ).wait()
-        counts = json.loads(result.read_text()) if result.exists() else {}
-    return ended, counts
+        environment = (
+            clean_environment()
+            | addresses
+            | {
+                RUNS_ON: database,
+                RESULT_FILE: str(result),
+                "REKEY_VAR": str(Path(folder, "var")),
+                "DJANGO_SETTINGS_MODULE": "fleet.settings",
+            }
+            | ({SECOND: "1"} if second else {})
+        )
+        ours = ["--import-mode=importlib"]  # two apps may have a test file of the same name
+        kept = kept and second
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *ours, *config.invocation_params.args],
+            cwd=config.invocation_params.dir,
+            env=environment,
+            stdout=said if kept else None,
+            stderr=subprocess.STDOUT if kept else None,
+            preexec_fn=partial(_in_the_child, os.getpid()),
+        )
+        try:
+            yield Run(database, process, result, Path(said.name) if kept else None)
+        finally:
+            if process.poll() is None:  # the other one was interrupted
+                process.send_signal(signal.SIGINT)
+            process.wait()
 
 
 def clean_environment() -> dict[str, str]:
