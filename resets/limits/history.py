@@ -50,6 +50,8 @@ def happened(since: datetime, organisation: UUID | None = None) -> Iterator[Happ
 def _use(recorded: Recorded, before: ResetState, person: str) -> Happened:
     """The use that an event was, on a reset as it stood before."""
     event = recorded.event
+    if isinstance(event, CodeIssued) and event.by_phone:
+        person = event.owner
     state = event.evolve(before)
     assert state.organisation and state.site and state.subject
     at = (state.organisation, state.site, state.subject)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from fleet.errors import Refused
 from fleet.eventstore import database
-from fleet.eventstore.handling import handle, supplies, when_refused
+from fleet.eventstore.handling import Order, handle, handle_all, supplies, when_refused
 from fleet.eventstore.messages import Actor, By, Command
 from resets.limits.models import Breaker, RefusalCount
 from resets.limits.rules import OverLimit
@@ -67,7 +67,9 @@ def sum_up(now: datetime | None = None) -> int:
     rows = list(over[:500])
     for row in rows:
         case = msgspec.json.decode(row.facts, type=Refusal)
-        handle(SumRefusals(case, row.until), row.id, JOB)
+        # Whoever counted the first one may have died before it was recorded.
+        orders = (RecordRefusal(case, row.until), SumRefusals(case, row.until))
+        handle_all([Order(order, row.id) for order in orders], JOB)
         RefusalCount.objects.filter(id=row.id, count=row.count).delete()
     return len(rows)
 

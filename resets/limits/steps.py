@@ -78,7 +78,7 @@ class RecordRefusal(Command[GuardState]):
             yield LimitReached(self.case, self.until)
 
 
-@command(by=Role.JOB, creates=None)
+@command(by=Role.JOB)
 class SumRefusals(Command[GuardState]):
     """Record how many refusals there were in a period that is over."""
 

@@ -32,6 +32,7 @@ from resets.limits.state import SHOWN_SCOPES, breaker_id
 from resets.rules import RulesState, rules_id
 from resets.state import ResetState, masked
 from resets.steps.request_reset import RequestReset
+from resets.steps.send_by_phone import SendByPhone
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
 
@@ -70,7 +71,8 @@ def _about(
     command: RequestReset | SendCode | VerifyCode, state: ResetState, by: By
 ) -> tuple[About, str]:
     """Whom and what the command is about, and the device's name."""
-    person, source = command.human.id, by.source
+    by_phone = isinstance(command, SendByPhone)  # for the person who showed the QR
+    person, source = state.qr_owner if by_phone else command.human.id, by.source
     if isinstance(command, RequestReset):
         facts = command.facts
         at = (facts.organisation, facts.site, facts.id)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
-from resets.limits.rules import ORGANISATION_WIDE, Limit
+from resets.limits.rules import ORGANISATION_WIDE, Limit, checked, guarded
 from resets.rules import ApprovalRules, CodeRules, RulesState
 
 
@@ -126,8 +126,9 @@ class SetLimits(Command[RulesState]):
 
     def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
         wide = self.place.site is None
+        if self.limits is not None:
+            checked(self.limits) if wide else guarded(self.limits)
         for limit in self.limits or ():
-            limit.checked()
             if wide != (limit.scope in ORGANISATION_WIDE):
                 raise Refused(
                     "limit_elsewhere",

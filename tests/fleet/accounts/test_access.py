@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -36,6 +37,9 @@ from fleet.eventstore.models import EventRow
 from resets import queries as resets
 from resets.delivery import queries as mails
 from resets.delivery.steps import SendTestMail, SendTestMailTo
+from resets.limits.rules import DEFAULTS, Counted, Limit, Scope
+from resets.limits.state import Refusal
+from resets.limits.steps import RecordRefusal, TripBreaker
 from resets.mailboxes import queries as mailboxes
 from resets.mailboxes.steps import ProposeMailbox
 from resets.rules import rules_id
@@ -116,6 +120,10 @@ NEEDS = {
     "rules.set-code-rules": Role.ADMINISTRATOR,
     "rules.set-approval-rules": Role.ADMINISTRATOR,
     "rules.set-limits": Role.ADMINISTRATOR,
+    "guard.record-refusal": Role.JOB,
+    "guard.sum-refusals": Role.JOB,
+    "breaker.trip-breaker": Role.JOB,
+    "breaker.close-breaker": Role.ADMINISTRATOR,
     "reset.remove-from-recorder": Role.TECHNICIAN,
     "reset.confirm-removed": Role.TECHNICIAN,
     "reset.put-back-on-nvr": Role.TECHNICIAN,
@@ -252,6 +260,14 @@ def a_list(who: Cast) -> CheckImport:
     )
 
 
+LATER = datetime(2026, 11, 22, 12, 10, tzinfo=UTC)
+SITE_LIMIT = Limit(Counted.RESETS, Scope.SITE, 5, 3600, trips=True)
+
+
+def a_refusal(who: Cast, device: UUID) -> Refusal:
+    return Refusal(who.organisation, who.site, SITE_LIMIT, "", device, "Gate", "Tess")
+
+
 @dataclass
 class World:
     who: Cast
@@ -270,6 +286,9 @@ def world(db: None) -> World:
     handle(RequestScan(who.site, NETWORK), scan, who.by(who.alice))
     handle(RecordDiscovered(who.organisation, who.site, SEEN), found, SETUP)
     handle(a_list(who), uploaded, who.by(who.alice))
+    guard, alarm = new_id(), new_id()
+    handle(RecordRefusal(a_refusal(who, target), LATER), guard, SETUP)
+    handle(TripBreaker(Scope.SITE, a_refusal(who, target), 0), alarm, SETUP)
     handle(SetCodeRules(who.site, digits=7), rules_id(who.site), who.by(who.alice))
     tested = new_id()
     handle(SendTestMail(target), tested, who.by(who.alice))
@@ -293,6 +312,8 @@ def world(db: None) -> World:
             "reset": reset(who, device(who)),
             "mailbox_change": proposed(who, device(who)),
             "rules": rules_id(who.site),
+            "guard": guard,
+            "breaker": alarm,
             "test_mail": tested,
         },
     )
@@ -354,7 +375,9 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     ),
     "rules.set-code-rules": lambda who, device: SetCodeRules(who.site, digits=6),
     "rules.set-approval-rules": lambda who, device: SetApprovalRules(who.site, always=True),
-    "rules.set-limits": lambda who, device: SetLimits(who.site, ()),
+    "rules.set-limits": lambda who, device: SetLimits(who.site, DEFAULTS[:6]),
+    "guard.record-refusal": lambda who, device: RecordRefusal(a_refusal(who, device), LATER),
+    "breaker.trip-breaker": lambda who, device: TripBreaker(Scope.SITE, a_refusal(who, device), 0),
     "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
     "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
     "credential.begin-credential": lambda who, device: BeginCredential(
