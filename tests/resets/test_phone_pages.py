@@ -17,13 +17,19 @@ from django.test import Client
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream, state_of
+from resets.limits.history import recount
+from resets.limits.models import LimitUse
+from resets.limits.rules import Counted, Limit, Scope
 from resets.models import Reset
 from resets.phone import addresses, guesses
+from resets.phone import queries as phone_queries
 from resets.phone.tokens import Kind, PhoneKey
+from resets.rules import rules_id
 from resets.state import ResetState
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
+from resets.steps.site_rules import SetLimits
 from tests.cast import Cast, cast
 from tests.fleet.eventstore.ground import device, reset
 
@@ -202,13 +208,22 @@ def test_everything_that_is_not_authentic_is_answered_alike(
     assert row(walk).phase == "requested"
 
 
-def test_whatever_was_sent_the_same_is_asked_of_the_database(
-    client: Client, who: Cast, walk: UUID, django_assert_num_queries: Any
+def test_whatever_was_sent_the_same_is_done(
+    client: Client, who: Cast, walk: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    done: list[str] = []
+
+    def noted(module: object, name: str) -> None:
+        before = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a: (done.append(name), before(*a))[1])
+
+    noted(phone_queries, "state_of")
+    noted(PhoneKey, "holds")
     shown(who, walk)
     for token in ("nothing", guess()["token"], guess(reset=walk)["token"]):
-        with django_assert_num_queries(1):
-            client.post(PHONE, {"token": token, "do": "yes"})
+        done.clear()
+        client.post(PHONE, {"token": token, "do": "yes"})
+        assert done == ["state_of", "holds"]
 
 
 def test_who_sends_what_is_no_token_too_often_has_to_wait(
@@ -231,6 +246,29 @@ def test_all_addresses_of_a_household_count_as_one(client: Client) -> None:
     again, other = "2001:db8:1:2:ffff::1", "2001:db8:1:3::1"
     assert client.post(PHONE, {"token": "x"}, REMOTE_ADDR=again).status_code == 429
     assert client.post(PHONE, {"token": "x"}, REMOTE_ADDR=other).status_code == 422
+
+
+def test_the_limits_hold_for_phones_and_count_for_the_person_who_showed_the_qr(
+    client: Client, who: Cast, walk: UUID
+) -> None:
+    one = Limit(Counted.CODES, Scope.PERSON, 1, 3600)
+    always = Limit(Counted.GUESSES, Scope.MAILBOX, 50, 86_400)
+    handle(SetLimits(who.site, (one, always)), rules_id(who.site), who.by(who.alice))
+    first = client.post(PHONE, {"token": shown(who, walk), "do": "yes"})
+    assert first.status_code == 200
+    other = reset(who, device(who, name="Gate south"))
+    token = shown(who, other)
+    refused = client.post(PHONE, {"token": token, "do": "yes"}, REMOTE_ADDR="192.0.2.3")
+    assert refused.status_code == 429
+    assert 3500 < int(refused["Retry-After"]) <= 3601
+    assert "limit_reached" in refused.content.decode()
+    assert not state_of(ResetState, other).qr_used
+    keys = set(LimitUse.objects.values_list("key", flat=True))
+    recount()
+    assert set(LimitUse.objects.values_list("key", flat=True)) == keys
+    handle(ShowQr(), other, who.by(who.alice))
+    hers = addresses.of_qr(state_of(ResetState, other)).partition("#")[2]
+    assert client.post(PHONE, {"token": hers, "do": "yes"}).status_code == 200
 
 
 def test_whoever_is_signed_in_is_a_phone_all_the_same(
