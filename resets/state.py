@@ -242,7 +242,7 @@ class ResetState(State):
         """When a code may be sent (again); None: no more for this reset."""
         if self.sends >= self.rules.sends:
             return None
-        if self.sent_at is None:
+        if self.sent_at is None or self.sends == self.sent_elsewhere:
             return datetime.min.replace(tzinfo=self.expires_at.tzinfo) if self.expires_at else None
         return self.sent_at + timedelta(seconds=self.rules.between_sends)
 

@@ -13,7 +13,6 @@ from django import forms
 from devices.queries import mailbox_shown, zone_of
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
-from fleet.audit.entries import Entry
 from fleet.eventstore.messages import Actor, Command
 from fleet.web.command_forms import form_of
 from resets.mailboxes.queries import Standing
@@ -193,5 +192,19 @@ class ProposalPage(Proposal):
         return not self.row.open
 
     @property
-    def entries(self) -> list[Entry]:
-        return [Entry(recorded) for recorded in reversed(self.standing.story)]
+    def entries(self) -> list[dict[str, Any]]:
+        """The story for the timeline, newest first. The reasons stand above it."""
+        entries = []
+        for recorded in reversed(self.standing.story):
+            tone, icon = EVENTS[recorded.type]
+            entries.append(
+                {
+                    "sentence": recorded.sentence,
+                    "at": recorded.at,
+                    "actor": recorded.actor.name,
+                    "source": recorded.source,
+                    "tone": tone,
+                    "icon": icon,
+                }
+            )
+        return entries

@@ -43,7 +43,7 @@ class DeviceNow:
 
 @event("resets.mailbox_proposed")
 class MailboxProposed(Event[MailboxState]):
-    """{actor} proposed another Reset Password Email for {device_name}: {reason}"""
+    """{actor} proposed another Reset Password Email for {device_name}."""
 
     device: UUID
     organisation: UUID
@@ -79,10 +79,8 @@ class MailboxProposed(Event[MailboxState]):
     def told(self, actor: str) -> str:
         old, new = masked(self.old_email), masked(self.reset_email)
         before = f"in place of {old}" if old else "which has none"
-        return (
-            f"{actor} proposed {new} as the Reset Password Email of {self.device_name}, {before}:"
-            f" {self.reason}"
-        )
+        name = self.device_name
+        return f"{actor} proposed {new} as the Reset Password Email of {name}, {before}."
 
 
 @event("resets.mailbox_approved")
@@ -100,7 +98,7 @@ class MailboxApproved(Event[MailboxState]):
 
 @event("resets.mailbox_declined")
 class MailboxDeclined(Event[MailboxState]):
-    """{actor} declined the proposed Reset Password Email: {reason}"""
+    """{actor} declined the proposed Reset Password Email."""
 
     reason: str
 
