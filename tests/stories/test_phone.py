@@ -103,7 +103,10 @@ def test_a_phone_sends_the_code_for_a_device_that_is_offline(
     assert page.evaluate("document.body.dataset.still") == "the same page"
     tess.shots("74-scanned")
     check(page, "Scanned")
-    page.get_by_label("Code from the email").fill(code_in(mail_sink))
+    code = page.get_by_label("Code from the email")
+    for name, value in (("inputmode", "numeric"), ("autocomplete", "one-time-code")):
+        expect(code).to_have_attribute(name, value)
+    code.fill(code_in(mail_sink))  # grouped, as it stands in the mail
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_role("button", name="Use a generated password")).to_be_visible()
 
