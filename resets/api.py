@@ -24,6 +24,7 @@ from resets.mailboxes import api as mailboxes
 from resets.phone.api import ShowQrView
 from resets.queries import Glass
 from resets.recorder.state import AtRecorder
+from resets.site_rules import api as site_rules
 from resets.state import Delivery, Phase, RecoveryMethod
 from resets.steps.approve_reset import ApproveReset
 from resets.steps.request_reset import RequestReset
@@ -220,6 +221,7 @@ def _step(command: type[Command[Any]], reset_id: UUID) -> dict[str, Any]:
 
 urlpatterns = [
     *approvals.urlpatterns,
+    *site_rules.urlpatterns,
     path("resets/", ResetsView.as_view(), name="api-resets"),
     path("resets/<uuid:reset_id>/", ResetView.as_view(), name="api-reset"),
     path("devices/<uuid:device_id>/resets/", RequestResetView.as_view(), name="api-device-resets"),

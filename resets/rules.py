@@ -5,6 +5,7 @@ Each site may set its own, within the bounds of the standards; what it leaves al
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
@@ -45,6 +46,12 @@ class CodeRules:
                     most=most,
                 )
         return self
+
+
+def between(bounds: Mapping[str, tuple[int, int]], name: str, unit: str = "") -> str:
+    """The bounds of a rule, for people."""
+    least, most = bounds[name]
+    return f"{least:,} to {most:,}{f' {unit}' if unit else ''}."
 
 
 CODE_BOUNDS = {

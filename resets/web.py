@@ -35,6 +35,7 @@ from resets.limits import web as limits
 from resets.mailboxes import web as mailboxes
 from resets.outlook import Outlook
 from resets.phone import web as phone
+from resets.site_rules import web as site_rules
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.steps.show_qr import ShowQr
@@ -181,6 +182,7 @@ def _by(request: HttpRequest) -> By:
 urlpatterns = [
     *deliveries.urlpatterns,
     *approvals.urlpatterns,
+    *site_rules.urlpatterns,
     path("resets/", resets, name="resets"),
     path("devices/<uuid:device>/reset/", request_reset, name="request-reset"),
     path("resets/<uuid:pk>/", reset, name="reset"),

@@ -8,7 +8,6 @@ ID = models.UUIDField(editable=False, primary_key=True, serialize=False)
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("resets", "0004_mailboxes"),
         ("resets", "0005_delivery"),
     ]
 

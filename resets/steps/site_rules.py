@@ -11,7 +11,16 @@ from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.limits.rules import ORGANISATION_WIDE, Limit, checked, guarded
-from resets.rules import ApprovalRules, CodeRules, RulesState
+from resets.rules import (
+    APPROVAL_BOUNDS,
+    CODE_BOUNDS,
+    ApprovalRules,
+    CodeRules,
+    RulesState,
+    between,
+)
+
+CODES = CodeRules()  # the defaults
 
 
 @dataclass(frozen=True)
@@ -63,18 +72,38 @@ class SetCodeRules(Command[RulesState]):
     """Set the site's rules for codes. Resets that are under way keep those they began with."""
 
     place_id: UUID
-    digits: int = asked("Digits", help="6 to 8.", initial=8, default=8)
-    valid: int = asked(
-        "Valid for", help="In seconds; 10 minutes at most.", initial=600, default=600
+    digits: int = asked(
+        "Digits", help=between(CODE_BOUNDS, "digits"), initial=CODES.digits, default=CODES.digits
     )
-    tries: int = asked("Tries", help="Wrong ones, until a code is burned.", initial=5, default=5)
-    between_sends: int = asked("Between two codes", help="In seconds.", initial=60, default=60)
-    sends: int = asked("Codes in one reset", initial=3, default=3)
+    valid: int = asked(
+        "A code is valid for",
+        help=between(CODE_BOUNDS, "valid", "seconds"),
+        initial=CODES.valid,
+        default=CODES.valid,
+    )
+    tries: int = asked(
+        "Wrong codes until it is burned",
+        help=between(CODE_BOUNDS, "tries"),
+        initial=CODES.tries,
+        default=CODES.tries,
+    )
+    between_sends: int = asked(
+        "Least time between two codes",
+        help=between(CODE_BOUNDS, "between_sends", "seconds"),
+        initial=CODES.between_sends,
+        default=CODES.between_sends,
+    )
+    sends: int = asked(
+        "Codes in one reset",
+        help=between(CODE_BOUNDS, "sends"),
+        initial=CODES.sends,
+        default=CODES.sends,
+    )
     open_for: int = asked(
-        "A reset is open for",
-        help="In seconds; then it ends by itself.",
-        initial=3600,
-        default=3600,
+        "A reset waits for people for",
+        help=between(CODE_BOUNDS, "open_for", "seconds") + " Then it ends by itself.",
+        initial=CODES.open_for,
+        default=CODES.open_for,
     )
     place: Place = supplied()
 
@@ -95,11 +124,29 @@ class SetApprovalRules(Command[RulesState]):
     nvrs: bool = asked("For NVRs", default=False)
     without_mailbox: bool = asked("For devices without a Reset Password Email", default=False)
     above_a_day: int = asked(
-        "From this many resets in 24 h", help="0: never.", initial=0, default=0
+        "From this many resets in 24 hours on",
+        help="0: never. " + between(APPROVAL_BOUNDS, "above_a_day"),
+        initial=0,
+        default=0,
     )
-    night_from: int = asked("The night begins at", help="An hour of the site.", default=0)
-    night_to: int = asked("and ends at", help="The same hour: there is no night.", default=0)
-    valid: int = asked("Ask for", help="In seconds; then the request expires.", default=86_400)
+    night_from: int = asked(
+        "At night, from",
+        help="An hour by the clock of the site. " + between(APPROVAL_BOUNDS, "night_from"),
+        initial=0,
+        default=0,
+    )
+    night_to: int = asked(
+        "until",
+        help="The same hour as before: at no time. " + between(APPROVAL_BOUNDS, "night_to"),
+        initial=0,
+        default=0,
+    )
+    valid: int = asked(
+        "A request waits for",
+        help=between(APPROVAL_BOUNDS, "valid", "seconds") + " Then it has expired.",
+        initial=86_400,
+        default=86_400,
+    )
     place: Place = supplied()
 
     def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:

@@ -77,6 +77,8 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-device-resets": {"POST": Role.TECHNICIAN},
     "api-resets": {"GET": Role.VIEWER},
     "api-approvals": {"GET": Role.VIEWER},
+    "api-site-code-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-site-approval-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "api-reset": {"GET": Role.VIEWER},
     # A new step brings its call with it, and asks for the role that its command names.
     **{f"api-reset-{slug}": {"POST": Role(step.by)} for slug, step in steps().items()},

@@ -92,6 +92,8 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "mailbox-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
     "resets": {"GET": Role.VIEWER},
     "approvals": {"GET": Role.VIEWER},
+    "code-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "approval-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "reset": {"GET": Role.VIEWER},
     "reset-live": {"GET": Role.VIEWER},
@@ -228,6 +230,8 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
     return {
         "site-networks": {"pk": at.site},
         "site": {"pk": at.site},
+        "code-rules": {"pk": at.site},
+        "approval-rules": {"pk": at.site},
         "reset": {"pk": at.reset},
         "reset-live": {"pk": at.reset},
         "reset-step": {"pk": at.reset, "step": "send-code"},
