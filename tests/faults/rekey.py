@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -296,12 +297,25 @@ class CodeMail:
     code: str
 
 
+def told_of(inbox_port: int, to: str) -> dict[str, set[str]]:
+    """Of which resets somebody was told: the Message-IDs of these notices, for each."""
+    query = urlencode({"limit": 2000, "to": to})
+    found: dict[str, set[str]] = defaultdict(set)
+    for mail in ask(inbox_port, "GET", f"/api/mails?{query}").json:
+        if about := re.search(r"/resets/([0-9a-f-]{36})/", mail["text"]):
+            found[about[1]].add(mail["message_id"].strip())
+    return found
+
+
 def code_mails(inbox_port: int, to: str = "") -> list[CodeMail]:
-    """Every mail with a code, newest first, as the sink's JSON has them."""
+    """Every mail with a code, newest first, as the sink's JSON has them; notices have none."""
     query = urlencode({"limit": 2000, "to": to})
     found = []
     for mail in ask(inbox_port, "GET", f"/api/mails?{query}").json:
         about, code = MESSAGE_ID.match(mail["message_id"]), CODE.search(mail["text"])
+        if about is None and mail["message_id"].strip().startswith("<notice-"):
+            assert code is None
+            continue
         assert about and code, mail["message_id"]
         found.append(CodeMail(about[1], int(about[2]), code[1]))
     return found

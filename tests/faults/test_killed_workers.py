@@ -26,6 +26,7 @@ from tests.faults.rekey import (
     inside,
     rebuild_check,
     started,
+    told_of,
     until,
 )
 from tests.faults.walks import walk_all
@@ -129,6 +130,11 @@ def test_no_reset_is_lost_while_workers_are_killed(own: dict[str, str], up: Up) 
         codes[mail.reset, mail.send].add(mail.code)
     assert {len(several) for several in codes.values()} == {1}
     assert {reset for reset, _ in codes} == set(stands["resets"])
+
+    # Of every reset the administrator was told, and by one notice, however often it was mailed.
+    told = told_of(inbox, facts["email"])
+    assert {len(ids) for ids in told.values()} == {1}
+    assert set(told) == set(stands["resets"])
 
     # Every camera opens with what the vault holds.
     ended_well = _newest_phase(walked.ended)
