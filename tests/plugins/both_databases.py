@@ -36,6 +36,8 @@ KEPT = {
     "REKEY_ACCEPT_GOLDEN",
     "REKEY_FAULT_RESETS",
     "REKEY_FAULT_SEED",
+    "REKEY_FAULT_RACES",
+    "REKEY_FAULT_GUESSES",
 }
 LONG = ("browser", "fault")
 TITLES = {"sqlite": "SQLite and files", "postgres": "PostgreSQL 18 and Valkey 9"}
