@@ -28,7 +28,9 @@ class DeliveryFilters(forms.Form):
     days = forms.ChoiceField(label="Period", required=False, choices=[*PERIODS.items()])
 
     def __init__(self, actor: Actor, asked: QueryDict) -> None:
-        super().__init__(asked, initial={"days": USUAL})
+        asked = asked.copy()
+        asked.setdefault("days", USUAL)
+        super().__init__(asked)
         rows = devices.site_names(queries.administered(actor)).values_list("pk", "name", "timezone")
         self.sites = {str(pk): (name, ZoneInfo(zone)) for pk, name, zone in rows}
         field = self.fields["site"]

@@ -85,9 +85,19 @@ class Numbers:
         return self.of(*FAILED)
 
     @property
-    def failures(self) -> list[tuple[str, int]]:
-        """How they failed, in words."""
-        return [(_FAILED[d], self.counts[d]) for d in FAILED if self.counts.get(d)]
+    def failures(self) -> str:
+        """How they failed: `refused`, or `2 refused, 1 came back`."""
+        found = [(self.counts[d], _FAILED[d]) for d in FAILED if self.counts.get(d)]
+        return ", ".join(f"{n:,} {how}" if len(found) > 1 else how for n, how in found)
+
+    @property
+    def shown(self) -> list[tuple[str, int]]:
+        """Those that have not failed, as columns."""
+        return [
+            ("On their way", self.on_the_way),
+            ("Handed over", self.handed_over),
+            ("Delivered", self.delivered),
+        ]
 
     @property
     def failure_rate(self) -> float:

@@ -289,12 +289,6 @@ def secret(value: str, id: str, label: str = "New password", open: bool = False)
     return {"value": value, "id": id, "label": label, "open": open}
 
 
-@register.inclusion_tag("components/inbox_advice.html")
-def inbox_advice(sender: str, mailbox: str = "", again: Any = None) -> dict[str, Any]:
-    """What to look at when the mail with the code does not come."""
-    return {"sender": sender, "mailbox": mailbox, "again": again}
-
-
 @register.simple_tag
 def announce(sentence: str) -> SafeString:
     """In an htmx answer: let screen readers say this once, wherever the person is."""

@@ -170,7 +170,7 @@ def test_the_numbers_are_shown_to_administrators_with_the_last_answer(who: Cast)
     page = browser(who.alice).get(reverse("deliveries"))
     assert page.status_code == 200
     said = text(page)
-    for words in ("x.example", "25%", "1 refused", "550 unknown", "Days are those of Europe"):
+    for words in ("x.example", "1 25% refused", "550 unknown", "Days are those of Europe"):
         assert words in said, words
     assert "REKEY_MAIL_SERVICE" in said
     for somebody in (who.bob, who.tess):
@@ -201,8 +201,8 @@ def test_filters_narrow_it_down_and_an_odd_one_is_no_harm(who: Cast) -> None:
 
 def test_many_days_and_domains_have_pages(who: Cast) -> None:
     now = timezone.now()
-    for n in range(PER_PAGE + 1):
-        mailed(who, now, f"a@d{n:02}.example")
+    for n in range(PER_PAGE + 1):  # so many in an hour would be one person's limit
+        mailed(who, now - timedelta(minutes=3 * (PER_PAGE - n)), f"a@d{n:02}.example")
     alice, address = browser(who.alice), reverse("deliveries")
     first, second = text(alice.get(address)), text(alice.get(address, {"page": "2"}))
     assert "d00.example" in first and "d50.example" not in first

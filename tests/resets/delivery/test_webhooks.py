@@ -116,8 +116,8 @@ def test_a_webhook_that_is_repeated_is_recorded_once(post: Post, walk: UUID) -> 
 
 def test_in_whichever_order_they_come_the_same_is_known_in_the_end(post: Post, who: Cast) -> None:
     kinds = ("delivered", "deferred", "bounced", "delivered")
-    for order in set(permutations(kinds)):
-        begun = reset(who, device(who, reset_email=TO))
+    for n, order in enumerate(sorted(set(permutations(kinds)))):
+        begun = reset(who, device(who, reset_email=f"owner{n}@example.com"))
         handle(SendCode(), begun, who.by(who.tess))
         for kind in order:
             assert post(kind, Mark(begun, 1)).status_code == 200
