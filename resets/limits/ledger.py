@@ -127,7 +127,7 @@ def _reach(use: Use, now: datetime) -> int:
     """How far back uses count, in microseconds."""
     if use.since is None:
         return use.limit.window * 1_000_000
-    return max(0, (now - _since(use, now)) // timedelta(microseconds=1))
+    return (now - _since(use, now)) // timedelta(microseconds=1)
 
 
 def _n() -> int:
