@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
 
 import pytest
 
+from devices.recorder_list import RecorderList
 from devices.steps.check_device import RecordNvrOpens
 from devices.steps.place_on_channel import PlaceOnChannel
 from devices.virtual.spec import NvrTraits
@@ -13,6 +17,7 @@ from fleet.errors import Conflict, Forbidden, NotFound, Refused
 from fleet.eventstore import projections
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import EventRow, Job
+from resets.recorder import reactions
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.recorder import (
     ConfirmOnRecorder,
@@ -133,6 +138,47 @@ def test_a_removal_that_is_called_off_before_it_is_done_leaves_the_camera_where_
     assert there.stands(reset) == ("cancelled", "none", "")
     assert there.channels == {CHANNEL: (GATE, False), 5: (QUAY, True)}
     assert "taken_off_recorder" not in there.told(reset)
+
+
+def test_a_removal_that_is_called_off_while_it_waits_for_the_nvr_is_not_begun(
+    there: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.shut_out_of_nvr()
+    reset = there.begin()
+    honest = reactions.at_nvr
+
+    @contextmanager
+    def after_it_was_called_off(*given: Any) -> Iterator[Any]:
+        with honest(*given) as nvr:
+            if not state_is_over(there, reset):
+                handle(CancelReset(), reset, there.by)
+            yield nvr
+
+    monkeypatch.setattr(reactions, "at_nvr", after_it_was_called_off)
+    there.do(reset, RemoveFromRecorder())
+    assert there.stands(reset) == ("cancelled", "none", "")
+    assert there.fleet.calls(RECORDER).get("chm_del_dev", 0) == 0
+
+
+def test_a_reset_that_is_called_off_while_the_camera_comes_off_has_it_put_back(
+    there: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there.shut_out_of_nvr()
+    reset = there.begin()
+    honest = RecorderList.take_off
+
+    def and_called_off(self: RecorderList, camera: Any) -> None:
+        honest(self, camera)
+        handle(CancelReset(), reset, there.by)
+
+    monkeypatch.setattr(RecorderList, "take_off", and_called_off)
+    there.do(reset, RemoveFromRecorder())
+    assert there.stands(reset) == ("cancelled", "put_back", "")
+    assert there.channels == {CHANNEL: (GATE, True), 5: (QUAY, True)}
+
+
+def state_is_over(there: Site, reset: UUID) -> bool:
+    return not there.state(reset).phase.open
 
 
 def test_an_nvr_that_opens_the_camera_by_now_keeps_it(there: Site) -> None:
