@@ -128,7 +128,7 @@ class LimitsView(ApiView):
         return Response(_limits(self, place))
 
     @call(answer=Limits, body=Fields("SetLimits", {"limits": list[OneLimit] | None}, {}))
-    def put(self, asked: Values, place: UUID) -> Response:
+    def post(self, asked: Values, place: UUID) -> Response:
         """Set them. Null: go back to the defaults."""
         at = queries.ground(self.actor, place)
         handle(SetLimits(at.id, _asked(asked["limits"])), rules_id(at.id), self.by)

@@ -86,6 +86,13 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-test-mails": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "api-test-mail": {"GET": Role.VIEWER},
     "api-device-test-mail": {"POST": Role.TECHNICIAN},
+    "api-limits": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-limits-preview": {"POST": Role.ADMINISTRATOR},
+    "api-refusals": {"GET": Role.VIEWER},
+    "api-alarms": {"GET": Role.VIEWER},
+    "api-alarm": {"GET": Role.VIEWER},
+    "api-alarm-close": {"POST": Role.ADMINISTRATOR},
+    "api-device-budget": {"GET": Role.VIEWER},
     "api-mailboxes": {"GET": Role.VIEWER},
     "api-mailbox": {"GET": Role.VIEWER},
     "api-device-mailboxes": {"POST": Role.TECHNICIAN},
@@ -161,6 +168,9 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-device-resets": lambda w, at: {"reason": "A test"},
     "api-test-mails": lambda w, at: {"site": str(at.site), "reset_email": "a@example.net"},
     "api-device-mailboxes": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
+    "api-limits": lambda w, at: {"limits": None},
+    "api-limits-preview": lambda w, at: {"limits": []},
+    "api-alarm-close": lambda w, at: {"reason": "A test"},
     "api-mailbox-approve-mailbox": lambda w, at: {"digest": "0" * 64},
     "api-mailbox-decline-mailbox": lambda w, at: {"reason": "A test"},
     **{
@@ -230,6 +240,8 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "scan_id": at.scan,
         "discovered_id": at.found,
         "test_mail_id": at.test_mail,
+        "alarm_id": at.alarm,
+        "place": at.site,
         "change_id": at.own_change if LEAST[address.name].get("POST") is PROPOSER else at.change,
     }
     if "import_id" in address.ids:

@@ -31,6 +31,9 @@ from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import EventRow, Job
 from fleet.eventstore.store import state_of
 from resets.delivery.steps import SendTestMail
+from resets.limits.rules import Counted, Limit, Scope
+from resets.limits.state import Refusal
+from resets.limits.steps import TripBreaker
 from resets.mailboxes.proposing import propose
 from resets.phone.addresses import of_not_me, of_qr
 from resets.state import ResetState
@@ -62,6 +65,7 @@ class Place:
     change: UUID
     own_change: UUID
     test_mail: UUID
+    alarm: UUID
     secret: str  # a word that stands in the names of its devices
 
     @property
@@ -69,7 +73,7 @@ class Place:
         """What an outsider never comes to see."""
         return (
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
-            self.found, self.change, self.own_change, self.test_mail,
+            self.found, self.change, self.own_change, self.test_mail, self.alarm,
         )  # fmt: skip
 
 
@@ -176,7 +180,12 @@ def _place(who: Cast, site: UUID) -> Place:
     ]
     tested = new_id()
     handle(SendTestMail(device), tested, who.by(who.alice))
-    return Place(site, device, other, reset, job.id, role, scan, found, *changes, tested, secret)
+    alarm = new_id()  # of nothing that is there, so that it stops nobody
+    limit = Limit(Counted.RESETS, Scope.SITE, 40, 3600, trips=True)
+    case = Refusal(who.organisation, site, limit, "", device, f"{secret} 1", "Alice")
+    handle(TripBreaker(Scope.SITE, case, 0), alarm, SETUP)
+    ids = (job.id, role, scan, found, *changes, tested, alarm)
+    return Place(site, device, other, reset, *ids, secret)
 
 
 def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:

@@ -26,6 +26,7 @@ LIMITS = st.lists(
         st.sampled_from([60, 3600]),
     ),
     max_size=3,
+    unique=True,  # the same one twice is refused, see `rules.checked`
 )
 PAST = st.lists(
     st.tuples(
