@@ -17,6 +17,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command, asked_fields
 from resets import queries
+from resets.applying import api as applying
 from resets.approvals import api as approvals
 from resets.delivery import api as deliveries
 from resets.limits import api as limits
@@ -220,6 +221,7 @@ def _step(command: type[Command[Any]], reset_id: UUID) -> dict[str, Any]:
 
 
 urlpatterns = [
+    *applying.urlpatterns,
     *approvals.urlpatterns,
     *site_rules.urlpatterns,
     path("resets/", ResetsView.as_view(), name="api-resets"),

@@ -6,6 +6,7 @@ class ResetsConfig(AppConfig):
 
     def ready(self) -> None:
         from resets import holds, panels, projections, queries, reactions, steps, supplies  # noqa: F401 - they register
+        from resets.applying import carrying  # noqa: F401
         from resets.applying import reactions as applying  # noqa: F401
         from resets.delivery import panels as deliveries
         from resets.delivery import projections as mails  # noqa: F401

@@ -48,6 +48,8 @@ class Phase(StrEnum):
 
 
 _WITH_PEOPLE = (Phase.AWAITING_APPROVAL, Phase.REQUESTED, Phase.CODE_SENT, Phase.VERIFIED)
+AWAITS_RESULT, AWAITS_CHALLENGE, AWAITS_BUTTON = "order", "challenge", "button"
+"""What a reset waits for, besides the errors of devices: somebody who goes to the device."""
 _OPEN = (
     Phase.AWAITING_APPROVAL,
     Phase.REQUESTED,

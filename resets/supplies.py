@@ -22,6 +22,7 @@ from fleet.eventstore.ids import first_id_at
 from fleet.eventstore.messages import By, Command
 from fleet.eventstore.store import load
 from resets.applying.challenges import code_key_of
+from resets.applying.orders import completion_of
 from resets.approvals.binding import facts_of
 from resets.codes import CodeKey
 from resets.models import Reset
@@ -29,6 +30,7 @@ from resets.phone.tokens import PhoneKey
 from resets.rules import ApprovalRules, CodeRules, RulesState, rules_id
 from resets.state import RecoveryMethod, ResetState
 from resets.steps.approve_reset import Agreement
+from resets.steps.bring_result import Judge
 from resets.steps.choose_password import ChoosePassword, Kept
 from resets.steps.request_reset import DeviceFacts, RequestReset
 from resets.steps.site_rules import Place
@@ -126,6 +128,11 @@ def _why(device: Device, rules: ApprovalRules, now: datetime) -> str:
 @supplies(CodeKey)
 def code_key(command: object, state: ResetState, by: By) -> CodeKey:
     return code_key_of(state)
+
+
+@supplies(Judge)
+def judge(command: object, state: ResetState, by: By) -> Judge:
+    return Judge(completion_of(state) if state.order else None)
 
 
 @supplies(KnownSerial)

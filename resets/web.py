@@ -28,6 +28,8 @@ from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
 from fleet.web.middleware import status_of
 from resets import queries
+from resets.applying import web as applying
+from resets.applying.forms import typed_or_uploaded
 from resets.approvals import web as approvals
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
@@ -106,7 +108,7 @@ def reset_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
         raise NotFound("step")
     if request.method != "POST":
         return _step_page(request, Walk(queries.standing(by.actor, pk), by.actor), command)
-    form = form_of(command, request.POST)
+    form = form_of(command, typed_or_uploaded(command, request))
     status = _refused(command, form, pk, by)
     if status is None:
         return redirect("reset", pk)
@@ -181,6 +183,7 @@ def _by(request: HttpRequest) -> By:
 
 urlpatterns = [
     *deliveries.urlpatterns,
+    *applying.urlpatterns,
     *approvals.urlpatterns,
     *site_rules.urlpatterns,
     path("resets/", resets, name="resets"),

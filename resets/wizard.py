@@ -22,6 +22,7 @@ from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.web.command_forms import form_of
 from resets import words
+from resets.applying.page import AtDevice
 from resets.approvals.page import Approval, happened
 from resets.mailboxes.steps import ProposeMailbox
 from resets.notices.queries import notices_of
@@ -34,6 +35,7 @@ from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
 from resets.steps.approve_reset import ApproveReset, DeclineReset, ResetApproved
 from resets.steps.break_glass import GlassBroken, GlassReviewed, ReviewBreakGlass
+from resets.steps.bring_result import BringResult
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.recorder import RemoveFromRecorder
@@ -45,6 +47,7 @@ from resets.steps.verify_code import VerifyCode
 # The steps that lead from one page of the walk to the next, the furthest first. Any other step is
 # offered aside, on a page of its own.
 WALK: tuple[type[Command[ResetState]], ...] = (
+    BringResult,
     ChoosePassword,
     VerifyCode,
     SendCode,
@@ -127,6 +130,8 @@ class Walk:
 
     @property
     def look(self) -> words.Look:
+        if self.at_device.somebodys_turn:
+            return words.AT_DEVICE[self.reset.waiting_for]
         return words.PHASES[self.reset.phase]
 
     @property
@@ -139,7 +144,8 @@ class Walk:
     @cached_property
     def question(self) -> Question | None:
         """The furthest step of the walk that is open; None when there is nothing but to wait."""
-        step = next((step for step in WALK if step in self.standing.offered), None)
+        steps = (*self.at_device.first, *WALK)
+        step = next((step for step in steps if step in self.standing.offered), None)
         return self.ask(step) if step else None
 
     def ask(self, step: type[Command[ResetState]]) -> Question:
@@ -311,9 +317,14 @@ class Walk:
         """None for a camera that stands alone."""
         return RecorderPanel(self.standing, self.actor) if self.reset.nvr else None
 
+    @cached_property
+    def at_device(self) -> AtDevice:
+        return AtDevice(self.standing)
+
     @property
     def waits_for(self) -> str:
-        return words.trouble(self.reset.waiting_for) if self.reset.waiting_for else ""
+        why = self.reset.waiting_for
+        return words.trouble(why) if why and not self.at_device.somebodys_turn else ""
 
     @property
     def waits_until(self) -> datetime | None:

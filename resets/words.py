@@ -7,7 +7,7 @@ from typing import NamedTuple
 from devices.drivers import errors
 from devices.drivers.errors import DeviceError
 from resets.recorder.state import AtRecorder
-from resets.state import Delivery, Phase, RecoveryMethod
+from resets.state import AWAITS_CHALLENGE, AWAITS_RESULT, Delivery, Phase, RecoveryMethod
 
 
 class Look(NamedTuple):
@@ -69,6 +69,12 @@ NOT_TRIED = dict.fromkeys(
     ("no_service", "not_certified", "elsewhere"), Look("quiet", "Not tried", "circle-slash")
 )
 
+# What somebody has to do who goes to the device, by what the reset waits for.
+AT_DEVICE = {
+    AWAITS_RESULT: Look("warn", "Waits for the order's result", "file-check"),
+    AWAITS_CHALLENGE: Look("warn", "Waits for another challenge", "hard-drive-download"),
+}
+
 # By an event's name. One that is not here is told without a colour.
 EVENTS = {
     "resets.reset_requested": ("busy", "key-round"),
@@ -108,6 +114,10 @@ EVENTS = {
     "resets.password_generated": ("busy", "sparkles"),
     "resets.password_typed": ("busy", "keyboard"),
     "resets.device_waited_for": ("warn", "hourglass"),
+    "resets.challenge_taken": ("busy", "message-circle-question-mark"),
+    "resets.challenge_brought": ("busy", "message-circle-question-mark"),
+    "resets.order_made": ("busy", "file-key"),
+    "resets.result_brought": ("busy", "file-check"),
     "resets.password_applied": ("busy", "hard-drive-download"),
     "resets.reset_proven": ("ok", "shield-check"),
     "resets.reset_unproven": ("bad", "shield-alert"),
@@ -122,6 +132,11 @@ STEPS = ("Forget Password", "Send Code", "Enter code", "New password", "Applied 
 
 # What to do when the proof did not come out, by its outcome.
 UNPROVEN_ADVICE = {
+    "signed": (
+        "Rekey keeps the new password as the current one. When the device can be reached, press "
+        "Check on its page: Rekey then tries every door, and this reset ends as proven if each "
+        "of them goes by the new password. For a day it tries by itself."
+    ),
     "new_refused": (
         "Nothing is lost: the device still has the password it had, and Rekey did not keep the "
         "new one as current. Restart the device and begin another reset. If it ends like this "

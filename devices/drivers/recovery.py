@@ -8,6 +8,7 @@ without one nothing is known of what it did, so that the error carries ``maybe_d
 import json
 import os
 import re
+from collections.abc import Mapping
 from typing import ClassVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -151,6 +152,14 @@ class Recovery(Driver):
         )
         answer = await self._post("complete", changes=True, **proving.body(code, new.password))
         judge(answer, proving.answer_mac)
+
+    async def deliver(self, body: Mapping[str, str]) -> Ended:
+        """Hand the device a request that somebody else has made (``Completion.body``): whether the
+        device itself has said the answer can only be judged by whoever has the recovery key.
+
+        Raises Unreachable, BadAnswer.
+        """
+        return read(await self._post("complete", changes=True, **body), Ended)
 
     async def _info(self) -> Info:
         answer = await request(self._address, "GET", _ROOT + "info", timeout=self._timeout)

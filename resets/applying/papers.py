@@ -62,9 +62,12 @@ class Body(Paper, frozen=True, forbid_unknown_fields=True):
 
 
 class OrderPaper(Paper, frozen=True, forbid_unknown_fields=True):
-    """What is to be sent to which device. `pin`: the certificate that it has to show over TLS."""
+    """What is to be sent to which device. `key`: Rekey's public one, that it is signed with; `pin`:
+    the certificate that the device has to show over TLS.
+    """
 
     rekey: Literal["order/1"]
+    key: Bytes32
     reset: UUID
     number: _Number
     device: Annotated[str, Meta(max_length=200)]
@@ -146,10 +149,10 @@ class Signer:
         return msgspec.structs.replace(order, signature=signature)
 
 
-def is_signed(order: OrderPaper, public: str) -> bool:
-    """Whether whoever has the other half of this key has signed the order as it is."""
+def is_signed(order: OrderPaper) -> bool:
+    """Whether whoever has the other half of its key has signed the order as it is."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(unb64(public))
+        key = Ed25519PublicKey.from_public_bytes(unb64(order.key))
         key.verify(unb64(order.signature), order.signed)
     except (InvalidSignature, ValueError):
         return False

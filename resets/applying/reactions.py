@@ -42,6 +42,8 @@ def apply_password(recorded: Recorded) -> None:
         return
     assert reset.subject
     device = device_for_jobs(reset.subject)
+    if reset.is_offline and reset.phase is Phase.APPLYING:
+        return  # an order is made for it, see `carrying`
     with talking(device, recorded, "apply and prove the new password") as talk:
         change = WAYS[reset.method](reset, recorded, talk)
         try:

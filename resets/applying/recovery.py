@@ -11,10 +11,14 @@ from django.utils import timezone
 from devices.drivers.base import Challenge
 from devices.drivers.errors import ChallengeVoid, CodeRefused, Declined, DeviceError
 from devices.drivers.recovery_crypto import code_for, unb64
+from devices.vault import VaultError
 from fleet.eventstore.handling import handle
+from fleet.eventstore.store import state_of
 from resets.applying.challenges import ask_challenge, key_of, service_of
 from resets.applying.change import Change
 from resets.applying.state import Taken
+from resets.state import Door, ResetState
+from resets.steps.prove_password import SIGNED, RecordProof
 
 MOST_CHALLENGES = 3  # in one run
 
@@ -64,3 +68,13 @@ class ByRecovery(Change):
             self.reset = handle(ask, self.reset.id, self.talk.by).state
             taken = Taken(0, ask.challenge, ask.value, ask.serial, ask.expires_at)
         return taken
+
+    def settle_signed(self, error: DeviceError | VaultError) -> None:
+        """The device has signed that it has the password, and cannot be asked now."""
+        doors = tuple(Door(door.name, "new", None, error.code) for door in self.talk.doors())
+        handle(RecordProof(doors, SIGNED), self.reset.id, self.talk.by)
+
+    def wait(self, error: DeviceError | VaultError) -> None:
+        if state_of(ResetState, self.reset.id).is_offline:
+            return  # somebody has gone to the device meanwhile: an order is made for it
+        super().wait(error)

@@ -24,14 +24,18 @@ class Taken:
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody carries to the device: see `order.Order`. `nonce` in base64url.
+    """What somebody carries to the device is made from this again each time (see `orders`).
 
-    `answer_until`: how long its result is waited for; `outcome`: what that was, "" so far.
+    `nonce` in base64url; `expires_at`: until when the device takes it; `answer_until`: how long its
+    result is waited for; `outcome`: what that was, "" so far.
     """
 
     number: int
     nonce: str
-    taken: Taken
+    challenge: str
+    value: str
+    serial: str
+    expires_at: datetime
     answer_until: datetime
     outcome: str = ""
 

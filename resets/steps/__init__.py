@@ -21,6 +21,8 @@ contents(
     "verify_code",
     "choose_password",
     "apply_password",
+    "give_order",
+    "bring_result",
     "prove_password",
     "fail_reset",
     "cancel_reset",

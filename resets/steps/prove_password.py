@@ -12,7 +12,9 @@ from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, Event, command, event
 from resets.state import Door, Phase, ResetState
 
+SIGNED = "signed"
 WORDS = {
+    SIGNED: "the device itself signed that it has the new password; its doors were not tried",
     "new_refused": "the device said yes to the new password and does not open with it",
     "door_lags": "the new password opens the device, and not every one of its doors",
     "nvr_lags": "the new password opens the camera, and its NVR has it and does not get in",
@@ -58,7 +60,8 @@ class RecordProof(Command[ResetState]):
     outcome: str
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        if reset.phase is not Phase.PROVING:
+        later = reset.phase is Phase.UNPROVEN and reset.outcome == SIGNED != self.outcome
+        if reset.phase is not Phase.PROVING and not later:
             return
         if self.outcome == "proven":
             yield ResetProven(self.doors)

@@ -80,6 +80,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-site-code-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "api-site-approval-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "api-reset": {"GET": Role.VIEWER},
+    "api-reset-order": {"GET": Role.TECHNICIAN},
     # A new step brings its call with it, and asks for the role that its command names.
     **{f"api-reset-{slug}": {"POST": Role(step.by)} for slug, step in steps().items()},
     "api-deliveries": {"GET": Role.VIEWER},

@@ -100,6 +100,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "reset": {"GET": Role.VIEWER},
     "reset-live": {"GET": Role.VIEWER},
+    "reset-order": {"GET": Role.TECHNICIAN},
     "reset-step": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
     "phone": {"GET": ANYBODY, "POST": ANYBODY},
     "not-me": {"GET": ANYBODY, "POST": ANYBODY},
