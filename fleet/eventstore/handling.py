@@ -25,6 +25,7 @@ from fleet.errors import Conflict, NotFound, Refused, RekeyError
 from fleet.eventstore import gate, projections, store, subscriptions
 from fleet.eventstore.messages import SUPPLIED, By, Command, Event, State
 
+JOB = "job"  # the kind of actor that is Rekey itself, and its role
 TRIES = 20  # of one command against others on the same stream
 COLLISIONS = ("40001", "40P01")  # PostgreSQL's serialization_failure and deadlock_detected
 
@@ -171,7 +172,8 @@ def _decide(order: Order, stream: store.Loaded, by: By, now: datetime) -> tuple[
         if command.creates:
             raise Conflict("exists_already", "This was done already. Look at the list.")
         gate.check(by.actor, command.by, before)
-    elif command.creates is False:
+    elif command.creates is False or (command.by == JOB and by.actor.kind != JOB):
+        # What only jobs begin is decided on by nobody else: there is nothing yet to check it by.
         raise NotFound(before.category)
     for name, kind in _supplied_fields(type(command)):  # type: ignore[arg-type]
         if not order.looked_up or getattr(command, name) is SUPPLIED:

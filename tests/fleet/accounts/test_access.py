@@ -42,6 +42,8 @@ from resets.limits.state import Refusal
 from resets.limits.steps import RecordRefusal, TripBreaker
 from resets.mailboxes import queries as mailboxes
 from resets.mailboxes.steps import ProposeMailbox
+from resets.notices.state import Told
+from resets.notices.steps import RecordNotice
 from resets.rules import rules_id
 from resets.steps.request_reset import RequestReset
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits
@@ -123,6 +125,7 @@ NEEDS = {
     "guard.record-refusal": Role.JOB,
     "guard.sum-refusals": Role.JOB,
     "breaker.trip-breaker": Role.JOB,
+    "notice.record-notice": Role.JOB,
     "breaker.close-breaker": Role.ADMINISTRATOR,
     "reset.remove-from-recorder": Role.TECHNICIAN,
     "reset.confirm-removed": Role.TECHNICIAN,
@@ -272,6 +275,11 @@ def a_refusal(who: Cast, device: UUID) -> Refusal:
     return Refusal(who.organisation, who.site, SITE_LIMIT, "", device, "Gate", "Tess")
 
 
+def a_notice(who: Cast) -> RecordNotice:
+    told = Told("mailbox", "The owner", "o•••r@e•••e.com", False, "250 OK")
+    return RecordNotice(who.organisation, who.site, new_id(), "A test", told)
+
+
 @dataclass
 class World:
     who: Cast
@@ -296,6 +304,8 @@ def world(db: None) -> World:
     handle(SetCodeRules(who.site, digits=7), rules_id(who.site), who.by(who.alice))
     tested = new_id()
     handle(SendTestMail(target), tested, who.by(who.alice))
+    noticed = new_id()
+    handle(a_notice(who), noticed, SETUP)
     token = new_id()
     handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
     [role] = EventRow.everything.filter(
@@ -318,6 +328,7 @@ def world(db: None) -> World:
             "rules": rules_id(who.site),
             "guard": guard,
             "breaker": alarm,
+            "notice": noticed,
             "test_mail": tested,
         },
     )
@@ -382,6 +393,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "rules.set-limits": lambda who, device: SetLimits(who.site, DEFAULTS[:6]),
     "guard.record-refusal": lambda who, device: RecordRefusal(a_refusal(who, device), LATER),
     "breaker.trip-breaker": lambda who, device: TripBreaker(Scope.SITE, a_refusal(who, device), 0),
+    "notice.record-notice": lambda who, device: a_notice(who),
     "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
     "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
     "credential.begin-credential": lambda who, device: BeginCredential(
