@@ -115,7 +115,7 @@ class DevicePage:
 
     @property
     def recoverable(self) -> bool:
-        """Whether Forget Password needs nobody at the device, and no second person for a mailbox."""
+        """Whether Forget Password needs nobody at the device, and has a mailbox for the code."""
         return bool(self.device.managed and self.device.reset_email)
 
     @cached_property

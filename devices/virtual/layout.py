@@ -10,10 +10,14 @@ PORT_BASE = 18000
 MOST_AT_PORTS = 1000
 """Devices at one address."""
 
-_AT_PORTS = {"onvif": 0, "rtsp": 1, "vigi_local": 2, "vigi_nvr": 3, "recovery": 4,
-             "vigi_recorder": 5}  # fmt: skip
-_AT_ADDRESSES = {"onvif": 0, "rtsp": 554, "vigi_local": 443, "vigi_nvr": 2443, "recovery": 800,
-                 "vigi_recorder": 1443}  # fmt: skip
+# A recorder's own page is at the port of the local web API, which is a part of it.
+_AT_PORTS = {
+    "onvif": 0, "rtsp": 1, "vigi_local": 2, "vigi_recorder": 2, "vigi_nvr": 3, "recovery": 4,
+}  # fmt: skip
+_AT_ADDRESSES = {
+    "onvif": 0, "rtsp": 554, "vigi_local": 443, "vigi_recorder": 443, "vigi_nvr": 2443,
+    "recovery": 800,
+}  # fmt: skip
 SERVICES = tuple(_AT_PORTS)[1:]
 _IN_NETWORK = 254  # addresses of a /24 that devices are given
 
