@@ -34,12 +34,15 @@ from resets.approvals import web as approvals
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
 from resets.limits import web as limits
+from resets.limits.budgets import near_the_edge
+from resets.limits.rules import Counted
 from resets.mailboxes import web as mailboxes
 from resets.outlook import Outlook
 from resets.phone import web as phone
 from resets.site_rules import web as site_rules
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
+from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
 from resets.wizard import Question, Walk, ahead
 
@@ -71,7 +74,7 @@ def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
     if open_one := queries.open_reset_of(by.actor, device):
         return redirect("reset", open_one.pk)
     require(by.actor, Role(RequestReset.by), row.organisation, row.site, "device")
-    outlook = Outlook.of(row)
+    outlook = Outlook.of(row, by)
     form, status = outlook.form(), None
     if request.method == "POST":
         form, begun = outlook.form(request.POST), new_id()
@@ -138,6 +141,8 @@ def reset_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _wizard(request: HttpRequest, walk: Walk, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
     facts: dict[str, Any] = {"title": f"Reset of {walk.reset.device_name}", "walk": walk}
+    if walk.may_send or (walk.question and walk.question.step is SendCode):
+        facts["budget"] = near_the_edge(_by(request), walk.device.pk, Counted.CODES)
     if walk.refused:
         facts["form"] = walk.problem
     response = render(request, "resets/reset.html", facts, status=status)

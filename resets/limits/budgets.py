@@ -10,7 +10,7 @@ from devices import queries as devices
 from fleet.accounts.access import human
 from fleet.eventstore.messages import By
 from resets.limits.counting import About
-from resets.limits.rules import Left
+from resets.limits.rules import Counted, Left
 from resets.limits.supplies import left_for
 
 
@@ -29,3 +29,8 @@ def of_device(by: By, device_id: UUID) -> tuple[Left, ...]:
     )
     lefts = left_for(about, timezone.now())
     return tuple(sorted(lefts, key=lambda left: (left.left, left.limit.most)))
+
+
+def near_the_edge(by: By, device_id: UUID, counted: Counted) -> tuple[Left, ...]:
+    """The few of a kind that have the least left, as a page shows them."""
+    return tuple(one for one in of_device(by, device_id) if one.limit.counted is counted)[:2]

@@ -30,6 +30,7 @@ from resets.limits.forms import limits_form, limits_in
 from resets.limits.preview import preview
 from resets.limits.steps import CloseBreaker
 from resets.rules import rules_id
+from resets.site_rules.web import tabs_of
 from resets.steps.site_rules import SetLimits
 
 PER_PAGE = 50
@@ -66,6 +67,7 @@ def limits(request: HttpRequest, place: UUID) -> HttpResponse:
         "title": f"Limits of {at.name}",
         "where": at.name,
         "site": devices.place(by.actor, at.site) if at.site else None,
+        "tabs": tabs_of(at.site) if at.site else [],
         "own": at.own is not None,
         "limits": at.limits,
         "form": form,

@@ -26,7 +26,7 @@ from resets.rules import RulesState, rules_id
 from resets.site_rules.queries import SiteRules, site_rules
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules
 
-TABS = {"Codes": "code-rules", "Approval": "approval-rules"}
+TABS = {"Codes": "code-rules", "Approval": "approval-rules", "Limits": "limits"}
 
 
 @login_required
