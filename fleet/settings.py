@@ -234,9 +234,8 @@ ANYMAIL: dict[str, Any] = {"IGNORE_UNSUPPORTED_FEATURES": True, "REQUESTS_TIMEOU
     for name, value in os.environ.items()
     if name.startswith("ANYMAIL_")
 }
-REKEY_SUPPORT = env(
-    "REKEY_SUPPORT",
-    default="Ask an administrator of your organisation, and name the device and the time.",
+REKEY_SUPPORT = env("REKEY_SUPPORT", default="") or (
+    "Ask an administrator of your organisation, and name the device and the time."
 )
 
 # --- people ---------------------------------------------------------------------------------------

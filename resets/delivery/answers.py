@@ -37,6 +37,6 @@ def _shown(answer: str, what: str, instead: str) -> str:
     return re.sub(what, lambda _: instead, answer, flags=re.IGNORECASE)
 
 
-def told(code: int, text: str, mailboxes: Iterable[str], secret: str = "") -> str:
-    """The answer to a letter, as `fleet.mail` has it. Without a code they are Rekey's own words."""
-    return f"{code} {cleaned(text, mailboxes, secret)}".strip() if code else text
+def told(status: int, text: str, mailboxes: Iterable[str], code: str = "") -> str:
+    """The answer to a letter, as `fleet.mail` has it. With status 0 they are Rekey's own words."""
+    return f"{status} {cleaned(text, mailboxes, code)}".strip() if status else text

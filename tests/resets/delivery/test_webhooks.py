@@ -6,8 +6,12 @@ The payloads are those of two services' documentation, signed here.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import permutations
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import UUID, uuid4
@@ -241,6 +245,30 @@ def test_only_the_service_in_use_is_listened_to_and_no_mail_is_taken_in(settings
     settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
     [one] = addresses("postmark")
     assert str(one.pattern) == "anymail/postmark/tracking/"
+
+
+def test_a_service_is_set_up_by_the_environment_alone(tmp_path: Path) -> None:
+    asked = (
+        "import django; django.setup()\n"
+        "from django.conf import settings; from django.urls import reverse\n"
+        "print(reverse('mail-webhook'), settings.ANYMAIL['MAILGUN_API_KEY'])"
+    )
+    known = {name: value for name, value in os.environ.items() if "ANYMAIL" not in name}
+    known |= {
+        "REKEY_VAR": str(tmp_path),
+        "DJANGO_SETTINGS_MODULE": "fleet.settings",
+        "REKEY_MAIL_SERVICE": "mailgun",
+        "ANYMAIL_MAILGUN_API_KEY": "made-up",
+    }
+
+    def run(**more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", asked]
+        root = Path(__file__).parents[3]
+        return subprocess.run(command, env=known | more, cwd=root, capture_output=True, text=True)
+
+    assert "needs ANYMAIL_WEBHOOK_SECRET" in run().stderr
+    set_up = run(ANYMAIL_WEBHOOK_SECRET=SECRET)
+    assert set_up.stdout == "/anymail/mailgun/tracking/ made-up\n", set_up.stderr
 
 
 @pytest.mark.parametrize("secret", ["", "no-colon"])
