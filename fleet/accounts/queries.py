@@ -129,12 +129,6 @@ def held_role(actor: Actor, role_id: UUID) -> Held:
     return found
 
 
-def address_of(person: str) -> str:
-    """A person's own mail address, by their id, for letters; "" where there is nobody."""
-    row = Person.objects.filter(pk=person, is_active=True).values_list("email").first()
-    return str(row[0]) if row else ""
-
-
 @dataclass(frozen=True)
 class Somebody:
     """A person and where to write to them; `email` is "" where there is nothing to write to."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,8 +19,10 @@ from fleet.web.command_forms import form_of
 from resets.mailboxes.queries import Standing
 from resets.mailboxes.state import Domain, MailboxState, Stage
 from resets.mailboxes.steps import ApproveMailbox, DeclineMailbox, WithdrawMailbox
+from resets.notices.queries import notices_of
 from resets.words import Look
 
+LETTERS_TAKE = timedelta(seconds=30)
 STAGES = {
     Stage.PROPOSED: Look("warn", "Waits for a second person", "users"),
     Stage.APPROVED: Look("busy", "Agreed, being changed"),
@@ -42,8 +45,6 @@ EVENTS = {
     "resets.mailbox_proposal_expired": ("quiet", "timer-off"),
     "resets.mailbox_proposal_voided": ("quiet", "ban"),
     "resets.mailbox_changed": ("ok", "mailbox"),
-    "resets.mailbox_notice_sent": ("quiet", "mail-check"),
-    "resets.mailbox_notice_refused": ("warn", "mail-x"),
 }
 
 
@@ -166,7 +167,8 @@ class ProposalPage(Proposal):
     @property
     def version(self) -> str:
         """Another text whenever the page looks different."""
-        return f"{self.row.version}-{self.standing.outdated}-{len(self.steps)}"
+        told = sum(len(notice.told) for notice in self.told)
+        return f"{self.row.version}-{self.standing.outdated}-{len(self.steps)}-{told}"
 
     @cached_property
     def steps(self) -> list[ProposalStep]:
@@ -186,10 +188,13 @@ class ProposalPage(Proposal):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing moves any more: letters are sent after the change."""
-        if self.row.stage == Stage.CHANGED:
-            return len(self.standing.state.told) >= (4 if self.row.old_email else 3)
-        return not self.row.open
+        """Whether nothing moves any more. Letters about the end come after it."""
+        return not self.row.open and self.standing.now - self.row.changed_at > LETTERS_TAKE
+
+    @cached_property
+    def told(self) -> list[Any]:
+        """Who was told of it by mail, for `resets/notices/told.html`."""
+        return list(notices_of(self.actor, self.row.pk))
 
     @property
     def entries(self) -> list[dict[str, Any]]:

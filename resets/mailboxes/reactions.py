@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import timedelta
-
-from django.utils import timezone
-
-from devices.mailbox import masked
 from devices.queries import device_for_jobs
 from devices.steps.change_reset_email import ChangeResetEmail, ResetEmailChanged
 from devices.steps.move_device import DeviceMoved
@@ -16,25 +10,28 @@ from devices.steps.replace_device import DeviceReplaced
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
-from fleet.eventstore.subscriptions import later, reaction
-from fleet.mail import MailDeferred, MailRefused, deliver
-from resets.mailboxes.letters import address, letter_to, who_is
+from fleet.eventstore.subscriptions import reaction
+from resets.mailboxes.cases import of_change
 from resets.mailboxes.models import MailboxChange
-from resets.mailboxes.state import MailboxState, Reader, Stage
+from resets.mailboxes.state import MailboxState, Stage
 from resets.mailboxes.steps import (
     ExpireProposal,
     MailboxApproved,
     MailboxChanged,
+    MailboxDeclined,
     MailboxProposed,
+    ProposalExpired,
+    ProposalVoided,
     RecordMailbox,
-    RecordNotice,
     VoidProposal,
 )
 from resets.models import Reset
+from resets.notices import readers
+from resets.notices.cases import Case
+from resets.notices.reactions import tell
+from resets.notices.readers import Reader
 from resets.steps.correct_mailbox import CorrectMailbox
 from resets.steps.request_reset import ResetRequested
-
-GIVE_UP_AFTER = timedelta(days=2)  # of a mail server that takes no letter
 
 
 @reaction(MailboxProposed, due=lambda event: event.expires_at)
@@ -80,50 +77,38 @@ def correct_open_reset(recorded: Recorded) -> None:
         handle(CorrectMailbox(mailbox), pk, recorded.because("correct the mailbox"))
 
 
-# --- the letters: a job for each, so that one that is not taken keeps no other waiting ------------
+# --- letters --------------------------------------------------------------------------------------
 
 
-@reaction(MailboxChanged)
-def tell_proposer(recorded: Recorded) -> None:
-    _tell(Reader.PROPOSER, recorded)
+@reaction(MailboxProposed, urgent=True)
+def ask_for_mailbox(recorded: Recorded) -> None:
+    change, case = of_change(recorded)
+    others = readers.administrators(case.organisation, case.site, but=change.proposer_id)
+    tell((reader, case) for reader in others)
 
 
-@reaction(MailboxChanged)
-def tell_approver(recorded: Recorded) -> None:
-    _tell(Reader.APPROVER, recorded)
+@reaction(MailboxDeclined, ProposalExpired, ProposalVoided, urgent=True)
+def tell_of_mailbox_answer(recorded: Recorded) -> None:
+    change, case = of_change(recorded)
+    tell((reader, case) for reader in _person(change.proposer_id, case))
 
 
-@reaction(MailboxChanged)
-def tell_old_mailbox(recorded: Recorded) -> None:
-    _tell(Reader.OLD_MAILBOX, recorded)
+@reaction(MailboxChanged, urgent=True)
+def tell_of_mailbox(recorded: Recorded) -> None:
+    """Both persons, the old mailbox and the new one: each sees their own mailbox in full."""
+    change, case = of_change(recorded)
+    _, for_old = of_change(recorded, hide="reset_email")
+    _, for_new = of_change(recorded, hide="old_email")
+    persons = [*_person(change.proposer_id, case), *_person(change.approver_id, case)]
+    before = readers.each_once(readers.owner_before(change.old_email))
+    tell(
+        [
+            *((reader, case) for reader in persons),
+            *((reader, for_old) for reader in before),
+            *((reader, for_new) for reader in readers.owner(change.reset_email)),
+        ]
+    )
 
 
-@reaction(MailboxChanged)
-def tell_new_mailbox(recorded: Recorded) -> None:
-    _tell(Reader.NEW_MAILBOX, recorded)
-
-
-def _tell(reader: Reader, recorded: Recorded) -> None:
-    """Mail the reader's letter. Run twice, it is the same letter under the same Message-ID."""
-    change = state_of(MailboxState, recorded.stream)
-    to = address(reader, change)
-    if not to or reader in change.told:
-        return
-    assert change.subject
-
-    def record(answer: str, *, refused: bool = False) -> None:
-        told = re.sub(re.escape(to), masked(to), answer, flags=re.IGNORECASE)
-        notice = RecordNotice(reader, who_is(reader, change), told, refused)
-        handle(notice, change.id, recorded.because("tell of the change"))
-
-    letter = letter_to(reader, change, recorded, device_for_jobs(change.subject))
-    try:
-        reply = deliver(letter)
-    except MailDeferred as error:
-        if timezone.now() < recorded.at + GIVE_UP_AFTER:
-            raise later(recorded, "the mail server did not take it yet") from error
-        record(str(error), refused=True)
-    except MailRefused as error:
-        record(str(error), refused=True)
-    else:
-        record(f"{reply.code} {reply.text}".strip())
+def _person(person_id: str, case: Case) -> list[Reader]:
+    return readers.each_once(readers.person(person_id, case.organisation, case.site))

@@ -33,19 +33,10 @@ class Domain(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Reader(StrEnum):
-    """Who is told of a change by mail."""
-
-    PROPOSER = "proposer"
-    APPROVER = "approver"
-    OLD_MAILBOX = "old_mailbox"
-    NEW_MAILBOX = "new_mailbox"
-
-
 @state("mailbox_change")
 class MailboxState(State):
     """`old_email` is "" where a mailbox is named for the first time. The ids are those of persons;
-    `digest` is over all that will be done. `told` are those whose letter was taken or refused.
+    `digest` is over all that will be done.
     """
 
     device_name: str = ""
@@ -62,4 +53,3 @@ class MailboxState(State):
     expires_at: datetime | None = None
     stage: Stage = Stage.PROPOSED
     answer: str = ""
-    told: tuple[Reader, ...] = ()

@@ -18,7 +18,7 @@ from devices.mailbox import checked, masked, same
 from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict, Forbidden, Refused, RekeyError
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
-from resets.mailboxes.state import Domain, MailboxState, Reader, Stage
+from resets.mailboxes.state import Domain, MailboxState, Stage
 
 VALID = timedelta(hours=24)
 
@@ -143,30 +143,6 @@ class MailboxChanged(Event[MailboxState]):
 
     def evolve(self, change: MailboxState) -> MailboxState:
         return change.but(stage=Stage.CHANGED)
-
-
-@event("resets.mailbox_notice_sent")
-class NoticeSent(Event[MailboxState]):
-    """{who} was told of it by mail. The mail server answered: {answer}"""
-
-    reader: Reader
-    who: str
-    answer: str
-
-    def evolve(self, change: MailboxState) -> MailboxState:
-        return change.but(told=(*change.told, self.reader))
-
-
-@event("resets.mailbox_notice_refused")
-class NoticeRefused(Event[MailboxState]):
-    """{who} could not be told of it by mail. The mail server answered: {answer}"""
-
-    reader: Reader
-    who: str
-    answer: str
-
-    def evolve(self, change: MailboxState) -> MailboxState:
-        return change.but(told=(*change.told, self.reader))
 
 
 # --- people ---------------------------------------------------------------------------------------
@@ -368,18 +344,3 @@ class RecordMailbox(Command[MailboxState]):
     def decide(self, change: MailboxState, now: datetime) -> Iterable[Event[MailboxState]]:
         if change.stage is Stage.APPROVED:
             yield MailboxChanged() if self.mailbox == change.reset_email else ProposalVoided()
-
-
-@command(by=Role.JOB)
-class RecordNotice(Command[MailboxState]):
-    """Record that somebody was told, or cannot be; once for each."""
-
-    reader: Reader
-    who: str
-    answer: str
-    refused: bool = False
-
-    def decide(self, change: MailboxState, now: datetime) -> Iterable[Event[MailboxState]]:
-        if self.reader not in change.told:
-            kind = NoticeRefused if self.refused else NoticeSent
-            yield kind(self.reader, self.who, self.answer)

@@ -10,13 +10,14 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from resets.notices.cases import Case
-from resets.notices.readers import Reader
+from resets.notices.readers import OLD_MAILBOX, Reader
 
 
 def letter_to(reader: Reader, case: Case) -> EmailMultiAlternatives:
     """For one event and reader it is always the same letter, under the same Message-ID."""
     told = {
         "case": case,
+        "until_now": reader.key == OLD_MAILBOX,
         "link": settings.REKEY_URL + case.path if reader.has_account else "",
         "address": settings.REKEY_URL,
     }

@@ -90,14 +90,22 @@ def _administrators(case: Case) -> list[Reader]:
 
 
 def _tell(case: Case, *groups: Iterable[Reader]) -> None:
-    """Write to each of them. What one mail server does not take yet keeps nobody else waiting."""
-    told = state_of(NoticeState, notice_id(case.recorded.id))
-    put_off = False
-    for reader in readers.each_once(reader for group in groups for reader in group):
-        if not told.has_told(reader.key):
-            put_off |= not _told(case, reader)
+    """Write to each of them."""
+    those = readers.each_once(reader for group in groups for reader in group)
+    tell((reader, case) for reader in those)
+
+
+def tell(letters: Iterable[tuple[Reader, Case]]) -> None:
+    """Write each reader their letter, where they had none yet. What one mail server does not take
+    yet keeps nobody else waiting. Raises Later.
+    """
+    put_off = None
+    for reader, case in letters:
+        told = state_of(NoticeState, notice_id(case.recorded.id))
+        if not told.has_told(reader.key) and not _told(case, reader):
+            put_off = case.recorded
     if put_off:
-        raise later(case.recorded, "the mail server did not take it yet")
+        raise later(put_off, "the mail server did not take it yet")
 
 
 def _told(case: Case, reader: Reader) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 from devices.mailbox import same
 from fleet.accounts import queries as accounts
 
-MAILBOX = "mailbox"
+MAILBOX, OLD_MAILBOX = "mailbox", "old_mailbox"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Reader:
     @property
     def has_account(self) -> bool:
         """Whether an address in the console is of any use to them."""
-        return self.key != MAILBOX
+        return self.key not in (MAILBOX, OLD_MAILBOX)
 
 
 def administrators(organisation: UUID, site: UUID | None, *, but: str = "") -> list[Reader]:
@@ -41,6 +41,11 @@ def person(person_id: str, organisation: UUID, site: UUID | None) -> list[Reader
 def owner(mailbox: str) -> list[Reader]:
     """Whoever reads the Reset Password Email, where one is set."""
     return [Reader(MAILBOX, "The owner of the mailbox", mailbox)]
+
+
+def owner_before(mailbox: str) -> list[Reader]:
+    """Whoever reads the mailbox that was the Reset Password Email until now, where one was set."""
+    return [Reader(OLD_MAILBOX, "The owner of the old mailbox", mailbox)]
 
 
 def each_once(readers: Iterable[Reader]) -> list[Reader]:

@@ -106,8 +106,10 @@ def test_a_dead_mailbox_is_corrected_by_two(
     alice.shots("73-mailbox-agree")
     hers.get_by_role("button", name="Agree").click()
     expect(hers.get_by_text("In force", exact=True)).to_be_visible()
-    expect(hers.get_by_text("The new mailbox was told of it by mail").first).to_be_visible()
-    expect(hers.get_by_text("The old mailbox could not be told").first).to_be_visible()
+    by_mail = hers.get_by_role("region", name="Told by mail")
+    expect(by_mail.get_by_text("The owner of the mailbox")).to_be_visible()
+    expect(by_mail.get_by_text("The owner of the old mailbox")).to_be_visible()
+    expect(by_mail.get_by_text("Refused")).to_be_visible()
     check(hers, "A changed mailbox")
     alice.shots("74-mailbox-in-force")
 

@@ -171,7 +171,6 @@ NEEDS = {
     "mailbox_change.expire-proposal": Role.JOB,
     "mailbox_change.void-proposal": Role.JOB,
     "mailbox_change.record-mailbox": Role.JOB,
-    "mailbox_change.record-notice": Role.JOB,
 }
 ORGANISATION, ELSEWHERE, HERE, THERE = (UUID(int=n) for n in (1, 2, 3, 4))
 OURS = [name for name, c in COMMANDS.items() if c.__module__.split(".")[0] != "tests"]

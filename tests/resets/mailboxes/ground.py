@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 
 from fleet.accounts.models import Person
@@ -41,8 +41,9 @@ def told(change: UUID) -> list[str]:
     return [recorded.sentence for recorded in read_stream(change)]
 
 
-def to(mails: Any) -> list[str]:
-    return sorted(address for mail in mails for address in mail.to)
+def page(change: UUID) -> str:
+    """Its address."""
+    return reverse("mailbox", args=[change])
 
 
 OURS = [
@@ -52,10 +53,9 @@ OURS = [
         "void_mailbox_proposal",
         "change_mailbox",
         "correct_open_reset",
-        "tell_proposer",
-        "tell_approver",
-        "tell_old_mailbox",
-        "tell_new_mailbox",
+        "ask_for_mailbox",
+        "tell_of_mailbox",
+        "tell_of_mailbox_answer",
     )
 ]
 

@@ -37,6 +37,8 @@ from resets.mailboxes.steps import (
     ProposeMailbox,
     WithdrawMailbox,
 )
+from resets.notices import reactions as telling
+from resets.notices.queries import notices_of
 from resets.state import Delivery, Phase, ResetState
 from resets.steps.request_reset import RequestReset, ResetRequested
 from resets.steps.send_code import SendCode
@@ -47,12 +49,13 @@ from tests.resets.mailboxes.ground import (
     NEW_SHOWN,
     OLD,
     OLD_SHOWN,
+    OURS,
     REASON,
     agree,
     owed,
+    page,
     proposed,
     row,
-    to,
     told,
     work,
 )
@@ -75,6 +78,14 @@ def mailbox(gate: UUID) -> str:
     return found
 
 
+def letters(mail_sink: Any, about: str = "was changed") -> dict[str, Any]:
+    """Those about this, by whom they went to: one each."""
+    mails = [mail for mail in mail_sink.mails() if about in mail.subject]
+    by_reader = {mail.to[0]: mail for mail in mails}
+    assert len(by_reader) == len(mails)
+    return by_reader
+
+
 def test_two_people_change_a_mailbox_and_all_are_told(
     who: Cast, gate: UUID, mail_sink: Any
 ) -> None:
@@ -83,31 +94,53 @@ def test_two_people_change_a_mailbox_and_all_are_told(
     agree(who, change)
     work()
     assert (row(change).stage, mailbox(gate)) == ("changed", NEW)
-    mails = {mail.to[0]: mail for mail in mail_sink.mails()}
+    mails = letters(mail_sink)
     assert set(mails) == {OLD, NEW, "tess@example.com", "alice@example.com"}
-    assert len(mail_sink.mails()) == 4
     for address, sees, not_sees in (
-        ("tess@example.com", (OLD, NEW), ()),
-        ("alice@example.com", (OLD, NEW), ()),
-        (OLD, (OLD, NEW_SHOWN), (NEW,)),
-        (NEW, (NEW, OLD_SHOWN), (OLD,)),
+        ("tess@example.com", (OLD, NEW, page(change)), ()),
+        ("alice@example.com", (OLD, NEW, page(change)), ()),
+        (OLD, (OLD, NEW_SHOWN, "until now"), (NEW, page(change))),
+        (NEW, (NEW, OLD_SHOWN), (OLD, page(change))),
     ):
         mail = mails[address]
         html = mail.message.get_body(("html",)).get_content()
         for body in (mail.text, html):
             assert all(one in body for one in (*sees, "Gate north", "Tess", "Alice", REASON))
             assert not any(one in body for one in not_sees), address
-        assert NEW not in mail.subject
-        assert OLD not in mail.subject
-    story = told(change)
-    assert f"Tess proposed {NEW_SHOWN} as the Reset Password Email of Gate north" in story[0]
+    [notice] = notices_of(who.by(who.alice).actor, change).filter(title__contains="was changed")
+    assert {one["name"]: one["mailbox"] for one in notice.told} == {
+        "Tess": "t•••s@e•••e.com",
+        "Alice": "a•••e@e•••e.com",
+        "The owner of the old mailbox": OLD_SHOWN,
+        "The owner of the mailbox": NEW_SHOWN,
+    }
+    story = " ".join(told(change) + told(gate))
+    assert f"Tess proposed {NEW_SHOWN} as the Reset Password Email of Gate north" in story
     assert "Alice agreed to the proposed Reset Password Email." in story
-    assert sum("was told of it by mail" in sentence for sentence in story) == 4
-    assert not any(OLD in sentence or NEW in sentence for sentence in story)
-    device_story = [r.sentence for r in read_stream(gate)]
-    assert any(NEW_SHOWN in sentence for sentence in device_story)
+    assert f"The Reset Password Email is {NEW_SHOWN} from now on" in story
+    assert OLD not in story
+    assert NEW not in story
     assert list(projections.differences()) == []
     assert first_break(read_stream(change)) is None
+
+
+def test_those_who_may_agree_are_asked_and_who_proposed_it_hears_the_answer(
+    who: Cast, gate: UUID, mail_sink: Any
+) -> None:
+    change = proposed(who, gate)
+    work()
+    asked = letters(mail_sink, "Your approval is asked")
+    assert set(asked) == {"alice@example.com"}
+    assert all(one in asked["alice@example.com"].text for one in (OLD, NEW, REASON, page(change)))
+    handle(DeclineMailbox("Who is that?"), change, who.by(who.alice))
+    work()
+    [answer] = letters(mail_sink, "Declined").values()
+    assert answer.to == ["tess@example.com"]
+    assert "Who is that?" in answer.text
+    again = proposed(who, gate, by=who.alice)
+    work()
+    assert len(letters(mail_sink, "Your approval is asked")) == 1, "nobody is asked about their own"
+    assert row(again).stage == "proposed"
 
 
 def test_a_mailbox_is_named_where_there_is_none(who: Cast, mail_sink: Any) -> None:
@@ -116,7 +149,7 @@ def test_a_mailbox_is_named_where_there_is_none(who: Cast, mail_sink: Any) -> No
     agree(who, change)
     work()
     assert mailbox(bare) == NEW
-    assert to(mail_sink.mails()) == ["alice@example.com", NEW, "tess@example.com"]
+    assert set(letters(mail_sink)) == {"alice@example.com", NEW, "tess@example.com"}
 
 
 def test_a_dead_mailbox_keeps_nobody_else_from_being_told(
@@ -126,9 +159,9 @@ def test_a_dead_mailbox_keeps_nobody_else_from_being_told(
     change = proposed(who, gate)
     agree(who, change)
     work()
-    assert to(mail_sink.mails()) == ["alice@example.com", NEW, "tess@example.com"]
-    assert any(s.startswith("The old mailbox could not be told") for s in told(change))
-    assert not any(OLD in sentence for sentence in told(change))
+    assert set(letters(mail_sink)) == {"alice@example.com", NEW, "tess@example.com"}
+    [notice] = notices_of(who.by(who.alice).actor, change).filter(title__contains="was changed")
+    assert [one["mailbox"] for one in notice.told if one["refused"]] == [OLD_SHOWN]
 
 
 def test_a_letter_that_is_put_off_is_sent_once_and_the_others_are_not_sent_again(
@@ -138,10 +171,10 @@ def test_a_letter_that_is_put_off_is_sent_once_and_the_others_are_not_sent_again
     change = proposed(who, gate)
     agree(who, change)
     work()
-    assert NEW not in to(mail_sink.mails())
+    assert set(letters(mail_sink)) == {"alice@example.com", OLD, "tess@example.com"}
     with time_machine.travel(timezone.now() + timedelta(minutes=1), tick=True):
         work()
-    assert to(mail_sink.mails()) == sorted(["alice@example.com", NEW, OLD, "tess@example.com"])
+    assert set(letters(mail_sink)) == {"alice@example.com", NEW, OLD, "tess@example.com"}
 
 
 class Died(BaseException):
@@ -160,19 +193,16 @@ def test_a_letter_that_is_sent_again_is_the_same_letter(
         raise Died
 
     with monkeypatch.context() as patch:
-        patch.setattr(reactions, "handle", die)
+        patch.setattr(telling, "handle", die)
         with pytest.raises(Died):
-            reactions.tell_old_mailbox(changed)
-    reactions.tell_old_mailbox(changed)
-    reactions.tell_old_mailbox(changed)
-    one, other = mail_sink.mails()
+            reactions.tell_of_mailbox(changed)
+    reactions.tell_of_mailbox(changed)
+    reactions.tell_of_mailbox(changed)
+    one, other = mail_sink.mails("tess@example.com")
     assert one.text == other.text
     assert one.message["Message-ID"] == other.message["Message-ID"]
-    others = {
-        reaction(changed) or mail_sink.mails()[0].message["Message-ID"]
-        for reaction in (reactions.tell_new_mailbox, reactions.tell_proposer)
-    }
-    assert len(others | {one.message["Message-ID"]}) == 3
+    assert len(mail_sink.mails()) == 5
+    assert len({mail.message["Message-ID"] for mail in mail_sink.mails()}) == 4
 
 
 def test_a_worker_that_dies_half_way_leaves_nothing_half_done(
@@ -354,7 +384,8 @@ def test_a_device_that_left_after_the_approval_keeps_its_mailbox(
     handle(RemoveDevice("Broken"), gate, who.by(who.alice))
     work()
     assert (row(change).stage, mailbox(gate)) == ("void", OLD)
-    assert mail_sink.mails() == []
+    assert letters(mail_sink) == {}
+    assert set(letters(mail_sink, "Void")) == {"tess@example.com"}
 
 
 def test_what_nobody_agrees_to_expires(who: Cast, gate: UUID) -> None:
@@ -372,4 +403,4 @@ def test_nothing_is_owed_in_the_end(who: Cast, gate: UUID, mail_sink: Any) -> No
     work()
     assert owed() == []
     left = set(Job.objects.values_list("reaction", flat=True))
-    assert not left & {f"resets.tell_{r}" for r in ("proposer", "approver", "old_mailbox")}
+    assert left & set(OURS) == {"resets.expire_mailbox_proposal"}

@@ -16,7 +16,7 @@ from fleet.accounts.state import Human
 from fleet.errors import RekeyError
 from fleet.eventstore.messages import Command, Event, decode, encode
 from fleet.eventstore.testing import NOW, STREAM
-from resets.mailboxes.state import MailboxState, Reader, Stage
+from resets.mailboxes.state import MailboxState, Stage
 from resets.mailboxes.steps import (
     VALID,
     ApproveMailbox,
@@ -26,7 +26,6 @@ from resets.mailboxes.steps import (
     MailboxApproved,
     MailboxChanged,
     RecordMailbox,
-    RecordNotice,
     VoidProposal,
     WithdrawMailbox,
 )
@@ -113,11 +112,6 @@ class AnyProposal(RuleBasedStateMachine):
     def changes_the_mailbox(self, as_agreed: bool) -> None:
         self.send(RecordMailbox(NEW if as_agreed else self.device.reset_email))
 
-    @rule(reader=st.sampled_from(Reader), refused=st.booleans())
-    def tells(self, reader: Reader, refused: bool) -> None:
-        if self.state.stage is Stage.CHANGED:
-            self.send(RecordNotice(reader, "Somebody", "250", refused))
-
     @rule(hours=st.sampled_from([-1, 1, 23, 25]))
     def the_clock_jumps(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
@@ -135,7 +129,6 @@ class AnyProposal(RuleBasedStateMachine):
     @invariant()
     def it_is_answered_once_at_most_and_in_time(self) -> None:
         assert len(self.seen) <= 1
-        assert len(set(self.state.told)) == len(self.state.told)
         assert self.state.expires_at == NOW + VALID
 
     @invariant()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from devices.steps.change_device import ChangeDevice
 from fleet.accounts.models import Person
@@ -24,6 +27,7 @@ from tests.resets.mailboxes.ground import (
     OLD_SHOWN,
     REASON,
     agree,
+    page,
     proposed,
     row,
     work,
@@ -50,10 +54,6 @@ def signed_in(somebody: Person) -> Client:
 
 def text(response: Any) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
-
-
-def page(change: UUID) -> str:
-    return reverse("mailbox", args=[change])
 
 
 def step(change: UUID, slug: str) -> str:
@@ -149,7 +149,10 @@ def test_a_second_person_sees_all_that_will_be_done_and_agrees(
     assert "In force" in text(live)
     after = alice.get(page(change))
     assert "In force" in text(after)
-    assert 'hx-trigger="every' not in after.content.decode(), "nothing moves any more"
+    assert "Told by mail" in text(after)
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        later = alice.get(page(change))
+    assert 'hx-trigger="every' not in later.content.decode(), "nothing moves any more"
     unchanged = alice.get(
         reverse("mailbox-live", args=[change]), {"seen": after.context["page"].version}
     )

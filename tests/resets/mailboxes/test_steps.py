@@ -10,7 +10,7 @@ import pytest
 
 from fleet.accounts.state import Human
 from fleet.eventstore.testing import NOW, Given, given
-from resets.mailboxes.state import Domain, Reader, Stage
+from resets.mailboxes.state import Domain, Stage
 from resets.mailboxes.steps import (
     VALID,
     ApproveMailbox,
@@ -22,13 +22,10 @@ from resets.mailboxes.steps import (
     MailboxDeclined,
     MailboxProposed,
     MailboxWithdrawn,
-    NoticeRefused,
-    NoticeSent,
     ProposalExpired,
     ProposalVoided,
     ProposeMailbox,
     RecordMailbox,
-    RecordNotice,
     VoidProposal,
     WithdrawMailbox,
 )
@@ -235,16 +232,3 @@ def test_what_the_device_has_in_the_end_is_recorded_once() -> None:
     assert agreed.when(RecordMailbox("another@example.com")).then(ProposalVoided())
     given(PROPOSED, APPROVED, MailboxChanged()).when(RecordMailbox(NEW)).then_nothing()
     given(PROPOSED).when(RecordMailbox(NEW)).then_nothing()
-
-
-def test_who_was_told_is_recorded_once_for_each() -> None:
-    story = given(PROPOSED, APPROVED, MailboxChanged())
-    sent = NoticeSent(Reader.PROPOSER, "Tess", "250 queued")
-    story.when(RecordNotice(Reader.PROPOSER, "Tess", "250 queued")).then(sent)
-    refused = NoticeRefused(Reader.OLD_MAILBOX, "The old mailbox", "550 no such user")
-    told = given(PROPOSED, APPROVED, MailboxChanged(), sent)
-    told.when(RecordNotice(Reader.PROPOSER, "Tess", "250 again")).then_nothing()
-    state = told.when(
-        RecordNotice(Reader.OLD_MAILBOX, "The old mailbox", "550 no such user", refused=True)
-    ).then(refused)
-    assert state.told == (Reader.PROPOSER, Reader.OLD_MAILBOX)
