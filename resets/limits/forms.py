@@ -39,6 +39,8 @@ class LimitForm(forms.Form):
         super().__init__(*args, **kwargs)
         scopes = [s for s in _SCOPES if (s in ORGANISATION_WIDE) == wide]
         self._offer("scope", [(s.value, _SCOPES[s]) for s in scopes])
+        for field in self.fields.values():  # the head of the column says it to those who see
+            field.widget.attrs["aria-label"] = str(field.label)
         chosen = self.initial.get("window")
         windows = sorted({*WINDOWS, *([chosen] if chosen else [])})
         if self.is_bound and str(self["window"].value()).isdigit():

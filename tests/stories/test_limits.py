@@ -33,6 +33,7 @@ def test_limits_are_tried_out_set_and_reached(who: Cast, target: UUID, at_home: 
     alice = at_home.sign_in(who.alice)
     page = alice.page
     page.goto(reverse("site", args=[who.site]))
+    page.get_by_role("link", name="Rules").click()
     page.get_by_role("link", name="Limits").click()
     expect(page.get_by_text("These are the defaults")).to_be_visible()
     alice.shots("100-limits")
