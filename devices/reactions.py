@@ -2,67 +2,49 @@
 
 from __future__ import annotations
 
-import base64
-import os
 from contextlib import suppress
 from uuid import UUID
 
-from devices import vault
-from devices.cuts import cut_at, keep_cut
 from devices.doors import (
     MANAGEMENT_USERNAME,
     Talk,
     login,
-    recovery_key,
-    services_of,
     talking,
     wrong_password,
 )
 from devices.drivers.base import Login, Service
 from devices.drivers.errors import (
     DeviceError,
-    FactoryFresh,
     LockedOut,
-    NotSupported,
     OpensToAnything,
     TriesSpent,
     Unreachable,
-    UsernameClash,
 )
-from devices.models import Device
-from devices.passwords import PasswordRules
-from devices.queries import credential_for_jobs, device_for_jobs
+from devices.own_account import activate, keep, make_management_account
+from devices.queries import device_for_jobs
 from devices.recorders import read_channels
-from devices.state import CredentialState, DeviceState, Kind, Purpose, credential_id
-from devices.steps.activate_device import RecordActivated
+from devices.state import CredentialState, Kind, Purpose, credential_id
 from devices.steps.add_device import DeviceAdded
 from devices.steps.check_device import CheckRequested, RecordCheck, RecordTrouble
 from devices.steps.credential import (
-    BeginCredential,
     EarlierPasswordRefused,
     PromoteCandidate,
     RecordFoundAgain,
     RecordRefused,
-    StoreCandidate,
 )
 from devices.steps.give_password import PasswordGiven
 from devices.steps.replace_device import DeviceReplaced
 from devices.steps.take_in_device import (
     DeviceIdentified,
     RecordIdentity,
-    RecordManagementAccount,
     RecordServices,
 )
 from devices.steps.try_history import HistoryRequested, RecordHistoryTried
 from devices.vault import VaultError
-from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
-from fleet.eventstore.messages import By, Recorded
+from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import read_stream, state_of
 from fleet.eventstore.subscriptions import Later, later, reaction
-
-RECOVERY_KEY = 32  # bytes
-RECOVERY = "recovery key"  # in place of an account's name
 
 
 @reaction(DeviceAdded, DeviceReplaced)
@@ -76,9 +58,9 @@ def take_in_device(recorded: Recorded) -> None:
     assert isinstance(added, DeviceAdded | DeviceReplaced)
     device = device_for_jobs(recorded.stream)
     by = recorded.because("take in the device")
-    _keep(device, added.username, Purpose.DEVICE, added.secret, by)
+    keep(device, added.username, Purpose.DEVICE, added.secret, by)
     if isinstance(added, DeviceReplaced):  # what the old one had may be in other hands
-        _keep(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, added.management, by)
+        keep(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, added.management, by)
     if device.removed:
         return
     try:
@@ -118,7 +100,7 @@ def try_given_password(recorded: Recorded) -> None:
     if device.removed:
         return
     by = recorded.because("try the password that was typed")
-    _keep(device, given.username, Purpose.DEVICE, given.secret, by)
+    keep(device, given.username, Purpose.DEVICE, given.secret, by)
     try:
         with talking(device, recorded, "try the password that was typed") as talk:
             look_at(talk)
@@ -203,7 +185,7 @@ def look_at(talk: Talk) -> None:
         handle_all(orders, talk.by)
         device.refresh_from_db(fields=["services", "manufacturer", "max_password"])
         if not device.managed:
-            _make_management_account(talk, logins[opened])
+            make_management_account(talk, logins[opened])
         if device.kind == Kind.NVR:
             read_channels(talk, logins[opened])
     except (DeviceError, VaultError) as error:
@@ -234,89 +216,14 @@ def _further_services(talk: Talk, admin: Login) -> tuple[Service, ...]:
         return ()
 
 
-def _make_management_account(talk: Talk, admin: Login) -> None:
-    """Its password is in the vault before the device hears of it, as with every other."""
-    device = talk.device
-    rules = PasswordRules.of_device(device.max_password)
-    stream = credential_id(device.id, MANAGEMENT_USERNAME)
-    known = state_of(CredentialState, stream)
-    secret = known.candidate or known.current
-    # One that was chosen before the device said how much it takes may be too long for it.
-    if secret is None or rules.problem(vault.get(secret, device.id)):
-        secret = vault.put(device.id, rules.generate())
-        _keep(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, secret, talk.by)
-    own = login(device.id, MANAGEMENT_USERNAME, secret)
-    try:
-        talk.ask_as(admin, lambda driver, one: driver.create_account(one, own))
-    except UsernameClash:  # made by an earlier run that died, or by an earlier Rekey
-        talk.ask_as(admin, lambda driver, one: driver.set_password(one, own.username, own.password))
-    if talk.check(own):
-        kept = [Order(PromoteCandidate(secret), stream)]
-    elif length := cut_at(talk, own):
-        kept = keep_cut(device.id, stream, own, length)
-    else:
-        raise NotSupported
-    made = Order(RecordManagementAccount(MANAGEMENT_USERNAME), device.id)
-    handle_all([*kept, made], talk.by)
-
-
 # --- a device's first password --------------------------------------------------------------------
 
 
 def _activate(talk: Talk, username: str, secret: UUID) -> None:
-    """Set the first password. A run that comes back finds it there, and goes on.
-
-    Raises DeviceError; what is not for waiting is recorded.
-    """
+    """Set the first password. Raises DeviceError; what is not for waiting is recorded."""
     device = talk.device
     try:
-        first = login(device.id, username, secret)
-        if not _opens(talk, first):
-            service = next((s for s in services_of(device) if s.driver == "recovery"), None)
-            key = _recovery_key(talk) if service else b""
-            talk.ask(lambda driver: driver.activate(first, device.reset_email, key), service)
-        orders = [Order(RecordActivated(), device.id)]
-        stream = credential_id(device.id, RECOVERY)
-        if offered := state_of(CredentialState, stream).candidate:
-            orders.append(Order(PromoteCandidate(offered), stream))
-        handle_all(orders, talk.by)
+        activate(talk, login(device.id, username, secret))
     except (DeviceError, VaultError) as error:
         handle(RecordTrouble(error.code), device.id, talk.by)
         raise
-
-
-def _opens(talk: Talk, first: Login) -> bool:
-    try:
-        return talk.check(first)
-    except (FactoryFresh, OpensToAnything):
-        return False
-
-
-def _recovery_key(talk: Talk) -> bytes:
-    """The key that the device will check codes with: in the vault before the device hears it."""
-    device = talk.device
-    if credential_for_jobs(device.id, Purpose.RECOVERY) is None:
-        fresh = vault.put(device.id, base64.b64encode(os.urandom(RECOVERY_KEY)).decode())
-        _keep(device, RECOVERY, Purpose.RECOVERY, fresh, talk.by)
-    known = state_of(CredentialState, credential_id(device.id, RECOVERY))
-    secret = known.candidate or known.current
-    assert secret
-    return recovery_key(device.id, secret)
-
-
-# --- what the jobs share --------------------------------------------------------------------------
-
-
-def _keep(device: Device, username: str, purpose: Purpose, secret: UUID, by: By) -> None:
-    """Keep a password as the candidate of an account. Repeating it changes nothing."""
-    stream = credential_id(device.id, username)
-    state = state_of(DeviceState, device.id)
-    assert state.organisation and state.site
-    begin = BeginCredential(state.organisation, state.site, device.id, username, purpose, secret)
-    try:
-        handle(begin, stream, by)
-    except Conflict as conflict:  # by an earlier run, or for the device that stood here before
-        if conflict.code != "exists_already":
-            raise
-        if secret not in state_of(CredentialState, stream).known:
-            handle(StoreCandidate(secret), stream, by)
