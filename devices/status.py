@@ -88,6 +88,8 @@ _ADVICE = {
     " until then, each login before that may lengthen the lock.",
     "tries_spent": "One more wrong login could lock the device, so Rekey does not try. Find out the"
     " password, or wait until the device has forgotten the wrong ones.",
+    "factory_fresh": "The device has no password yet: it is as it left the factory. Anybody on its"
+    " network can take it. Begin a reset by the factory restore: Rekey then gives it a password.",
     "vault_locked": "Rekey cannot read the password that it has: the vault's master key is another"
     " one. Whoever runs Rekey finds out more with manage.py vault status.",
     "vault_altered": "The password that Rekey has was altered in the database. Reset it, or restore"

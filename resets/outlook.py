@@ -41,8 +41,10 @@ class Outlook:
         budget = near_the_edge(by, device.pk, Counted.RESETS)
         return cls(methods(device), approval, bool(device.reset_email), recorder, budget)
 
-    def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
-        """Forget Password, with the ways that are open on this device, the best one chosen."""
+    def form(self, answers: Mapping[str, Any] | None = None, wished: str = "") -> forms.Form:
+        """Forget Password, with the ways that are open on this device; the one that is wished for
+        is chosen, or else the best one.
+        """
         offered = [(method.value, words.METHODS[method]) for method in self.methods]
-        best = self.methods[0].value
+        best = wished if wished in self.methods else self.methods[0].value
         return form_of(RequestReset, answers, {"method": best}, {"method": offered})

@@ -48,7 +48,8 @@ class Phase(StrEnum):
 
 
 _WITH_PEOPLE = (Phase.AWAITING_APPROVAL, Phase.REQUESTED, Phase.CODE_SENT, Phase.VERIFIED)
-AWAITS_RESULT, AWAITS_CHALLENGE, AWAITS_BUTTON = "order", "challenge", "button"
+AWAITS_RESULT, AWAITS_CHALLENGE = "order", "challenge"
+AWAITS_BUTTON, AWAITS_HAND = "button", "hand"
 """What a reset waits for, besides the errors of devices: somebody who goes to the device."""
 _OPEN = (
     Phase.AWAITING_APPROVAL,
@@ -230,6 +231,15 @@ class ResetState(State):
     def is_offline(self) -> bool:
         """Whether the device was out of reach, so that people carry what is said to and fro."""
         return self.taken is not None and self.taken.brought
+
+    @property
+    def may_stop(self) -> bool:
+        """Whether it can be called off: the device has heard nothing of a new password, and nobody
+        has set one there.
+        """
+        if self.phase is Phase.APPLYING and self.waiting_for in (AWAITS_BUTTON, AWAITS_HAND):
+            return self.restore.seen is None and not self.restore.by_hand
+        return self.phase.with_people
 
     @property
     def orders(self) -> int:

@@ -33,6 +33,7 @@ from resets.steps.approve_reset import Agreement
 from resets.steps.bring_result import Judge
 from resets.steps.choose_password import ChoosePassword, Kept
 from resets.steps.request_reset import DeviceFacts, RequestReset
+from resets.steps.restore_device import SetByHand
 from resets.steps.site_rules import Place
 from resets.steps.take_challenge import KnownSerial
 
@@ -147,10 +148,15 @@ def phone_key(command: object, state: ResetState, by: By) -> PhoneKey:
 
 
 @supplies(Kept)
-def kept(command: ChoosePassword, state: ResetState, by: By) -> Kept:
-    """Hold a typed password against the device's rules, or generate one; put it into the vault."""
+def kept(command: ChoosePassword | SetByHand, state: ResetState, by: By) -> Kept:
+    """Hold a typed password against the device's rules, or generate one; put it into the vault.
+
+    One that the device has taken already is held against nothing.
+    """
     assert state.subject
     device = devices.device_for_jobs(state.subject)
+    if isinstance(command, SetByHand):
+        return Kept(vault.put(device.id, command.password) if command.password else None)
     rules = PasswordRules.of_device(device.max_password)
     if command.password and (problem := rules.problem(command.password, state.username)):
         return Kept(None, problem)

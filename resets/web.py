@@ -75,7 +75,7 @@ def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
         return redirect("reset", open_one.pk)
     require(by.actor, Role(RequestReset.by), row.organisation, row.site, "device")
     outlook = Outlook.of(row, by)
-    form, status = outlook.form(), None
+    form, status = outlook.form(wished=request.GET.get("method", "")), None
     if request.method == "POST":
         form, begun = outlook.form(request.POST), new_id()
         status = _refused(RequestReset, form, begun, by, device=row.pk)

@@ -40,6 +40,7 @@ from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.recorder import RemoveFromRecorder
 from resets.steps.request_reset import RequestReset
+from resets.steps.restore_device import TickOff
 from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
 from resets.steps.verify_code import VerifyCode
@@ -55,7 +56,7 @@ WALK: tuple[type[Command[ResetState]], ...] = (
     ApproveReset,
 )
 # These have their place beside a question, or above the page.
-BESIDE: tuple[type[Command[ResetState]], ...] = (DeclineReset, ReviewBreakGlass, *AT_NVR)
+BESIDE: tuple[type[Command[ResetState]], ...] = (DeclineReset, ReviewBreakGlass, TickOff, *AT_NVR)
 LOGINS = ("new", "old", "wrong")  # the columns of the doors' table, as its component has them
 _ANSWERS = {
     ("new", True): words.Look("ok", "Opens"),

@@ -7,7 +7,15 @@ from typing import NamedTuple
 from devices.drivers import errors
 from devices.drivers.errors import DeviceError
 from resets.recorder.state import AtRecorder
-from resets.state import AWAITS_CHALLENGE, AWAITS_RESULT, Delivery, Phase, RecoveryMethod
+from resets.state import (
+    AWAITS_BUTTON,
+    AWAITS_CHALLENGE,
+    AWAITS_HAND,
+    AWAITS_RESULT,
+    Delivery,
+    Phase,
+    RecoveryMethod,
+)
 
 
 class Look(NamedTuple):
@@ -72,6 +80,8 @@ NOT_TRIED = dict.fromkeys(
 # What somebody has to do who goes to the device, by what the reset waits for.
 AT_DEVICE = {
     AWAITS_RESULT: Look("warn", "Waits for the order's result", "file-check"),
+    AWAITS_BUTTON: Look("warn", "Waits for the device's button", "circle-power"),
+    AWAITS_HAND: Look("warn", "Waits for a password set by hand", "keyboard"),
     AWAITS_CHALLENGE: Look("warn", "Waits for another challenge", "hard-drive-download"),
 }
 
@@ -118,6 +128,11 @@ EVENTS = {
     "resets.challenge_brought": ("busy", "message-circle-question-mark"),
     "resets.order_made": ("busy", "file-key"),
     "resets.result_brought": ("busy", "file-check"),
+    "resets.restore_awaited": ("warn", "circle-power"),
+    "resets.restore_seen": ("busy", "circle-power"),
+    "resets.hand_needed": ("warn", "keyboard"),
+    "resets.password_set_by_hand": ("busy", "keyboard"),
+    "resets.item_ticked": ("ok", "list-checks"),
     "resets.password_applied": ("busy", "hard-drive-download"),
     "resets.reset_proven": ("ok", "shield-check"),
     "resets.reset_unproven": ("bad", "shield-alert"),
@@ -161,6 +176,17 @@ UNPROVEN_ADVICE = {
         "another reset."
     ),
 }
+
+# How a reset failed where the factory restore is the way that is left.
+RESTORE_LEFT = (
+    "factory_fresh",
+    "closed",
+    "code_refused",
+    "last_code_try",
+    "not_supported",
+    "recovery_key_refused",
+    "recovery_refused",
+)
 
 _TROUBLES = {
     one.code: one.happened

@@ -18,6 +18,7 @@ contents(
     "place_on_channel",
     "move_device",
     "replace_device",
+    "restore_device",
     "change_reset_email",
     "remove_device",
     "credential",

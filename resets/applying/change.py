@@ -74,6 +74,11 @@ class Change:
             return
         self.put()
 
+    @property
+    def began(self) -> datetime:
+        """Since when the device is waited for, should it not answer."""
+        return self.recorded.at
+
     def put(self) -> None:
         """Put the new password on the device. Raises DeviceError, vault.VaultError."""
         raise NotImplementedError
@@ -128,7 +133,7 @@ class Change:
 
     def wait(self, error: DeviceError | VaultError) -> None:
         """Come back later; after too long, fail. What the device may have heard stays candidate."""
-        until: datetime = self.recorded.at + GIVE_UP_AFTER
+        until = self.began + GIVE_UP_AFTER
         if timezone.now() >= until or (isinstance(error, LockedOut) and error.for_good):
             self.give_up(error, withdraw=False)
             return

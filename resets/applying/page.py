@@ -12,7 +12,15 @@ from resets import words
 from resets.applying import papers
 from resets.applying.orders import signer
 from resets.queries import Standing
-from resets.state import AWAITS_CHALLENGE, Phase, ResetState
+from resets.state import (
+    AWAITS_BUTTON,
+    AWAITS_CHALLENGE,
+    AWAITS_HAND,
+    Phase,
+    RecoveryMethod,
+    ResetState,
+)
+from resets.steps.restore_device import LOST, SetByHand, TickOff
 from resets.steps.take_challenge import BringChallenge
 
 
@@ -34,7 +42,48 @@ class AtDevice:
     @property
     def first(self) -> tuple[type[Command[ResetState]], ...]:
         """What is asked before anything else, where it is open."""
+        if self.reset.waiting_for in (AWAITS_BUTTON, AWAITS_HAND):
+            return (SetByHand,)
         return (BringChallenge,) if self.reset.waiting_for == AWAITS_CHALLENGE else ()
+
+    # --- the factory restore ----------------------------------------------------------------------
+
+    @property
+    def restore_ahead(self) -> bool:
+        by_restore = self.reset.method is RecoveryMethod.FACTORY_RESTORE
+        return by_restore and self.reset.may_stop
+
+    @property
+    def restored(self) -> bool:
+        restore = self.reset.restore
+        return restore.seen is not None or restore.by_hand
+
+    @property
+    def restore_is_left(self) -> bool:
+        """Whether it has ended so that the button is the way that is left."""
+        by_restore = self.reset.method is RecoveryMethod.FACTORY_RESTORE
+        return self.reset.phase is Phase.FAILED and (
+            self.reset.outcome in words.RESTORE_LEFT and not by_restore
+        )
+
+    @property
+    def for_button(self) -> bool:
+        return self.reset.waiting_for == AWAITS_BUTTON
+
+    @property
+    def until(self) -> datetime | None:
+        """How long the button is waited for."""
+        return self.reset.restore.until if self.for_button else None
+
+    @property
+    def lost(self) -> list[tuple[str, str, bool]]:
+        """What a restored device forgets, and whether that was put back."""
+        ticked = self.reset.restore.ticked
+        return [(item.value, words, item.value in ticked) for item, words in LOST.items()]
+
+    @property
+    def may_tick(self) -> bool:
+        return TickOff in self.standing.offered
 
     # --- the challenge ----------------------------------------------------------------------------
 

@@ -18,19 +18,22 @@ from devices.vault import VaultError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
-from fleet.eventstore.subscriptions import reaction
+from fleet.eventstore.subscriptions import Later, reaction
 from resets.applying.change import Change
 from resets.applying.management import ByManagement
 from resets.applying.recovery import ByRecovery
+from resets.applying.restore import LOOK_AGAIN, ByRestore, SetAtDevice
 from resets.approvals.binding import VOID, VOID_WORDS, still_fits
 from resets.state import Phase, RecoveryMethod, ResetState
 from resets.steps.apply_password import RecordApplied
 from resets.steps.choose_password import PasswordGenerated, PasswordTyped
 from resets.steps.fail_reset import FailReset
+from resets.steps.restore_device import PasswordSetByHand
 
 WAYS: dict[RecoveryMethod, type[Change]] = {
     RecoveryMethod.MANAGEMENT_ACCOUNT: ByManagement,
     RecoveryMethod.DEVICE_RECOVERY: ByRecovery,
+    RecoveryMethod.FACTORY_RESTORE: ByRestore,
 }
 
 
@@ -40,12 +43,28 @@ def apply_password(recorded: Recorded) -> None:
     reset = state_of(ResetState, recorded.stream)
     if reset.phase not in (Phase.APPLYING, Phase.PROVING):
         return
-    assert reset.subject
-    device = device_for_jobs(reset.subject)
     if reset.is_offline and reset.phase is Phase.APPLYING:
         return  # an order is made for it, see `carrying`
+    if reset.restore.by_hand:
+        if reset.phase is Phase.APPLYING:
+            raise Later(LOOK_AGAIN, "by_hand")  # `verify_by_hand` is at it
+        return
+    _apply(reset, recorded, WAYS[reset.method])
+
+
+@reaction(PasswordSetByHand, urgent=True)
+def verify_by_hand(recorded: Recorded) -> None:
+    """See whether the password that was set at the device opens it, and prove it."""
+    reset = state_of(ResetState, recorded.stream)
+    if reset.restore.by_hand and reset.phase in (Phase.APPLYING, Phase.PROVING):
+        _apply(reset, recorded, SetAtDevice)
+
+
+def _apply(reset: ResetState, recorded: Recorded, way: type[Change]) -> None:
+    assert reset.subject
+    device = device_for_jobs(reset.subject)
     with talking(device, recorded, "apply and prove the new password") as talk:
-        change = WAYS[reset.method](reset, recorded, talk)
+        change = way(reset, recorded, talk)
         try:
             if reset.phase is Phase.APPLYING:
                 if not still_fits(reset, device):

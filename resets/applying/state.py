@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Restore:
-    """A factory restore: `seen` fresh, `by_hand`: somebody has set the password at the device."""
+    """A factory restore: how long it is waited for, when the device was seen fresh; `by_hand`:
+    somebody has set another password at the device than was `chosen`; `ticked`: what was put back.
+    """
 
-    seen: bool = False
+    until: datetime | None = None
+    seen: datetime | None = None
     by_hand: bool = False
+    chosen: UUID | None = None
     ticked: tuple[str, ...] = ()

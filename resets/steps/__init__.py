@@ -21,6 +21,7 @@ contents(
     "verify_code",
     "choose_password",
     "apply_password",
+    "restore_device",
     "give_order",
     "bring_result",
     "prove_password",

@@ -25,12 +25,12 @@ class CancelReset(Command[ResetState]):
 
     @classmethod
     def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return reset.phase.with_people
+        return reset.may_stop
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         if not reset.phase.open:
             raise Conflict("ended_already", "This reset has ended already.")
-        if not reset.phase.with_people:
+        if not reset.may_stop:
             raise Conflict(
                 "too_late_to_cancel",
                 "The new password is being put on the device, which is not stopped half-way. "

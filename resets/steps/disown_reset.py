@@ -70,4 +70,4 @@ class DisownReset(ByToken, Command[ResetState]):
             raise no_such_mail()
         refuse_late(reset, now)
         if not reset.disowned:
-            yield ResetDisowned(claim.number, stopped=reset.phase.with_people)
+            yield ResetDisowned(claim.number, stopped=reset.may_stop)

@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from devices.queries import device_for_jobs
-from devices.state import Kind
+from devices.state import CredentialState, Kind, credential_id
 from devices.steps.activate_device import ActivateDevice
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
 from devices.virtual.spec import ServiceSpec
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
-from fleet.eventstore.store import read_stream
+from fleet.eventstore.store import read_stream, state_of
 from resets.applying.challenges import code_key_of, key_of
 from resets.state import RecoveryMethod
 from resets.steps.choose_password import ChoosePassword
@@ -65,6 +65,11 @@ class Able(Camera):
         work()  # the challenge, and the mail
         self.do(reset, VerifyCode(self.code(reset)))
         self.do(reset, ChoosePassword())
+
+    @property
+    def candidate(self) -> UUID | None:
+        """What the device may have heard of, as far as Rekey knows."""
+        return state_of(CredentialState, credential_id(self.id, "admin")).candidate
 
     @property
     def key(self) -> bytes:
