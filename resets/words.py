@@ -68,6 +68,7 @@ AT_RECORDER = {
     AtRecorder.PUT_BACK: Look("ok", "Back on its NVR", "plug"),
     AtRecorder.PUT_BACK_BY_HAND: Look("ok", "Put back by hand", "plug"),
     AtRecorder.TO_TELL: Look("warn", "Its NVR has the old password", "hand"),
+    AtRecorder.TELLING: Look("busy", "Its NVR is looked at"),
     AtRecorder.TOLD: Look("ok", "Its NVR has the new password", "plug"),
     AtRecorder.LEFT_OFF: Look("quiet", "Left as it is", "unplug"),
 }

@@ -13,6 +13,7 @@ from resets.recorder.duty import facts_of
 from resets.recorder.state import AtRecorder
 from resets.steps.recorder import (
     BY_HAND,
+    LOOKED,
     ConfirmOnRecorder,
     ConfirmRemoved,
     LeaveOffRecorder,
@@ -71,9 +72,14 @@ class RecorderPanel:
         return BY_HAND.get(detail, detail.replace("_", " "))
 
     @property
+    def could_not(self) -> bool:
+        """Whether Rekey tried and could not; else it has only looked."""
+        return self.standing.state.recorder_detail not in LOOKED
+
+    @property
     def is_busy(self) -> bool:
         """Whether Rekey is at the NVR now, so that the page has to be looked at again."""
-        return self.stands in (AtRecorder.REMOVING, AtRecorder.TO_PUT_BACK)
+        return self.stands.busy
 
     @property
     def may_do(self) -> bool:

@@ -26,6 +26,6 @@ def nvr_facts(command: Command[ResetState], state: ResetState, by: By) -> NvrFac
 def owed(actor: Actor) -> QuerySet[Reset]:
     """Resets that are over, with something left to be done at the NVR, where this one may do it."""
     able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
-    left = [one.value for one in AtRecorder if one.owed and one is not AtRecorder.TO_PUT_BACK]
+    left = [one.value for one in AtRecorder if one.owed and not one.busy]
     rows = queries.resets(replace(actor, grants=able))
     return rows.filter(open=False, recorder__in=left, device__removed=False)

@@ -179,7 +179,7 @@ def recorder_opens_it(recorded: Recorded) -> None:
     """The NVR opens the camera by itself: nothing is owed there any more."""
     by = recorded.because("see that the NVR opens the camera")
     for reset in _owing(recorded.stream):
-        if reset.at_recorder is not AtRecorder.TO_PUT_BACK:
+        if not reset.at_recorder.busy:
             handle(RecordLetIn(), reset.id, by)
 
 
@@ -238,7 +238,7 @@ def _owed(reset: ResetState) -> Doing | None:
     match reset.at_recorder:
         case AtRecorder.TO_PUT_BACK | AtRecorder.BY_HAND:
             return Doing.PUT_BACK
-        case AtRecorder.TO_TELL:
+        case AtRecorder.TO_TELL | AtRecorder.TELLING:
             return Doing.TELL
         case AtRecorder.NONE if reset.nvr and not reset.phase.open and new_opened(reset):
             return Doing.TELL

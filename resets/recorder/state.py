@@ -20,13 +20,19 @@ class AtRecorder(StrEnum):
     PUT_BACK = "put_back"
     PUT_BACK_BY_HAND = "put_back_by_hand"
     TO_TELL = "to_tell"  # it was never off it; the NVR's copy of the password is the old one
+    TELLING = "telling"  # Rekey is at it
     TOLD = "told"
     LEFT_OFF = "left_off"
 
     @property
     def owed(self) -> bool:
         """Whether something is left to be done at the NVR, now that the reset is over."""
-        return self in (self.TO_PUT_BACK, self.BY_HAND, self.TO_TELL)
+        return self in (self.TO_PUT_BACK, self.BY_HAND, self.TO_TELL, self.TELLING)
+
+    @property
+    def busy(self) -> bool:
+        """Whether Rekey is at the NVR, or about to be."""
+        return self in (self.REMOVING, self.TO_PUT_BACK, self.TELLING)
 
 
 class Doing(StrEnum):

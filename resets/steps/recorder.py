@@ -38,6 +38,7 @@ BY_HAND = {
     "elsewhere": "Rekey's books have the camera elsewhere by now",
     "certificate_changed": "the NVR shows another certificate than before",
 }
+LOOKED = ("still_there", "still_missing", "still_refused")  # it was not for Rekey to do
 _TO_DO: dict[Doing, tuple[AtRecorder, str]] = {
     Doing.REMOVE: (AtRecorder.TO_REMOVE, "remove the camera from its NVR"),
     Doing.PUT_BACK: (AtRecorder.BY_HAND, "put the camera back on its NVR"),
@@ -116,6 +117,7 @@ _LET_IN = {
     AtRecorder.TO_PUT_BACK: AtRecorder.PUT_BACK_BY_HAND,
     AtRecorder.BY_HAND: AtRecorder.PUT_BACK_BY_HAND,
     AtRecorder.TO_TELL: AtRecorder.TOLD,
+    AtRecorder.TELLING: AtRecorder.TOLD,
 }
 
 
@@ -137,6 +139,11 @@ class RecorderDeclined(Event[ResetState]):
 
     def evolve(self, reset: ResetState) -> ResetState:
         return reset.but(recorder=_TO_DO[self.doing][0], recorder_detail=self.why)
+
+    def told(self, actor: str) -> str:
+        if self.why in LOOKED:
+            return f"Rekey has looked: {_why(self.why)}."
+        return super().told(actor)
 
 
 @event("resets.recorder_waited_for")
@@ -236,7 +243,9 @@ class PutBackAsked(Event[ResetState]):
     by_hand: bool
 
     def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(recorder_detail="")
+        tells = reset.at_recorder in _TELLS
+        then = AtRecorder.TELLING if tells else AtRecorder.TO_PUT_BACK
+        return reset.but(recorder=then, recorder_detail="")
 
     def told(self, actor: str) -> str:
         if self.by_hand:
@@ -314,10 +323,12 @@ class LeaveOffRecorder(Command[ResetState]):
 
 
 _BY_HAND = (AtRecorder.BY_HAND, AtRecorder.TO_TELL)
+_PUTS_BACK = (AtRecorder.TO_PUT_BACK, AtRecorder.BY_HAND)
+_TELLS = (AtRecorder.TO_TELL, AtRecorder.TELLING)
 
 
 def _refuse_unless_owed(reset: ResetState) -> None:
-    if reset.at_recorder is AtRecorder.TO_PUT_BACK:
+    if reset.at_recorder.owed and reset.at_recorder.busy:
         raise Conflict("recorder_busy", "Rekey is at it. Wait a moment and look again.")
     if reset.at_recorder not in _BY_HAND:
         raise Conflict("nothing_owed", "Nothing is left to be done at the NVR.")
@@ -390,9 +401,9 @@ class RecordPutRight(Command[ResetState]):
     channel: int
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        if reset.at_recorder in (AtRecorder.TO_PUT_BACK, AtRecorder.BY_HAND):
+        if reset.at_recorder in _PUTS_BACK:
             yield PutBackOnRecorder(self.channel)
-        elif reset.at_recorder in (AtRecorder.NONE, AtRecorder.TO_TELL):
+        elif reset.at_recorder in (AtRecorder.NONE, *_TELLS):
             yield RecorderTold()
 
 
@@ -410,7 +421,7 @@ class RecordByHand(Command[ResetState]):
     """Record that somebody has put it right, where the NVR itself does not tell."""
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        if reset.at_recorder in _BY_HAND:
+        if reset.at_recorder.owed:
             yield PutBackByHand()
 
 
@@ -420,8 +431,8 @@ def _goes_on(reset: ResetState, doing: Doing) -> bool:
     if doing is Doing.REMOVE:
         return at is AtRecorder.REMOVING
     if doing is Doing.PUT_BACK:
-        return at in (AtRecorder.TO_PUT_BACK, AtRecorder.BY_HAND)
-    return at in (AtRecorder.NONE, AtRecorder.TO_TELL)
+        return at in _PUTS_BACK
+    return at in (AtRecorder.NONE, *_TELLS)
 
 
 def _why(code: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -48,6 +48,7 @@ class Site:
     nvr: UUID
     gate: UUID
     quay: UUID
+    work: Callable[[], object]
 
     @property
     def by(self) -> By:
@@ -70,19 +71,19 @@ class Site:
     def look(self, *devices: UUID) -> None:
         for device in devices:
             handle(CheckDevice(), device, self.by)
-        work()
+        self.work()
 
     # --- a reset ----------------------------------------------------------------------------------
 
     def begin(self) -> UUID:
         reset = new_id()
         handle(RequestReset(self.gate, "The installer left"), reset, self.by)
-        work()
+        self.work()
         return reset
 
     def do(self, reset: UUID, step: Command[Any]) -> None:
         handle(step, reset, self.by)
-        work()
+        self.work()
 
     def choose(self, reset: UUID) -> None:
         """From the code to the new password; a worker's turn is next."""
@@ -135,8 +136,16 @@ class Site:
 
 
 @contextmanager
-def site(who: Cast, services: tuple[ServiceSpec, ...] = BOTH, **traits: Any) -> Iterator[Site]:
-    """The site, with an NVR of these services and traits; `gate` is of the camera's own."""
+def site(
+    who: Cast,
+    services: tuple[ServiceSpec, ...] = BOTH,
+    *,
+    work: Callable[[], object] = work,
+    **traits: Any,
+) -> Iterator[Site]:
+    """The site, with an NVR of these services and traits; `gate` is of the camera's own. `work`
+    does what a worker does, or waits for one.
+    """
     gate_traits = traits.pop("gate", {})
     given = {"seed": "7", "firmware": "1.2.0 Build 240101"}
     nvr = camera(serial=RECORDER, kind="nvr", services=services, **given, **traits)
@@ -157,6 +166,6 @@ def site(who: Cast, services: tuple[ServiceSpec, ...] = BOTH, **traits: Any) -> 
             for serial in (GATE, QUAY)
         }
         work()
-        there = Site(who, fleet, specs, recorder, added[GATE], added[QUAY])
+        there = Site(who, fleet, specs, recorder, added[GATE], added[QUAY], work)
         there.look(recorder)
         yield there

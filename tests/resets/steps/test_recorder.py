@@ -276,6 +276,15 @@ def test_somebody_has_put_it_right(events: tuple[Any, ...], then: AtRecorder) ->
     assert given(*events, asked).when(RecordByHand()).then(PutBackByHand()).recorder is then
     given(*events).knowing(CAN).when(PutBackOnNvr()).then(PutBackAsked(by_hand=False))
     given(*events).knowing(CANNOT).when(PutBackOnNvr()).refused("recorder_cannot")
+    busy = given(*events, asked)
+    assert busy.state().at_recorder.busy
+    assert busy.state().at_recorder.owed
+    busy.when(ConfirmOnRecorder()).refused("recorder_busy")
+    why = RecordRecorderDeclined(
+        Doing.PUT_BACK if then is AtRecorder.PUT_BACK_BY_HAND else Doing.TELL, "still_refused"
+    )
+    [declined] = busy.when(why).decided()
+    assert given(*events, asked, declined).state().at_recorder is at(*events)
 
 
 def test_it_may_be_left_off_with_a_reason() -> None:
@@ -301,4 +310,6 @@ def test_every_sentence_reads_well() -> None:
         "Rekey could not put the camera back on its NVR: another camera is on its channel by now. "
         "Somebody has to do it on the NVR itself."
     )
+    looked = RecorderDeclined(Doing.REMOVE, "still_there", "remove it")
+    assert looked.told("Rekey") == "Rekey has looked: the NVR has it on a channel still."
     assert PutBackAsked(by_hand=False).told("Tess") == "Tess asked Rekey to try again at the NVR."
