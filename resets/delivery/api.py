@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,7 +16,6 @@ from devices import queries as devices
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import USUAL, Pages, piece_of
-from fleet.errors import RekeyError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from resets.delivery import queries
@@ -59,15 +57,15 @@ class MailDelivery(TypedDict):
 class DeliveryFilters(Pages, total=False):
     site: Annotated[UUID, Meta(description="Its mails alone, by the days of its own zone.")]
     domain: text("A part of the mail domain.")  # type: ignore[valid-type]
-    since: Annotated[Time, Meta(description="From then on; else 30 days ago.")]
-    until: Annotated[Time, Meta(description="Before then.")]
+    days: Annotated[int, Meta(ge=1, le=MOST_DAYS, description="So many days; else 30.")]
+    until: Annotated[date, Meta(description="Up to this day, that one as well; else today.")]
 
 
 class DeliveriesView(ApiView):
     @call(answer=MailDelivery, many=True, query=DeliveryFilters)
     def get(self, asked: Values) -> Response:
         """Count mails with codes by day and mail domain, where you are an administrator: the newest
-        day first. At most a year at once.
+        day first.
         """
         wanted = _wanted(self, asked)
         counted = queries.groups(self.actor, wanted)
@@ -137,14 +135,8 @@ def _wanted(view: ApiView, asked: Values) -> Wanted:
     if site is not None:
         row = devices.site_names(queries.administered(view.actor)).filter(pk=site).first()
         zone = ZoneInfo(row.timezone) if row else zone
-    usual = Wanted.last(30, zone, site=site, domain=asked["domain"] or "")
-    until = asked["until"] or usual.until
-    since = asked["since"] or min(usual.since, until)
-    if until - since > timedelta(days=MOST_DAYS):
-        raise RekeyError(
-            "period_too_long", f"Ask for {MOST_DAYS} days at most.", field="since", most=MOST_DAYS
-        )
-    return replace(usual, since=since, until=until)
+    domain = asked["domain"] or ""
+    return Wanted.last(asked["days"] or 30, zone, asked["until"], site=site, domain=domain)
 
 
 def _group(group: Group, answer: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, time, tzinfo
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -44,12 +44,17 @@ class Wanted:
     domain: str = ""
 
     @classmethod
-    def last(cls, days: int, zone: tzinfo, **more: Any) -> Wanted:
-        """So many days up to now, the first one whole."""
-        now = timezone.now()
-        first = now.astimezone(zone) - timedelta(days=days - 1)
-        midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
-        return cls(midnight, now + timedelta(days=1), zone, **more)
+    def last(cls, days: int, zone: tzinfo, until: date | None = None, **more: Any) -> Wanted:
+        """So many whole days, the last of them today or on another day."""
+        last = until or timezone.now().astimezone(zone).date()
+        since, end = (datetime.combine(_days(last, n), time.min, zone) for n in (1 - days, 1))
+        return cls(since, end, zone, **more)
+
+
+def _days(day: date, more: int) -> date:
+    """So many days later; at the ends of the calendar, those."""
+    ordinal = min(max(day.toordinal() + more, 2), date.max.toordinal() - 1)
+    return date.fromordinal(ordinal)
 
 
 @dataclass(frozen=True)

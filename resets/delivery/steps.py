@@ -95,7 +95,8 @@ class MailTestAnswered(Event[MailTestState]):
         return test.but(delivery=self.delivery, answer=self.answer)
 
     def told(self, actor: str) -> str:
-        return f"{_TOLD[self.delivery]}{': ' if self.answer else '.'}{self.answer}"
+        told = _TOLD.get(self.delivery, "The test mail is on its way")
+        return f"{told}{': ' if self.answer else '.'}{self.answer}"
 
 
 _TOLD = {

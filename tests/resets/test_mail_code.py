@@ -22,10 +22,12 @@ from fleet.mail import MailDeferred, MailRefused, SmtpReply
 from resets import reactions
 from resets.codes import CodeKey, grouped
 from resets.models import Reset
+from resets.state import Delivery
 from resets.steps.cancel_reset import CancelReset
+from resets.steps.deliver_code import RecordDelivery
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import Cast, cast
+from tests.cast import SETUP, Cast, cast
 from tests.fleet.eventstore.ground import device, reset
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +109,17 @@ def test_what_is_known_to_be_handed_over_is_not_mailed_again(walk: UUID, mails: 
     for _ in range(2):
         reactions.mail_code(issued(walk))
     assert len(mails) == 1
+
+
+@pytest.mark.parametrize("told", list(Delivery)[3:])
+def test_what_the_mail_service_has_told_of_already_is_not_mailed_again(
+    walk: UUID, mails: list[Any], told: Delivery
+) -> None:
+    """The worker died after the mail, before it had recorded it; the service was there first."""
+    handle(RecordDelivery(1, told, ""), walk, SETUP)
+    reactions.mail_code(issued(walk))
+    assert mails == []
+    assert row(walk).delivery == told
 
 
 def test_the_code_stands_in_the_body_alone(walk: UUID, mails: list[Any]) -> None:
