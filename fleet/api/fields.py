@@ -113,8 +113,7 @@ def text(about: str, max_length: int = 200) -> Any:
 def _converted(value: Any, kind: Any, strict: bool) -> Any:
     if isinstance(value, str) and "\0" in value:
         raise ValueError("Leave out the NUL character.")
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)  # to JSON, 80.0 is a whole number
+    value = _whole(value)
     # Only these are written otherwise in an address; lax, a number would pass for a time as well.
     plain = get_args(kind)[0] if get_origin(kind) is Annotated else kind
     lax = not strict and plain in (int, bool)
@@ -125,6 +124,17 @@ def _converted(value: Any, kind: Any, strict: bool) -> Any:
         except OverflowError:
             raise ValueError("This is too far from today.") from None
     return converted
+
+
+def _whole(value: Any) -> Any:
+    """To JSON, 80.0 is a whole number, wherever it stands."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: _whole(one) for name, one in value.items()}
+    return value
 
 
 def _wrong(message: str, code: str) -> ErrorDetail:
