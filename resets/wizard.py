@@ -365,7 +365,7 @@ class Walk:
 
     @property
     def advice(self) -> str:
-        return words.UNPROVEN_ADVICE.get(self.reset.outcome, "")
+        return words.advice(self.reset)
 
     @property
     def tracker(self) -> list[dict[str, str]]:

@@ -15,7 +15,9 @@ from resets.state import (
     Delivery,
     Phase,
     RecoveryMethod,
+    ResetState,
 )
+from resets.steps.prove_password import at_fault
 
 
 class Look(NamedTuple):
@@ -155,13 +157,13 @@ UNPROVEN_ADVICE = {
     ),
     "new_refused": (
         "Nothing is lost: the device still has the password it had, and Rekey did not keep the "
-        "new one as current. Restart the device and begin another reset. If it ends like this "
-        "again, restore the device to its factory settings."
+        "new one as current. Restart the device and begin another reset. If {doors} refuses the "
+        "new one again, restore the device to its factory settings."
     ),
     "door_lags": (
-        "Rekey keeps the new password: it opens the device. One of its doors goes by the old one, "
-        "see above; what uses that door, mostly a recorder, is shut out or still let in by it. "
-        "Restart the device, then begin another reset."
+        "Rekey keeps the new password: it opens the device, and not {doors}, which goes by the old "
+        "one. What uses that door, mostly a recorder, is shut out or still let in by it. Restart "
+        "the device, then begin another reset."
     ),
     "nvr_lags": (
         "Rekey keeps the new password: it opens the camera. Its NVR was given it, and says that it "
@@ -169,14 +171,37 @@ UNPROVEN_ADVICE = {
         "there; restart the NVR if it stays so."
     ),
     "old_still_opens": (
-        "Both passwords open the device, and Rekey keeps the new one. Look on the device for a "
+        "Both passwords open {doors}, and Rekey keeps the new one. Look on the device for a "
         "second account or an outdated firmware, then begin another reset."
     ),
     "opens_to_anything": (
-        "Nobody needs a password there at all. Turn on authentication on the device, then begin "
-        "another reset."
+        "Nobody needs a password at {doors}. Turn on authentication for it on the device, then "
+        "begin another reset."
+    ),
+    "cut": (
+        "Rekey keeps what the device has made of it, which opens it. Begin another reset: the next "
+        "password is as long as the device keeps."
+    ),
+    "locked_out": (
+        "Rekey keeps the new password: it opens the device. Wait until {doors} opens again, then "
+        "begin another reset, or try the login there yourself."
+    ),
+    "certificate_changed": (
+        "Rekey keeps the new password: it opens the device. Accept the certificate of {doors} on "
+        "the device's page if it is rightly another one, then begin another reset."
     ),
 }
+_UNTRIED = (
+    "Rekey keeps the new password: it opens the device. See whether {doors} is switched on there, "
+    "at the port that the device's page names; then begin another reset, or try the login yourself."
+)
+
+
+def advice(reset: ResetState) -> str:
+    """What to do about a reset that is not proven, with the names of the doors."""
+    words = UNPROVEN_ADVICE.get(reset.outcome, _UNTRIED)
+    return words.format(doors=at_fault(reset.doors, reset.outcome))
+
 
 # How a reset failed where the factory restore is the way that is left.
 RESTORE_LEFT = (

@@ -87,7 +87,8 @@ class AwaitRestore(Command[ResetState]):
     began: datetime
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        if _waits(reset) and not reset.waiting_for and reset.restore.seen is None:
+        heard = reset.restore.by_hand or reset.restore.seen is not None
+        if _waits(reset) and not reset.waiting_for and not heard:
             yield RestoreAwaited(self.began + BUTTON_WITHIN)
 
 

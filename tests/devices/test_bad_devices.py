@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
 from resets.models import Reset
+from resets.state import RecoveryMethod
 from resets.steps.apply_password import RecordWait
 from tests.cast import SETUP, Cast, cast, work
 from tests.faults.ground import Camera
@@ -163,9 +164,11 @@ class World:
             work()
 
     def reset(self, spec: DeviceSpec, device: UUID) -> tuple[str, str]:
-        """Its phase and outcome in the end, or why it was not begun."""
+        """Its phase and outcome in the end, or why it was not begun. One a day: there are limits."""
+        self.clock.shift(timedelta(days=1))
         try:
-            reset = Camera(self.who, self.fleet, spec, device).begin_and_choose()
+            camera = Camera(self.who, self.fleet, spec, device, RecoveryMethod.MANAGEMENT_ACCOUNT)
+            reset = camera.begin_and_choose()
         except Refused as no:
             self.told[spec.name].append(str(no))
             return "", no.code

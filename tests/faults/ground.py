@@ -18,7 +18,7 @@ from fleet.eventstore.models import Job
 from fleet.eventstore.store import state_of
 from resets.codes import CodeKey
 from resets.models import Reset
-from resets.state import ResetState
+from resets.state import RecoveryMethod, ResetState
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
@@ -34,6 +34,7 @@ class Camera:
     fleet: ThreadedFleet
     spec: DeviceSpec
     id: UUID
+    method: RecoveryMethod | None = None
 
     @classmethod
     def added(cls, who: Cast, fleet: ThreadedFleet, spec: DeviceSpec) -> Camera:
@@ -51,7 +52,7 @@ class Camera:
     def begin(self) -> UUID:
         """Up to the sent code, which no worker has mailed yet."""
         reset, by = new_id(), self.who.by(self.who.alice)
-        handle(RequestReset(self.id, "Lost"), reset, by)
+        handle(RequestReset(self.id, "Lost", self.method), reset, by)
         handle(SendCode(), reset, by)
         return reset
 

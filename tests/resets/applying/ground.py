@@ -40,7 +40,7 @@ def spec(**traits: Any) -> DeviceSpec:
 class Able(Camera):
     """A camera that speaks the recovery protocol, activated by Rekey."""
 
-    method = RecoveryMethod.DEVICE_RECOVERY
+    method: RecoveryMethod | None = RecoveryMethod.DEVICE_RECOVERY
 
     def begin(self) -> UUID:
         """Up to the code that was asked for, which no worker has mailed yet."""

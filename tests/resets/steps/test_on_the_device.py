@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from fleet.eventstore.testing import NOW, given
-from resets.state import Phase
+from resets.state import Door, Phase
 from resets.steps.apply_password import (
     DeviceWaitedFor,
     PasswordApplied,
@@ -15,7 +15,15 @@ from resets.steps.apply_password import (
     RecordWait,
 )
 from resets.steps.fail_reset import FailReset, ResetFailed
-from resets.steps.prove_password import WORDS, RecordProof, ResetProven, ResetUnproven
+from resets.steps.prove_password import (
+    WORDS,
+    RecordProof,
+    ResetProven,
+    ResetUnproven,
+    at_fault,
+    told,
+)
+from resets.words import UNPROVEN_ADVICE, advice
 from tests.resets.steps.story import APPLYING, DOORS, ENDED, PROVING, WITH_PEOPLE, WITH_THE_DEVICE
 
 UNTIL = NOW + timedelta(minutes=15)
@@ -62,7 +70,7 @@ def test_a_proof_ends_the_reset_as_done() -> None:
 
 @pytest.mark.parametrize("outcome", [*WORDS, "something else"])
 def test_without_a_proof_it_ends_as_unproven_and_never_as_done(outcome: str) -> None:
-    words = WORDS.get(outcome, outcome)
+    words = told(DOORS, outcome)
     state = (
         given(*PROVING).when(RecordProof(DOORS, outcome)).then(ResetUnproven(DOORS, outcome, words))
     )
@@ -90,3 +98,42 @@ def test_a_device_that_refuses_for_good_fails_the_reset_honestly(events: tuple) 
 @pytest.mark.parametrize("events", OTHERS)
 def test_nothing_fails_that_no_device_has_heard_of(events: tuple) -> None:
     given(*events).when(FAIL).then_nothing()
+
+
+TRIED = (
+    Door("onvif", "wrong", opened=False),
+    Door("onvif", "old", opened=False),
+    Door("onvif", "new", opened=True),
+    Door("rtsp", "wrong", opened=False),
+    Door("rtsp", "old", opened=True),
+    Door("rtsp", "new", opened=False),
+    Door("vigi_local", "wrong", None, "unreachable"),
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "doors"),
+    [
+        ("door_lags", "RTSP"),
+        ("old_still_opens", "RTSP"),
+        ("unreachable", "the web page"),
+        ("busy", "the web page"),
+    ],
+)
+def test_what_is_unproven_names_the_door_and_what_to_do(outcome: str, doors: str) -> None:
+    assert at_fault(TRIED, outcome) == doors
+    assert doors in told(TRIED, outcome)
+    unproven = given(*PROVING).state().but(outcome=outcome, doors=TRIED)
+    assert doors.lower() in advice(unproven).lower()
+    assert "{" not in advice(unproven) + told(TRIED, outcome)
+
+
+def test_doors_are_counted_up() -> None:
+    locked = tuple(Door(name, "new", None, "locked_out") for name in ("onvif", "rtsp", "vigi_nvr"))
+    assert at_fault(locked, "locked_out") == "ONVIF, RTSP and the OpenAPI"
+    assert at_fault((), "new_refused") == "the device"
+
+
+@pytest.mark.parametrize("outcome", WORDS)
+def test_for_each_way_of_not_being_proven_there_is_advice(outcome: str) -> None:
+    assert outcome in UNPROVEN_ADVICE or outcome == "unreachable"
