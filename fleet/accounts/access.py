@@ -138,13 +138,16 @@ def _of_token(rows: list[Any]) -> Actor | None:
 
 
 def human(actor: Actor) -> Human:
-    """The person behind an actor; a blank one behind jobs and phones."""
+    """The person behind an actor; a blank one behind jobs and phones.
+
+    Also behind a token that was revoked since: what was done with it stays theirs.
+    """
     if actor.kind == "person":
         return Human(actor.id, actor.name)
     if actor.kind != "token":
         return Human()
-    rows = database.rows(_BY_ID, [UUID(actor.id), True, True])
-    return Human(str(as_uuid(rows[0][6])), rows[0][7]) if rows else Human()
+    rows = database.rows(_WHOSE, [UUID(actor.id)])
+    return Human(str(as_uuid(rows[0][0])), rows[0][1]) if rows else Human()
 
 
 def of_a_phone(organisation: UUID | None, site: UUID | None) -> Actor:
@@ -189,6 +192,7 @@ JOIN person p ON p.id = t.person
 LEFT JOIN role r ON r.person = t.person AND r.active
 WHERE t.id = %s AND t.revoked <> %s AND p.is_active = %s
 """
+_WHOSE = "SELECT p.id, p.name FROM token t JOIN person p ON p.id = t.person WHERE t.id = %s"
 
 
 def _rank(role: Role) -> int:

@@ -170,10 +170,7 @@ def differences() -> Iterator[Difference]:
     for projection in PROJECTIONS.values():
         suspects = sorted({difference.stream for difference in _compared(projection)})
         for some in batches(suspects, BATCH):
-            with transaction.atomic():  # on SQLite, alone by itself
-                if connection.vendor == "postgresql":
-                    with connection.cursor() as cursor:
-                        cursor.execute("SELECT event_order()")
+            with store.nothing_appended():
                 found = list(_compared(projection, some))
             yield from found
     for _, compared in _others:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 
 from fleet.errors import NotFound
 from fleet.eventstore import database
@@ -117,6 +118,17 @@ def write(rows: Sequence[dict[str, Any]]) -> None:
         if "event_stream_version" in str(error) or "event.stream" in str(error):
             raise VersionTaken from error
         raise
+
+
+@contextmanager
+def nothing_appended() -> Iterator[None]:
+    """A transaction in which nobody appends, for whoever compares the log with what follows from
+    it.
+    """
+    with transaction.atomic():  # on SQLite, alone by itself
+        if database.on_postgresql():
+            database.run("SELECT event_order()")
+        yield
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from fleet.accounts.access import human
 from fleet.eventstore import store
-from fleet.eventstore.messages import Actor, Event, Recorded
+from fleet.eventstore.messages import Event, Recorded
 from fleet.eventstore.projections import Difference, also_rebuilt
 from resets.limits import ledger
 from resets.limits.counting import About, Happened
@@ -43,7 +43,7 @@ def happened(since: datetime, organisation: UUID | None = None) -> Iterator[Happ
             actor = recorded.actor
             person = people.get((actor.kind, actor.id))
             if person is None:
-                person = people[actor.kind, actor.id] = _person(actor)
+                person = people[actor.kind, actor.id] = human(actor).id
             yield _use(recorded, before[recorded.stream, recorded.version], person)
 
 
@@ -73,13 +73,6 @@ def _states_before(some: Iterable[Recorded]) -> dict[tuple[UUID, int], ResetStat
     return before
 
 
-def _person(actor: Actor) -> str:
-    """Also of those who may do nothing any more: it is their past that counts."""
-    if actor.kind == "person":
-        return actor.id
-    return human(replace(actor, grants=())).id if actor.kind == "token" else ""
-
-
 def _pages(since: datetime, organisation: UUID | None) -> Iterator[list[Recorded]]:
     types = [kind.tag for kind in COUNTS]
     # A little earlier: the clocks of several servers are not one.
@@ -103,18 +96,25 @@ def recount() -> int:
 
 
 def differences() -> Iterator[Difference]:
-    """Uses that the log does not tell of, or that are missing."""
+    """Uses that the log does not tell of, or that are missing.
+
+    People may go on working: what looks different is looked at again while nothing is appended.
+    """
+    if not _compared():
+        return
+    with store.nothing_appended():
+        found = _compared()
+    for (key, _), count in found.items():
+        yield Difference("limit_use", key, "is missing" if count > 0 else "is too much", key)
+
+
+def _compared() -> dict[tuple[UUID, datetime], int]:
+    """How many more uses the log tells of than there are."""
     since = timezone.now() - timedelta(seconds=LONGEST)
-    told: dict[tuple[UUID, datetime], int] = {}
-    for one in happened(since):
-        for key in one.keys.values():
-            told[key, one.at] = told.get((key, one.at), 0) + 1
-    for key, at in LimitUse.objects.filter(at__gte=since).values_list("key", "at").iterator():
-        told[key, at] = told.get((key, at), 0) - 1
-    for (key, _), count in told.items():
-        if count:
-            what = "is missing" if count > 0 else "is too much"
-            yield Difference("limit_use", key, what, key)
+    more = Counter((key, one.at) for one in happened(since) for key in one.keys.values())
+    there = LimitUse.objects.filter(at__gte=since).values_list("key", "at")
+    more.subtract(Counter(there.iterator()))
+    return {use: count for use, count in more.items() if count}
 
 
 def register() -> None:

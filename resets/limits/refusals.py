@@ -20,7 +20,7 @@ from fleet.eventstore import database
 from fleet.eventstore.handling import Order, handle, handle_all, supplies, when_refused
 from fleet.eventstore.messages import Actor, By, Command
 from resets.limits.models import Breaker, RefusalCount
-from resets.limits.rules import OverLimit
+from resets.limits.rules import OverLimit, Use
 from resets.limits.state import GuardState, Refusal, breaker_id, guard_id, period_end
 from resets.limits.steps import RecordRefusal, SumRefusals, Tally, TripBreaker
 
@@ -48,17 +48,21 @@ def count(error: Refused, command: Command[Any], stream: UUID, by: By) -> None:
         by.actor.name,
         error.reached.frees_at,
     )
-    until = period_end(timezone.now())
-    guard = guard_id(subject.site, use.key, until)
-    before = _bump(guard, case, until)
-    if before == 1 and _kinds(subject.site, until) > MOST_KINDS:
-        case = Refusal(subject.organisation, subject.site, asker=by.actor.name)
-        guard = guard_id(subject.site, None, until)
-        before = _bump(guard, case, until)
-    if before == 1:
-        handle(RecordRefusal(case, until), guard, _because(by))
+    _tell(case, use, by)
     if use.limit.trips and not error.budget.tripped:
         _trip(error, case, by)
+
+
+def _tell(case: Refusal, use: Use, by: By) -> None:
+    until = period_end(timezone.now())
+    guard = guard_id(case.site, use, until)
+    if _counted_on(guard):
+        return
+    if RefusalCount.objects.filter(site=case.site, until=until).count() >= MOST_KINDS:
+        guard = guard_id(case.site, None, until)
+        case = Refusal(case.organisation, case.site, asker=case.asker)
+    if _counted_from(guard, case, until) == 1:
+        handle(RecordRefusal(case, until), guard, _because(by))
 
 
 def sum_up(now: datetime | None = None) -> int:
@@ -70,14 +74,16 @@ def sum_up(now: datetime | None = None) -> int:
         # Whoever counted the first one may have died before it was recorded.
         orders = (RecordRefusal(case, row.until), SumRefusals(case, row.until))
         handle_all([Order(order, row.id) for order in orders], JOB)
-        RefusalCount.objects.filter(id=row.id, count=row.count).delete()
     return len(rows)
 
 
 @supplies(Tally)
 def tally(command: object, guard: GuardState, by: By) -> Tally:
-    counted = RefusalCount.objects.filter(id=guard.id).values_list("count", flat=True).first()
-    return Tally(counted or 0)
+    """What was counted, taken out of the table in the transaction that tells of it: so everybody
+    is told of once, whatever dies when. Who comes later is counted from one again.
+    """
+    counted = database.rows("DELETE FROM limit_refusal WHERE id = %s RETURNING count", [guard.id])
+    return Tally(counted[0][0] if counted else 0)
 
 
 def _trip(error: OverLimit, case: Refusal, by: By) -> None:
@@ -95,21 +101,29 @@ def _because(by: By) -> By:
     return By(JOB.actor, by.source, by.reason, by.correlation, by.causation)
 
 
-def _kinds(site: UUID, until: datetime) -> int:
-    return RefusalCount.objects.filter(site=site, until=until).count()
+def _counted_on(guard: UUID) -> bool:
+    """Count one more, where the first one has been counted."""
+    return bool(database.rows(_ON_POSTGRESQL if database.on_postgresql() else _ON, [guard]))
 
 
-def _bump(guard: UUID, case: Refusal, until: datetime) -> int:
-    """Count one more; answers with how many there are by now."""
+def _counted_from(guard: UUID, case: Refusal, until: datetime) -> int:
+    """Count one more, maybe the first; answers with how many there are by now."""
     facts = msgspec.json.encode(case).decode()
     if database.on_postgresql():
         values = [guard, case.site, until, facts]
         return int(database.rows("SELECT limit_refused(%s, %s, %s, %s)", values)[0][0])
     time = connection.ops.adapt_datetimefield_value(until)
-    return int(database.rows(_BUMP, [guard, case.site, time, facts])[0][0])
+    return int(database.rows(_FROM, [guard, case.site, time, facts])[0][0])
 
 
-_BUMP = """
+_ON = "UPDATE limit_refusal SET count = count + 1 WHERE id = %s RETURNING count"
+# A flood need not wait for the disk: what a crash may lose is the last moment's count.
+_ON_POSTGRESQL = """
+UPDATE limit_refusal SET count = count + 1
+FROM (SELECT set_config('synchronous_commit', 'off', true)) AS hastily
+WHERE id = %s RETURNING count
+"""
+_FROM = """
 INSERT INTO limit_refusal (id, site, until, count, facts) VALUES (%s, %s, %s, 1, %s)
 ON CONFLICT (id) DO UPDATE SET count = count + 1 RETURNING count
 """

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
 from fleet.eventstore.messages import State, state
-from resets.limits.rules import Limit, Scope
+from resets.limits.rules import Limit, Scope, Use
 
 PERIOD = 600  # seconds over which the refusals of one limit are told together
 
@@ -63,9 +63,12 @@ class BreakerState(State):
     closed_because: str = ""
 
 
-def guard_id(site: UUID, key: UUID | None, until: datetime) -> UUID:
-    """The stream of one key's refusals at a site in one period. No key: those of many others."""
-    return uuid5(site, f"guard {key} {until.timestamp():.0f}")
+def guard_id(site: UUID, use: Use | None, until: datetime) -> UUID:
+    """The stream of one limit's refusals at a site, over one thing, in one period. None: of many
+    other limits and things.
+    """
+    which = f"{use.key} {use.limit.window} {use.limit.trips}" if use else "others"
+    return uuid5(site, f"guard {which} {until.timestamp():.0f}")
 
 
 def period_end(now: datetime) -> datetime:

@@ -46,7 +46,7 @@ def budget(command: RequestReset | SendCode | VerifyCode, state: ResetState, by:
     strange = isinstance(command, VerifyCode) and bool(state.owner) and state.owner != about.person
     subject = Subject(about.organisation, about.site, about.device, name)
     case = Case.of(about)
-    if tripped := case.tripped(counted):
+    if tripped := case.tripped(counted, strange=strange):
         return Budget(tripped, at=now, subject=subject, tripped=True)
     uses = case.uses((counted,), strange=strange)
     also = about.keys(counted, strange=strange).values()
@@ -96,14 +96,16 @@ class Case:
         alarms = {row.pk: row for row in Breaker.objects.for_jobs().filter(pk__in=ids)}
         return cls(about, limits_at(about.site, about.organisation), alarms)
 
-    def tripped(self, counted: Counted) -> Left | None:
-        """The limit whose alarm waits for a person. Codes that were sent may still be typed."""
-        if counted is Counted.GUESSES:
-            return None
-        for scope, value in self.about.values().items():
+    def tripped(self, counted: Counted, *, strange: bool = False) -> Left | None:
+        """The limit whose alarm waits for a person. Codes that were sent may still be typed, unless
+        it was typed codes that set it off.
+        """
+        for scope, value in self.about.values(strange=strange).items():
             alarm = self.alarms.get(_alarm(self.about, scope, value))
-            if alarm is not None and alarm.tripped:
-                limit = Limit(Counted(alarm.counted), scope, alarm.most, alarm.window, trips=True)
+            if alarm is None or not alarm.tripped:
+                continue
+            limit = Limit(Counted(alarm.counted), scope, alarm.most, alarm.window, trips=True)
+            if counted in (Counted.RESETS, Counted.CODES, limit.counted):
                 key = key_of(limit.counted, scope, self.about.organisation, value)
                 return Left(Use(limit, key, _shown(scope, value)), limit.most)
         return None

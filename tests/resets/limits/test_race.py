@@ -8,23 +8,29 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from uuid import UUID
 
 import pytest
 from django.db import connections, transaction
 from django.utils import timezone
 
 from fleet.errors import Refused
+from fleet.eventstore import projections, subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from resets.limits import ledger
-from resets.limits.counting import About
+from fleet.eventstore.projections import Difference
+from resets.limits import history, ledger
+from resets.limits.counting import About, key_of
+from resets.limits.models import LimitUse
 from resets.limits.rules import Counted, Limit, Scope, Use
 from resets.models import Reset
 from resets.rules import rules_id
+from resets.steps.cancel_reset import CancelReset
 from resets.steps.request_reset import RequestReset
 from resets.steps.site_rules import SetLimits
-from tests.cast import cast
-from tests.fleet.eventstore.ground import device
+from tests.cast import Cast, cast
+from tests.fleet.eventstore.ground import at_once, device
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -88,3 +94,42 @@ def test_of_many_resets_begun_at_once_no_more_begin_than_the_site_allows() -> No
 
     assert sum(together(len(devices), client)) == MOST
     assert Reset.everything.count() == MOST
+
+
+def test_the_ledger_is_checked_and_made_again_while_people_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(subscriptions, "REACTIONS", {})  # nobody is woken
+    who, done = cast(), threading.Event()
+    targets = [device(who) for _ in range(3)]
+
+    def begin_and_cancel(target: UUID) -> None:
+        for _ in range(6):
+            reset = new_id()
+            handle(RequestReset(target, "Lost"), reset, who.by(who.tess))
+            handle(CancelReset(), reset, who.by(who.tess))
+
+    def all_of_them() -> None:
+        try:
+            answers = at_once(*[partial(begin_and_cancel, one) for one in targets])
+            assert answers == [None] * len(targets)
+        finally:
+            done.set()
+
+    def check() -> list[Difference]:
+        found: list[Difference] = []
+        while not done.is_set():
+            found += history.differences()
+        return found
+
+    def rebuild() -> None:
+        while not done.is_set():
+            projections.rebuild()
+
+    assert at_once(all_of_them, check, rebuild, timeout=60) == [None, [], None]
+    assert list(projections.differences()) == []
+    assert LimitUse.objects.filter(key=_resets_of(who)).count() == 18
+
+
+def _resets_of(who: Cast) -> UUID:
+    return key_of(Counted.RESETS, Scope.SITE, who.organisation, str(who.site))
