@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from devices.mailbox import masked
 from devices.state import DeviceState
@@ -29,11 +30,15 @@ class ResetEmailChanged(Event[DeviceState]):
 
 @command(by=Role.JOB)
 class ChangeResetEmail(Command[DeviceState]):
-    """Change the mailbox from `old` to `new`; nothing happens where it is another one by now."""
+    """Change the mailbox from `old` to `new`; nothing happens where it is another one by now, or
+    where the device is not at the site any more whose people have agreed.
+    """
 
     old: str
     new: str
+    site: UUID
 
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
-        if state.reset_email == self.old and not state.removed:
+        agreed = state.reset_email == self.old and state.site == self.site
+        if agreed and not state.removed:
             yield ResetEmailChanged(self.new, self.old, masked(self.new))

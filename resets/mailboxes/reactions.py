@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from devices.queries import device_for_jobs
 from devices.steps.change_reset_email import ChangeResetEmail, ResetEmailChanged
 from devices.steps.move_device import DeviceMoved
@@ -55,26 +57,35 @@ def change_mailbox(recorded: Recorded) -> None:
     change = state_of(MailboxState, recorded.stream)
     if change.stage is not Stage.APPROVED:
         return
-    assert change.subject
+    assert change.subject and change.site
     by = recorded.because("change the mailbox")
-    changed = handle(ChangeResetEmail(change.old_email, change.reset_email), change.subject, by)
+    command = ChangeResetEmail(change.old_email, change.reset_email, change.site)
+    changed = handle(command, change.subject, by)
     handle_all([Order(RecordMailbox(changed.state.reset_email), change.id)], by)
 
 
-@reaction(ResetEmailChanged, ResetRequested, urgent=True)
+@reaction(ResetEmailChanged, urgent=True)
 def correct_open_reset(recorded: Recorded) -> None:
-    """Let the reset that is open go on with the new mailbox.
-
-    Also after a reset has begun: it may have read the old one while this was being changed.
-    """
-    assert recorded.subject
-    mailbox = device_for_jobs(recorded.subject).reset_email
-    event = recorded.event
-    if isinstance(event, ResetRequested) and event.reset_email == mailbox:
-        return
-    under_way = Reset.objects.for_jobs().filter(device=recorded.subject, open=True)
+    """Let the reset that is open go on with the new mailbox."""
+    under_way = Reset.objects.for_jobs().filter(device=recorded.stream, open=True)
     for pk in under_way.values_list("pk", flat=True):
-        handle(CorrectMailbox(mailbox), pk, recorded.because("correct the mailbox"))
+        _correct(pk, recorded.stream, recorded)
+
+
+@reaction(ResetRequested)
+def correct_new_reset(recorded: Recorded) -> None:
+    """It may have read the old mailbox while that was being changed, and not have been there yet
+    when those that were open were corrected.
+    """
+    event = recorded.event
+    assert isinstance(event, ResetRequested)
+    if device_for_jobs(event.device).reset_email != event.reset_email:
+        _correct(recorded.stream, event.device, recorded)
+
+
+def _correct(reset: UUID, device: UUID, recorded: Recorded) -> None:
+    command = CorrectMailbox(device_for_jobs(device).reset_email)
+    handle(command, reset, recorded.because("correct the mailbox"))
 
 
 # --- letters --------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ OURS = [
         "void_mailbox_proposal",
         "change_mailbox",
         "correct_open_reset",
+        "correct_new_reset",
         "ask_for_mailbox",
         "tell_of_mailbox",
         "tell_of_mailbox_answer",

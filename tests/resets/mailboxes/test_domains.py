@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import runpy
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dns.resolver
 import pytest
 from django.db import connection
 
+import fleet.settings
 from fleet.errors import Refused
 from resets.mailboxes import domains, proposing
 from resets.mailboxes.domains import domain_of
@@ -102,6 +105,28 @@ def test_the_resolver_of_this_machine_gives_up_soon() -> None:
     except dns.resolver.NoResolverConfiguration:
         pytest.skip("there is none here")
     assert made.lifetime == domains.PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("environment", "asked"),
+    [
+        ({}, False),
+        ({"SMTP_URL": "smtp://localhost:25"}, False),
+        ({"SMTP_URL": "smtp+tls://mail.example.org:587"}, True),
+        ({"SMTP_URL": "smtp://mail.example.org", "REKEY_CHECK_MAIL_DOMAINS": ""}, False),
+        ({"EMAIL_BACKEND": "anymail.backends.mailgun.EmailBackend"}, True),
+        ({"REKEY_CHECK_MAIL_DOMAINS": "yes"}, True),
+    ],
+)
+def test_domains_are_looked_up_where_mail_leaves_the_house(
+    environment: dict[str, str], asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SMTP_URL", "EMAIL_BACKEND", "REKEY_CHECK_MAIL_DOMAINS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    read = runpy.run_path(str(Path(fleet.settings.__file__)))
+    assert read["REKEY_CHECK_MAIL_DOMAINS"] is asked
 
 
 # --- when a mailbox is proposed -------------------------------------------------------------------
