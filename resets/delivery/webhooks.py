@@ -78,8 +78,8 @@ def _code(reset: ResetState, send: int) -> str:
 def addresses(service: str) -> list[URLPattern]:
     """The webhook of the service that is in use, where anymail's documentation has it; of no other.
 
-    Raises ImproperlyConfigured for a service that is not known, or without a secret: whoever finds
-    the address could say what they like of every mail.
+    Raises ImproperlyConfigured for a service that is not known, or without a secret (whoever finds
+    the address could say what they like of every mail), or without what the service itself needs.
     """
     if not service:
         return []
@@ -98,6 +98,7 @@ def addresses(service: str) -> list[URLPattern]:
             "the same in the webhook's address: https://a-name:a-long-password@…"
         )
     view = _checked(known[service].callback.view_class)
+    view()  # what its own settings lack is said now, not at the first webhook
     return [path(f"anymail/{service}/tracking/", view.as_view(), name="mail-webhook")]
 
 

@@ -278,6 +278,14 @@ def test_a_service_without_a_secret_is_not_listened_to_at_all(settings: Any, sec
         addresses("postmark")
 
 
+@pytest.mark.parametrize("name", ["mailgun", "amazon_ses"])
+def test_what_a_service_needs_beside_it_is_asked_for_at_the_start(settings: Any, name: str) -> None:
+    """Mailgun's key for signatures; a package for Amazon's, which is not installed."""
+    settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
+    with pytest.raises(ImproperlyConfigured, match=r"SIGNING_KEY|boto3"):
+        addresses(name)
+
+
 def test_a_service_that_nobody_knows_is_named_with_those_that_are(settings: Any) -> None:
     settings.ANYMAIL = {"WEBHOOK_SECRET": SECRET}
     with pytest.raises(ImproperlyConfigured, match=r"mailgun, .*postmark"):
