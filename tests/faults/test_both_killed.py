@@ -25,7 +25,7 @@ from fleet.eventstore.chain import first_break
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream
 from resets.applying import change
-from tests.cast import cast, work
+from tests.cast import cast, lift_limits, work
 from tests.faults.cutting import Cut, Power
 from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, owed, row, state
@@ -60,7 +60,7 @@ def cameras(transactional_db: None, power: Power) -> Iterator[list[Camera]]:
         replace(spec, vendor=Vendor.DAHUA, auth=auth, **lock_out)
         for spec, auth in zip(uniform_scenario(SEED, len(Auth), 0), Auth, strict=True)
     ]
-    who = cast()
+    who = lift_limits(cast())
     with fleet_in_thread(specs) as fleet:
         yield [Camera.taken_in(who, fleet, spec) for spec in specs]
 

@@ -16,7 +16,7 @@ from devices.state import Purpose
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
 from devices.virtual.device import Auth
 from fleet.eventstore import projections, tasks
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, cast, lift_limits, work
 from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, owed, row, state
 from tests.faults.rekey import CODE, MESSAGE_ID
@@ -34,7 +34,7 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def who(transactional_db: None) -> Cast:
-    return cast()
+    return lift_limits(cast())
 
 
 def cameras(many: int) -> list[DeviceSpec]:

@@ -90,6 +90,11 @@ def nothing_under_way(environment: dict[str, str], control: int) -> dict[str, An
 def test_no_reset_is_lost_while_workers_are_killed(own: dict[str, str], up: Up) -> None:
     web, inbox, control = (int(own[f"REKEY_{name}_PORT"]) for name in ("WEB", "INBOX", "CONTROL"))
     facts = inside(own, "prepare")
+    limits = [
+        {"counted": "guesses", "scope": "mailbox", "most": 100, "window": 3600, "trips": False}
+    ]
+    lifted = Api(web, facts["token"]).post(f"sites/{facts['site']}/limits/", {"limits": limits})
+    assert lifted.status == 200, lifted
     devices = add_cameras(Api(web, facts["token"]), facts["site"], control)
 
     clients = [Api(web, facts["token"]) for _ in range(CLIENTS)]
