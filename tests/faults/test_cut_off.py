@@ -23,7 +23,7 @@ from resets.applying import change
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
 from tests.api.client import api_of
-from tests.cast import cast, work
+from tests.cast import cast, lift_limits, work
 from tests.faults.cutting import Power
 from tests.faults.dying import pass_time
 from tests.faults.ground import Camera, owed, row, state
@@ -54,7 +54,7 @@ def fleet(power: Power) -> Iterator[ThreadedFleet]:
 
 @pytest.fixture
 def camera(transactional_db: None, fleet: ThreadedFleet) -> Camera:
-    return Camera.taken_in(cast(), fleet, SPECS[0])
+    return Camera.taken_in(lift_limits(cast()), fleet, SPECS[0])
 
 
 def told(reset: Any) -> str:
@@ -193,7 +193,7 @@ def test_a_password_that_a_device_takes_after_its_proof_has_failed_is_still_know
 ) -> None:
     late = replace(SPECS[0], character=Character.LIAR)
     with fleet_in_thread([late]) as fleet:
-        camera = Camera.taken_in(cast(), fleet, late)
+        camera = Camera.taken_in(lift_limits(cast()), fleet, late)
         reset = camera.begin_and_choose()
         work()
         assert (row(reset).phase, row(reset).outcome) == ("unproven", "new_refused")
