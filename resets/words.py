@@ -218,7 +218,7 @@ _TROUBLES = {
     one.code: one.happened
     for one in vars(errors).values()
     if isinstance(one, type) and issubclass(one, DeviceError)
-}
+} | {"recovery_locked": "The device takes no codes for a while: too many were wrong."}
 
 
 def trouble(code: str) -> str:

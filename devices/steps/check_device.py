@@ -28,6 +28,7 @@ TROUBLES = {
     "clock_refused": "it refused the time of the login: its clock is wrong",
     "password_refused": "it refused the password that Rekey chose",  # nosec B105 - words
     "account_limit": "it has no room for another account",
+    "recovery_locked": "it takes no codes for a while, since too many were wrong",
 }
 
 

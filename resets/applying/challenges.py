@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.utils import timezone
 
 from devices.doors import Talk, recovery_key, services_of, talking
-from devices.drivers.base import Service
+from devices.drivers.base import Driver, Service
 from devices.drivers.errors import (
     CertificateChanged,
     Declined,
@@ -26,13 +28,14 @@ from devices.vault import VaultError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
-from fleet.eventstore.subscriptions import later
+from fleet.eventstore.subscriptions import Later, later
 from resets.codes import ChallengeKey, CodeKey
 from resets.state import RecoveryMethod, ResetState
 from resets.steps.apply_password import RecordWait
 from resets.steps.fail_reset import FailReset
 from resets.steps.take_challenge import RecordChallenge
 
+T = TypeVar("T")
 FOR_GOOD = (Declined, NotSupported, FactoryFresh, CertificateChanged, ForbiddenAddress)
 
 
@@ -41,6 +44,21 @@ class LastTry(Declined):
 
     code = "last_code_try"
     happened = "The device takes one more wrong code before it locks, and Rekey does not spend it."
+    sentence = "Use another recovery method, such as the factory restore."
+
+
+class RecoveryLocked(LockedOut):
+    """For a while, after wrong codes: its logins are another matter."""
+
+    code = "recovery_locked"
+    happened = "The device takes no codes for a while: too many were wrong."
+
+
+class RecoveryClosed(Declined):
+    """After a hundred wrong codes in a row."""
+
+    code = "closed"
+    happened = "The device takes no more codes: too many were wrong."
     sentence = "Use another recovery method, such as the factory restore."
 
 
@@ -69,11 +87,21 @@ def code_key_of(reset: ResetState) -> CodeKey:
     return ChallengeKey(key, unb64(reset.taken.value), reset.taken.serial)
 
 
+def ask(talk: Talk, call: Callable[[Driver], Coroutine[Any, Any, T]]) -> T:
+    """One call of the recovery protocol. Raises DeviceError."""
+    try:
+        return talk.ask(call, service_of(talk.device))
+    except LockedOut as error:
+        if error.for_good:
+            raise RecoveryClosed from error
+        raise RecoveryLocked(error.seconds_left) from error
+
+
 def ask_challenge(talk: Talk, send: int) -> RecordChallenge:
     """Ask the device for a challenge: an earlier one is void from then on. Raises DeviceError."""
-    service, asked_at = service_of(talk.device), timezone.now()
-    serial = talk.ask(lambda driver: driver.identify(), service).serial
-    given = talk.ask(lambda driver: driver.challenge(), service)
+    asked_at = timezone.now()
+    serial = ask(talk, lambda driver: driver.identify()).serial
+    given = ask(talk, lambda driver: driver.challenge())
     if given.tries_left <= 1:
         raise LastTry
     until = asked_at + timedelta(seconds=given.expires_in)
@@ -96,11 +124,13 @@ def take_challenge(recorded: Recorded) -> ResetState:
         try:
             handle(ask_challenge(talk, reset.sends), reset.id, talk.by)
         except (DeviceError, VaultError) as error:
-            if isinstance(error, FOR_GOOD) or (isinstance(error, LockedOut) and error.for_good):
+            if isinstance(error, FOR_GOOD):
                 words = f"{error} {error.sentence}"
                 handle(FailReset(error.code, words), reset.id, talk.by)
             else:
                 assert reset.code_expires_at
                 handle(RecordWait(error.code, reset.code_expires_at), reset.id, talk.by)
+                if isinstance(error, LockedOut) and error.seconds_left:
+                    raise Later(error.seconds_left, error.code) from error
                 raise later(recorded, error.code, longest=30) from error
     return state_of(ResetState, recorded.stream)

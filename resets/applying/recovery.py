@@ -14,7 +14,7 @@ from devices.drivers.recovery_crypto import code_for, unb64
 from devices.vault import VaultError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.store import state_of
-from resets.applying.challenges import ask_challenge, key_of, service_of
+from resets.applying.challenges import ask, ask_challenge, key_of
 from resets.applying.change import Change
 from resets.applying.state import Taken
 from resets.state import Door, ResetState
@@ -53,10 +53,7 @@ class ByRecovery(Change):
     def _complete(self, challenge: Challenge, code: str, key: bytes) -> None:
         """Whatever the device says: the new password may be on it by an earlier copy of this."""
         try:
-            self.talk.ask(
-                lambda driver: driver.complete(challenge, code, key, self.new),
-                service_of(self.device),
-            )
+            ask(self.talk, lambda driver: driver.complete(challenge, code, key, self.new))
         except DeviceError as error:
             if not (error.maybe_done and self.talk.check(self.new)):
                 raise
@@ -64,9 +61,9 @@ class ByRecovery(Change):
     def _challenge(self) -> Taken:
         taken = self.reset.taken
         if taken is None or taken.brought or timezone.now() >= taken.expires_at:
-            ask = ask_challenge(self.talk, send=0)
-            self.reset = handle(ask, self.reset.id, self.talk.by).state
-            taken = Taken(0, ask.challenge, ask.value, ask.serial, ask.expires_at)
+            given = ask_challenge(self.talk, send=0)
+            self.reset = handle(given, self.reset.id, self.talk.by).state
+            taken = Taken(0, given.challenge, given.value, given.serial, given.expires_at)
         return taken
 
     def settle_signed(self, error: DeviceError | VaultError) -> None:

@@ -23,7 +23,7 @@ from typing import Any
 from django.db import connection, connections, transaction
 from django.db.models import F
 
-from devices.drivers import onvif, vigi_local
+from devices.drivers import onvif, recovery, vigi_local
 from devices.models import DeviceLease, LoginTries
 from fleet import mail
 from fleet.eventstore import subscriptions
@@ -114,7 +114,7 @@ def _let_go_of_sockets() -> None:
 
 def _watch(reached: Callable[[str], None]) -> None:
     post, commit, send = onvif.post, transaction.Atomic.__exit__, mail.SmtpBackend._send
-    ask = vigi_local.VigiLocal._post
+    ask, request = vigi_local.VigiLocal._post, recovery.request
 
     @functools.wraps(post)
     async def watched_post(*given: Any, **named: Any) -> Any:
@@ -133,6 +133,16 @@ def _watch(reached: Callable[[str], None]) -> None:
         reached(f"after {operation}")
         return answer
 
+    @functools.wraps(request)
+    async def watched_request(
+        address: Any, method: str, path: str, *given: Any, **named: Any
+    ) -> Any:
+        call = path.rpartition("/")[2]
+        reached(f"before {call}")
+        answer = await request(address, method, path, *given, **named)
+        reached(f"after {call}")
+        return answer
+
     def watched_commit(self: Any, *error: Any) -> None:
         reached("before a commit")
         commit(self, *error)
@@ -145,6 +155,7 @@ def _watch(reached: Callable[[str], None]) -> None:
         return sent
 
     onvif.post = watched_post
+    recovery.request = watched_request
     vigi_local.VigiLocal._post = watched_ask  # type: ignore[method-assign]
     transaction.Atomic.__exit__ = watched_commit
     mail.SmtpBackend._send = watched_send

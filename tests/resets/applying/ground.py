@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+from devices.drivers.base import Address
+from devices.drivers.recovery import Recovery
 from devices.queries import device_for_jobs
 from devices.state import CredentialState, Kind, credential_id
 from devices.steps.activate_device import ActivateDevice
@@ -25,7 +27,7 @@ from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
 from tests.cast import Cast, work
-from tests.faults.ground import Camera, row, state
+from tests.faults.ground import Camera, state
 
 MAILBOX = "owner@example.com"
 SERVICES = (ServiceSpec("recovery", 0), ServiceSpec("rtsp", 0))
@@ -75,6 +77,21 @@ class Able(Camera):
     def key(self) -> bytes:
         return key_of(device_for_jobs(self.id))
 
+    @property
+    def flash(self) -> dict[str, str]:
+        """What the device keeps of itself without power."""
+        return self.fleet._fleet.device(self.spec.serial).flash
+
+    @property
+    def is_set(self) -> bool:
+        """Whether it has a password at all."""
+        return not self.fleet._fleet.device(self.spec.serial).fresh
+
+    @property
+    def recovery(self) -> Recovery:
+        """What anybody on its network may ask it by."""
+        return Recovery(Address(*self.fleet.address(self.spec.serial, "recovery")))
+
     def calls(self, name: str) -> int:
         return self.fleet.calls(self.spec.serial).get(name, 0)
 
@@ -110,6 +127,11 @@ def code_in(mail: Any) -> str:
     return found[1]
 
 
+def code_mails(sink: Any) -> list[Any]:
+    """Those with a code in them, and not what people are told afterwards."""
+    return [mail for mail in sink.mails() if re.search(r"^ {4}\d{4} \d{4}\r?$", mail.text, re.M)]
+
+
 def types(reset: UUID) -> list[str]:
     """What happened, without the app's name before it."""
     return [recorded.type.partition(".")[2] for recorded in read_stream(reset)]
@@ -117,6 +139,3 @@ def types(reset: UUID) -> list[str]:
 
 def everything_logged() -> str:
     return "\n".join(EventRow.everything.values_list("data", flat=True))
-
-
-__all__ = ["Able", "activate", "activated", "code_in", "everything_logged", "row", "spec", "state"]

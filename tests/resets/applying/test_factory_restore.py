@@ -28,8 +28,8 @@ from resets.steps.restore_device import Lost, SetByHand, TickOff
 from tests.cast import Cast, cast, work
 from tests.devices.drivers.made_up import password
 from tests.faults.dying import pass_time
-from tests.faults.ground import owed
-from tests.resets.applying.ground import Able, activated, everything_logged, row, state, types
+from tests.faults.ground import owed, row, state
+from tests.resets.applying.ground import Able, activated, everything_logged, types
 
 pytestmark = pytest.mark.django_db
 RESTORE = RecoveryMethod.FACTORY_RESTORE

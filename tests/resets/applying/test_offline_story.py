@@ -23,13 +23,13 @@ from resets.steps.choose_password import ChoosePassword
 from resets.steps.take_challenge import BringChallenge
 from resets.steps.verify_code import VerifyCode
 from tests.cast import Cast, cast, work
+from tests.faults.ground import row, state
 from tests.resets.applying.ground import (
     Able,
     activated,
     code_in,
+    code_mails,
     everything_logged,
-    row,
-    state,
     types,
 )
 
@@ -73,7 +73,7 @@ def order_for(camera: Able, reset: UUID, mail_sink: Any, folder: Path) -> str:
     at_the_device(folder, "challenge", f"{host}:{port}")
     camera.do(reset, BringChallenge((folder / "challenge.json").read_text()))
     work()
-    camera.do(reset, VerifyCode(code_in(mail_sink.mails()[-1])))
+    camera.do(reset, VerifyCode(code_in(code_mails(mail_sink)[-1])))
     camera.do(reset, ChoosePassword())
     work()
     assert row(reset).phase == "applying"
@@ -119,6 +119,6 @@ def test_the_code_and_the_signed_order_are_enough(
         "result_brought", "reset_unproven", "reset_proven",
     ]  # fmt: skip
     password = vault.get(credential_for_jobs(camera.id, Purpose.DEVICE).current, camera.id)
-    for secret in (password, camera.code(reset), code_in(mail_sink.mails()[-1])):
+    for secret in (password, camera.code(reset), code_in(code_mails(mail_sink)[-1])):
         for place in (order, said, result, everything_logged()):
             assert secret not in place
