@@ -8,7 +8,7 @@
 What is here for tests, by plugin:
 
 both_databases  runs the suite, each time in a fresh process with an environment of its own; the
-                second time without the tests that ask for no database
+                second time without the tests that ask for no database, or for `one_database`
 database        `db` and `transactional_db` on real files or a real server; `module_db` for what
                 is made once for a module; `environment` to start real Rekey processes
                 (`manage.py ...`, workers) beside the test

@@ -2,7 +2,8 @@
 
 Settings are read once per process, from the environment. So the process that was started only
 prepares an environment, runs the suite in a child of its own for each database, and adds up.
-Of two runs, the second leaves out what asks for no database: it would be the same test again.
+Of two runs, the second leaves out what asks for no database, or for `one_database`: it would be the
+same test again.
 With -n they go side by side: half of the tests' time is waiting, for processes, sockets and leases,
 and while those of one run wait, those of the other have the cores.
 """
@@ -92,12 +93,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     again, once = [], []
     for item in items:
-        (again if _on_a_database(item) else once).append(item)
+        (again if _may_differ(item) else once).append(item)
     items[:] = again
     config.hook.pytest_deselected(items=once)
 
 
-def _on_a_database(item: pytest.Item) -> bool:
+def _may_differ(item: pytest.Item) -> bool:
+    """Whether it could end differently on the other database."""
+    if item.get_closest_marker("one_database"):
+        return False
     asked = set(getattr(item, "fixturenames", ()))
     return bool(asked & ON_A_DATABASE) or item.get_closest_marker("django_db") is not None
 

@@ -28,6 +28,9 @@ from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, PRO
 from tests.security.world import A_LIST, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
+# Who may do what is decided by the same code on any database. That every call works on both is
+# seen where everybody comes to it, at one site.
+once = pytest.mark.one_database
 
 # The least role for each call.
 LEAST: dict[str, dict[str, Role | Rule]] = {
@@ -261,6 +264,7 @@ def each_call() -> list[Any]:
     return [pytest.param(a, m, id=f"{m} {a.name}") for a in CALLS for m in a.methods]
 
 
+@once
 @pytest.mark.parametrize(("address", "method"), each_call())
 def test_a_call_without_a_good_token_is_turned_away(
     w: World, address: Address, method: str
@@ -273,7 +277,7 @@ def test_a_call_without_a_good_token_is_turned_away(
             assert answer["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("place", ["here", "there"])
+@pytest.mark.parametrize("place", ["here", pytest.param("there", marks=once)])
 @pytest.mark.parametrize(("address", "method"), each_call())
 def test_who_may_call_it(w: World, address: Address, method: str, place: str) -> None:
     least = LEAST[address.name][method]
@@ -306,6 +310,7 @@ def refusal(least: Role | Rule, name: str, role: Role, status: int) -> str | Non
     return None if right else f"{least} answered {status} to {name}, {role}"
 
 
+@once
 @pytest.mark.parametrize(("address", "method"), each_call())
 def test_an_outsider_meets_nothing(w: World, address: Address, method: str) -> None:
     if LEAST[address.name][method] is ANYBODY:

@@ -22,6 +22,9 @@ from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN, Rul
 from tests.security.world import A_LIST, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
+# Who may do what is decided by the same code on any database. That every page works on both is
+# seen where everybody comes to it, at one site.
+once = pytest.mark.one_database
 
 # The least role for each page. Every other method is refused.
 LEAST: dict[str, dict[str, Role | Rule]] = {
@@ -263,12 +266,14 @@ def each_page() -> list[Any]:
     return [pytest.param(a, m, id=f"{m} {a.name}") for a in PAGES for m in LEAST[a.name]]
 
 
+@once
 @pytest.mark.parametrize("address", PAGES, ids=str)
 def test_no_page_takes_another_method(w: World, address: Address) -> None:
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - set(LEAST[address.name]):
         assert ask(w, "alice", address, method, w.here).status_code == 405, method
 
 
+@once
 @pytest.mark.parametrize(("address", "method"), each_page())
 def test_nobody_is_sent_to_sign_in(w: World, address: Address, method: str) -> None:
     answer = ask(w, "nobody", address, method, w.here)
@@ -279,7 +284,7 @@ def test_nobody_is_sent_to_sign_in(w: World, address: Address, method: str) -> N
         assert answer["Location"].startswith("/account/login/")
 
 
-@pytest.mark.parametrize("place", ["here", "there"])
+@pytest.mark.parametrize("place", ["here", pytest.param("there", marks=once)])
 @pytest.mark.parametrize(("address", "method"), each_page())
 def test_who_may_open_it(w: World, address: Address, method: str, place: str) -> None:
     least = LEAST[address.name][method]
@@ -303,6 +308,7 @@ def test_who_may_open_it(w: World, address: Address, method: str, place: str) ->
         assert right, (name, status, answer.get("Location", ""), answer.content[-3000:])
 
 
+@once
 @pytest.mark.parametrize(("address", "method"), each_page())
 def test_an_outsider_meets_nothing(w: World, address: Address, method: str) -> None:
     if LEAST[address.name][method] is ANYBODY or address.name == "style":
@@ -346,6 +352,7 @@ def test_nobody_signs_up_by_themselves(w: World) -> None:
     assert client.get("/api/v1/me/").status_code == 401
 
 
+@once
 def test_no_form_is_taken_without_its_token(w: World) -> None:
     client = Client(headers={"Host": "localhost"}, enforce_csrf_checks=True)
     client.force_login(w.people["alice"])

@@ -77,6 +77,15 @@ class Watched:
         return bool(self.page.evaluate(wider))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The pages are asked for on both databases by the tests of each app; what a browser makes of
+    them is the same. The main job is done on both, with all that belongs to it.
+    """
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.path.name != "test_main_job.py":
+            item.add_marker(pytest.mark.one_database)
+
+
 @pytest.fixture
 def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Watched]]:
     """Opens windows: `window(base_url=...)`, each with cookies of its own.

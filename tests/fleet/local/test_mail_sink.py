@@ -131,6 +131,7 @@ def test_only_the_newest_mails_are_kept_and_they_outlive_a_restart(tmp_path, mon
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.one_database  # it has none
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_says_when_it_is_ready_and_stops_when_asked(environment, how):
     smtp, inbox = free_port(), free_port()

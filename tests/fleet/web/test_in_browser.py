@@ -21,6 +21,7 @@ from tests.cast import cast
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.one_database,  # about scripts and styles
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls(__name__),
 ]
