@@ -123,10 +123,10 @@ class BreakerTripped(Event[BreakerState]):
 
     def told(self, actor: str) -> str:
         case = self.case
-        assert case.limit
+        words = case.limit.words if case.limit else "its limit"
         over = f" ({case.what})" if case.what else ""
         return (
-            f"The alarm went off when {case.asker} asked for more than {case.limit.words}"
+            f"The alarm went off when {case.asker} asked for more than {words}"
             f"{over}. Nothing more is begun or sent there until an administrator has closed it."
         )
 

@@ -105,14 +105,14 @@ class SetCodeRules(Command[RulesState]):
         initial=CODES.open_for,
         default=CODES.open_for,
     )
-    place: Place = supplied()
+    ground: Place = supplied()
 
     def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
         rules = CodeRules(
             self.digits, self.valid, self.tries, self.between_sends, self.sends, self.open_for
         ).checked()
         if rules != state.codes:
-            yield CodeRulesSet(self.place.organisation, self.place.site, rules)
+            yield CodeRulesSet(self.ground.organisation, self.ground.site, rules)
 
 
 @command(by=Role.ADMINISTRATOR, creates=None)
@@ -147,7 +147,7 @@ class SetApprovalRules(Command[RulesState]):
         initial=86_400,
         default=86_400,
     )
-    place: Place = supplied()
+    ground: Place = supplied()
 
     def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
         rules = ApprovalRules(
@@ -160,7 +160,7 @@ class SetApprovalRules(Command[RulesState]):
             self.valid,
         ).checked()
         if rules != state.approval:
-            yield ApprovalRulesSet(self.place.organisation, self.place.site, rules)
+            yield ApprovalRulesSet(self.ground.organisation, self.ground.site, rules)
 
 
 @command(by=Role.ADMINISTRATOR, creates=None)
@@ -169,10 +169,10 @@ class SetLimits(Command[RulesState]):
 
     place_id: UUID
     limits: tuple[Limit, ...] | None
-    place: Place = supplied()
+    ground: Place = supplied()
 
     def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
-        wide = self.place.site is None
+        wide = self.ground.site is None
         if self.limits is not None:
             checked(self.limits) if wide else guarded(self.limits)
         for limit in self.limits or ():
@@ -185,4 +185,4 @@ class SetLimits(Command[RulesState]):
                     field="scope",
                 )
         if self.limits != state.limits:
-            yield LimitsSet(self.place.organisation, self.place.site, self.limits)
+            yield LimitsSet(self.ground.organisation, self.ground.site, self.limits)

@@ -8,13 +8,16 @@ import pytest
 
 from fleet.errors import Refused
 from fleet.eventstore.testing import given
+from resets.limits.rules import DEFAULTS, ORGANISATION_DEFAULTS, Counted, Limit, Scope
 from resets.rules import APPROVAL_BOUNDS, APPROVAL_WORDS, CODE_BOUNDS, ApprovalRules, CodeRules
 from resets.steps.site_rules import (
     ApprovalRulesSet,
     CodeRulesSet,
+    LimitsSet,
     Place,
     SetApprovalRules,
     SetCodeRules,
+    SetLimits,
 )
 from tests.resets.steps.story import ORGANISATION, SITE
 
@@ -118,3 +121,29 @@ def test_the_night_is_by_the_clock_of_the_site(night: tuple[int, int], at_night:
 def test_rules_that_were_allowed_once_can_still_be_read() -> None:
     odd = replace(CodeRules(), digits=4)
     assert given(CodeRulesSet(ORGANISATION, SITE, odd)).state().codes == odd
+
+
+def test_limits_are_set_as_a_whole_and_taken_back_to_the_defaults() -> None:
+    state = KNOWN.when(SetLimits(SITE, DEFAULTS[:5])).then(
+        LimitsSet(ORGANISATION, SITE, DEFAULTS[:5])
+    )
+    assert state.limits == DEFAULTS[:5]
+    own = given(LimitsSet(ORGANISATION, SITE, DEFAULTS[:5])).knowing(Place(ORGANISATION, SITE))
+    own.when(SetLimits(SITE, None)).then(LimitsSet(ORGANISATION, SITE, None))
+    own.when(SetLimits(SITE, DEFAULTS[:5])).then()
+
+
+def test_a_limit_is_set_where_it_belongs() -> None:
+    wide = given().knowing(Place(ORGANISATION, None))
+    wide.when(SetLimits(ORGANISATION, DEFAULTS[:5])).refused("limit_elsewhere")
+    KNOWN.when(SetLimits(SITE, (*DEFAULTS[:5], *ORGANISATION_DEFAULTS))).refused("limit_elsewhere")
+
+
+@pytest.mark.parametrize("most", [0, -1, 10_001])
+def test_a_limit_out_of_bounds_is_refused_with_its_field(most: int) -> None:
+    limits = (*DEFAULTS[:5], Limit(Counted.RESETS, Scope.DEVICE, most, 3600))
+    assert KNOWN.when(SetLimits(SITE, limits)).refused("limit_out_of_bounds").field == "most"
+
+
+def test_a_site_keeps_a_limit_of_guesses() -> None:
+    KNOWN.when(SetLimits(SITE, DEFAULTS[:3])).refused("limit_missing")
