@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from devices.state import Purpose
 from devices.steps.credential import CandidatePromoted
 from devices.steps.reveal_password import PasswordRevealed, RevealPassword
 from fleet.eventstore.testing import given
@@ -24,3 +27,10 @@ def test_without_a_reason_none_is_shown(reason: str) -> None:
 
 def test_a_password_that_was_never_proven_is_not_shown() -> None:
     given(*BEGUN).when(RevealPassword("to look at it")).refused("no_password_known")
+
+
+def test_a_recovery_key_is_never_shown() -> None:
+    key = replace(BEGUN[0], purpose=Purpose.RECOVERY)
+    given(key, *BEGUN[1:], CandidatePromoted()).when(RevealPassword("to look")).refused(
+        "key_never_shown"
+    )
