@@ -127,8 +127,8 @@ class ResetState(State):
     with `agreed_mailbox` in it: a mailbox that two people correct later does not undo that.
     `glass_broken_by` is who acted alone, without approval and without a code. `qr` is the number of
     the newest QR, `qr_owner` and `qr_shown_by` the id and the name of the person who showed it.
-    `disowned`: the owner of the mailbox has said that it was not them. `sent_elsewhere`: codes up to
-    this number went to a mailbox that was corrected since.
+    `disowned`: the owner of the mailbox has said that it was not them. `sent_elsewhere`: codes up
+    to this number went to a mailbox that was corrected since.
     """
 
     device_name: str = ""

@@ -113,7 +113,7 @@ class VigiRecorder(VigiLocal):
             "ip": _quoted(camera.host),
             "port": str(camera.port),
             **await self._sealed(opened_by),
-            "passwd_strength": "low",
+            "passwd_strength": "low",  # nosec B105
         }
         await self._change(login, "chm_add_dev_list", {"device_list": [added]})
 

@@ -50,8 +50,8 @@ class About:
         }
         return {scope: value for scope, value in values.items() if value}
 
-    def keys(self, counted: Counted, *, strange: bool = False) -> dict[Scope, UUID]:
-        """The keys under which a use of it stands."""
+    def keys(self, counted: Counted | None, *, strange: bool = False) -> dict[Scope, UUID]:
+        """The keys under which a use of it stands; without `counted`, of the things themselves."""
         values = self.values(strange=strange)
         return {s: key_of(counted, s, self.organisation, value) for s, value in values.items()}
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from fleet.eventstore.messages import State, state
 from resets.limits.rules import Limit, Scope, Use
 
+WITHOUT_ALARM = (Scope.ORGANISATION, Scope.EVERYTHING)  # it is a site's administrators who look
 PERIOD = 600  # seconds over which the refusals of one limit are told together
 
 
@@ -79,6 +80,3 @@ def period_end(now: datetime) -> datetime:
 def breaker_id(site: UUID, key: UUID) -> UUID:
     """The stream of a thing's alarm at a site; the key is of the thing, whatever was counted."""
     return uuid5(site, f"breaker {key}")
-
-
-SHOWN_SCOPES = (Scope.SOURCE,)  # whose value people may read as it is

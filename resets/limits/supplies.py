@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from devices.models import Device
 from fleet.eventstore.handling import moment, supplies
-from fleet.eventstore.messages import By
+from fleet.eventstore.messages import By, State
 from fleet.eventstore.store import load
 from resets.limits import ledger
-from resets.limits.counting import About, key_of
-from resets.limits.models import Breaker
+from resets.limits.counting import About
 from resets.limits.rules import (
     FEWEST_CAMERAS,
     HOUR,
@@ -28,7 +28,7 @@ from resets.limits.rules import (
     Use,
     in_force,
 )
-from resets.limits.state import SHOWN_SCOPES, breaker_id
+from resets.limits.state import WITHOUT_ALARM, BreakerState, breaker_id
 from resets.rules import RulesState, rules_id
 from resets.state import ResetState, masked
 from resets.steps.request_reset import RequestReset
@@ -45,12 +45,11 @@ def budget(command: RequestReset | SendCode | VerifyCode, state: ResetState, by:
     counted = _counted(command)
     strange = isinstance(command, VerifyCode) and bool(state.owner) and state.owner != about.person
     subject = Subject(about.organisation, about.site, about.device, name)
-    case = Case.of(about)
-    if tripped := case.tripped(counted, strange=strange):
+    case = Case.of(about, strange=strange)
+    if tripped := case.tripped(counted):
         return Budget(tripped, at=now, subject=subject, tripped=True)
-    uses = case.uses((counted,), strange=strange)
-    also = about.keys(counted, strange=strange).values()
-    return replace(ledger.take(uses, now, also), subject=subject)
+    keys = case.keys(counted)
+    return replace(ledger.take(case.uses(counted, keys), now, keys.values()), subject=subject)
 
 
 def left_for(about: About, now: datetime) -> tuple[Left, ...]:
@@ -58,7 +57,8 @@ def left_for(about: About, now: datetime) -> tuple[Left, ...]:
     case = Case.of(about)
     counted = (Counted.RESETS, Counted.CODES)
     tripped = [left for one in counted if (left := case.tripped(one))]
-    return (*tripped, *ledger.look(case.uses(counted), now).lefts)
+    uses = [use for one in counted for use in case.uses(one, case.keys(one))]
+    return (*tripped, *ledger.look(uses, now).lefts)
 
 
 def _counted(command: object) -> Counted:
@@ -82,77 +82,71 @@ def _about(
     return About(*at, state.reset_email, person, source, state.nvr), state.device_name
 
 
+Keys = Mapping[Scope, UUID]
+
+
 @dataclass(frozen=True)
 class Case:
-    """What one command is about, with the limits that hold there and the alarms that have been."""
+    """What one command is about, with the limits that hold there and the alarms that have been.
+
+    `things`: the keys of what may have an alarm. `strange`: see `About.values`.
+    """
 
     about: About
+    strange: bool
     limits: tuple[Limit, ...]
-    alarms: Mapping[UUID, Breaker]
+    things: Keys
+    alarms: Mapping[Scope, BreakerState]
 
     @classmethod
-    def of(cls, about: About) -> Case:
-        ids = [_alarm(about, scope, value) for scope, value in about.values().items()]
-        alarms = {row.pk: row for row in Breaker.objects.for_jobs().filter(pk__in=ids)}
-        return cls(about, limits_at(about.site, about.organisation), alarms)
+    def of(cls, about: About, *, strange: bool = False) -> Case:
+        """All of it with one query: every step of a reset passes here."""
+        things = about.keys(None, strange=strange)
+        ids = {
+            s: breaker_id(about.site, key) for s, key in things.items() if s not in WITHOUT_ALARM
+        }
+        own, wide = rules_id(about.site), rules_id(about.organisation)
+        kinds: dict[UUID, type[State]] = {own: RulesState, wide: RulesState}
+        loaded = load(kinds | dict.fromkeys(ids.values(), BreakerState))
+        states: dict[UUID, Any] = {stream: one.state for stream, one in loaded.items()}
+        everything = Limit(Counted.RESETS, Scope.EVERYTHING, settings.REKEY_RESETS_AN_HOUR, HOUR)
+        limits = in_force(states[own].limits, states[wide].limits, (everything,))
+        return cls(about, strange, limits, things, {s: states[stream] for s, stream in ids.items()})
 
-    def tripped(self, counted: Counted, *, strange: bool = False) -> Left | None:
+    def keys(self, counted: Counted) -> Keys:
+        return self.about.keys(counted, strange=self.strange)
+
+    def tripped(self, counted: Counted) -> Left | None:
         """The limit whose alarm waits for a person. Codes that were sent may still be typed, unless
         it was typed codes that set it off.
         """
-        for scope, value in self.about.values(strange=strange).items():
-            alarm = self.alarms.get(_alarm(self.about, scope, value))
-            if alarm is None or not alarm.tripped:
+        for scope, alarm in self.alarms.items():
+            if not alarm.tripped or alarm.limit is None:
                 continue
-            limit = Limit(Counted(alarm.counted), scope, alarm.most, alarm.window, trips=True)
-            if counted in (Counted.RESETS, Counted.CODES, limit.counted):
-                key = key_of(limit.counted, scope, self.about.organisation, value)
-                return Left(Use(limit, key, _shown(scope, value)), limit.most)
+            if counted in (Counted.RESETS, Counted.CODES, alarm.limit.counted):
+                key = self.keys(alarm.limit.counted)[scope]
+                return Left(Use(alarm.limit, key, self._shown(scope)), alarm.limit.most)
         return None
 
-    def uses(self, counted: Iterable[Counted], *, strange: bool = False) -> list[Use]:
-        """What each limit counts of this command. `strange`: see `About.values`."""
-        values = self.about.values(strange=strange)
-        wanted = set(counted)
-        return [
-            use
-            for limit in self.limits
-            if limit.counted in wanted and limit.scope in values
-            for use in self._use(limit, values[limit.scope])
-        ]
+    def uses(self, counted: Counted, keys: Keys) -> list[Use]:
+        """What each limit counts of this command."""
+        mine = [limit for limit in self.limits if limit.counted is counted and limit.scope in keys]
+        return [use for limit in mine if (use := self._use(limit, keys[limit.scope]))]
 
-    def _use(self, limit: Limit, value: str) -> Iterable[Use]:
-        since = None
-        if limit.trips:
-            alarm = self.alarms.get(_alarm(self.about, limit.scope, value))
-            since = alarm.closed_at if alarm else None
-            if limit.scope is Scope.NVR:
-                cameras = Device.objects.for_jobs().filter(nvr=self.about.nvr, removed=False)
-                count = cameras.count()
-                if count < FEWEST_CAMERAS:
-                    return
-                limit = replace(limit, most=min(limit.most, count - 1))
-        key = key_of(limit.counted, limit.scope, self.about.organisation, value)
-        thing = key_of(None, limit.scope, self.about.organisation, value)
-        yield Use(limit, key, _shown(limit.scope, value), since, thing)
+    def _use(self, limit: Limit, key: UUID) -> Use | None:
+        scope = limit.scope
+        if not limit.trips:
+            return Use(limit, key, self._shown(scope))
+        if scope is Scope.NVR:
+            cameras = Device.objects.for_jobs().filter(nvr=self.about.nvr, removed=False).count()
+            if cameras < FEWEST_CAMERAS:
+                return None
+            limit = replace(limit, most=min(limit.most, cameras - 1))
+        alarm, thing = self.alarms[scope], self.things[scope]
+        return Use(limit, key, self._shown(scope), alarm.closed_at, thing)
 
-
-def limits_at(site: UUID, organisation: UUID) -> tuple[Limit, ...]:
-    """The limits that hold at a site: its own, its organisation's, and those over everything."""
-    streams = {rules_id(place): RulesState for place in (site, organisation)}
-    loaded = load(dict(streams))
-    states = [loaded[rules_id(place)].state for place in (site, organisation)]
-    own, wide = (state.limits for state in states if isinstance(state, RulesState))
-    everything = Limit(Counted.RESETS, Scope.EVERYTHING, settings.REKEY_RESETS_AN_HOUR, HOUR)
-    return in_force(own, wide, (everything,))
-
-
-def _alarm(about: About, scope: Scope, value: str) -> UUID:
-    return breaker_id(about.site, key_of(None, scope, about.organisation, value))
-
-
-def _shown(scope: Scope, value: str) -> str:
-    """Over what, for people: a mailbox in part, an address as it is, no ids."""
-    if scope is Scope.MAILBOX:
-        return masked(value)
-    return value if scope in SHOWN_SCOPES else ""
+    def _shown(self, scope: Scope) -> str:
+        """Over what, for people: a mailbox in part, an address as it is, no ids."""
+        if scope is Scope.MAILBOX:
+            return masked(self.about.mailbox)
+        return self.about.source if scope is Scope.SOURCE else ""

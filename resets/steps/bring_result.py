@@ -27,7 +27,7 @@ _REFUSED = {
     "closed": f"The device takes no more codes: too many were wrong. {_FACTORY}",
     "code_refused": f"The device refused the code that its own key leads to. {_FACTORY}",
     "unknown_account": "The device has no account of that name. Begin another reset once it has.",
-    "password_refused": "The new password is against the device's rules. Choose another one.",
+    "password_refused": "The new password is against the device's rules. Choose another one.",  # nosec B105
 }
 """Sealed answers after which the same order, or another like it, leads nowhere."""
 _WORDS = {

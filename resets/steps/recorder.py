@@ -22,7 +22,7 @@ DOOR = "nvr"
 BY_HAND = {
     "no_service": "Rekey has no service of this NVR that changes its list of cameras",
     "not_certified": "the password that Rekey has of the NVR does not open it",
-    "no_password": "Rekey knows no password that opens the camera",
+    "no_password": "Rekey knows no password that opens the camera",  # nosec B105
     "unreachable": "the NVR does not answer",
     "still_there": "the NVR has it on a channel still",
     "still_missing": "the NVR has it on no channel yet",

@@ -15,10 +15,10 @@ from uuid import UUID, uuid4
 
 from django.db import connection, connections
 from django.utils import timezone
-
 from limits import RateLimitItemPerHour
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
+
 from resets.limits import ledger
 from resets.limits.rules import HOUR, Counted, Limit, Scope, Use
 from tests.bench.measure import Contestant, in_processes, report, take_turns

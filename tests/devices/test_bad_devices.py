@@ -164,7 +164,7 @@ class World:
             work()
 
     def reset(self, spec: DeviceSpec, device: UUID) -> tuple[str, str]:
-        """Its phase and outcome in the end, or why it was not begun. One a day: there are limits."""
+        """Its phase and outcome in the end, or why it was not begun. One a day, for the limits."""
         self.clock.shift(timedelta(days=1))
         try:
             camera = Camera(self.who, self.fleet, spec, device, RecoveryMethod.MANAGEMENT_ACCOUNT)

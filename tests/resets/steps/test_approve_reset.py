@@ -58,7 +58,9 @@ def test_where_a_second_person_has_to_agree_it_waits_and_nothing_may_be_done() -
     assert state.phase is Phase.AWAITING_APPROVAL
     assert state.expires_at == NOW + timedelta(seconds=AGREEMENT.valid)
     for command in (SendCode(), VerifyCode(code()), ChoosePassword()):
-        assert isinstance(KNOWN.knowing(TESS, KEY, Kept(None)).when(command).refused("not_approved"), Conflict)
+        assert isinstance(
+            KNOWN.knowing(TESS, KEY, Kept(None)).when(command).refused("not_approved"), Conflict
+        )
 
 
 def test_where_nobody_has_to_agree_it_begins_at_once() -> None:
