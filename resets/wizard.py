@@ -235,6 +235,8 @@ class Walk:
 
     @property
     def delivery(self) -> words.Look:
+        if self.reset.awaits_challenge and self.reset.waiting_for:
+            return words.NOT_REACHED
         return words.DELIVERIES[self.reset.delivery]
 
     @property

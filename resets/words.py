@@ -80,6 +80,8 @@ NOT_TRIED = dict.fromkeys(
     ("no_service", "not_certified", "elsewhere"), Look("quiet", "Not tried", "circle-slash")
 )
 
+NOT_REACHED = Look("warn", "Rekey does not reach the device", "unplug")
+
 # What somebody has to do who goes to the device, by what the reset waits for.
 AT_DEVICE = {
     AWAITS_RESULT: Look("warn", "Waits for the order's result", "file-check"),

@@ -100,12 +100,12 @@ class BringChallenge(SendCode):
 
     challenge: str = asked(
         "Challenge",
-        help="What the device gave, or all of the file that “apply-offline challenge” wrote.",
+        help="As the device gave it, or all of the file that “apply-offline challenge” wrote.",
         long=True,
         max_length=1000,
     )
-    value: str = asked("Value", help="Of the challenge; not with a file.", default="")
-    serial: str = asked("Serial number", help="Of the device; not with a file.", default="")
+    value: str = asked("Value", help="Of the challenge; it is in the file.", default="")
+    serial: str = asked("Serial number", help="Of the device; it is in the file.", default="")
     known: KnownSerial = supplied()
 
     @classmethod

@@ -108,6 +108,14 @@ def activated(who: Cast, **traits: Any) -> Iterator[Able]:
 
 
 def activate(who: Cast, fleet: ThreadedFleet, made: DeviceSpec) -> Able:
+    camera = added(who, fleet, made)
+    work()
+    assert device_for_jobs(camera.id).certified
+    return camera
+
+
+def added(who: Cast, fleet: ThreadedFleet, made: DeviceSpec) -> Able:
+    """One that a worker has yet to activate."""
     host, port = fleet.address(made.serial)
     services = " ".join(f"{s.name}:{fleet.address(made.serial, s.name)[1]}" for s in made.services)
     device = new_id()
@@ -115,10 +123,7 @@ def activate(who: Cast, fleet: ThreadedFleet, made: DeviceSpec) -> Able:
         who.site, Kind.CAMERA, made.name, host, port, MAILBOX, services=services, tls=made.tls
     )
     handle(ask, device, who.by(who.alice))
-    work()
-    camera = Able(who, fleet, made, device)
-    assert device_for_jobs(device).certified
-    return camera
+    return Able(who, fleet, made, device)
 
 
 def code_in(mail: Any) -> str:
