@@ -20,6 +20,7 @@ from resets import queries, words
 from resets.approvals import lines
 from resets.approvals.queries import unreviewed
 from resets.approvals.queries import waiting as to_approve
+from resets.mailboxes import queries as mailboxes
 from resets.recorder.queries import owed
 from resets.state import Phase
 
@@ -57,7 +58,8 @@ def at_recorders(request: HttpRequest) -> dict[str, Any] | None:
 
 def waiting(request: HttpRequest) -> dict[str, Any]:
     actor = _actor(request)
-    return _few(queries.waiting_for(actor) | to_approve(actor))
+    proposals = mailboxes.waiting(actor).count()
+    return {**_few(queries.waiting_for(actor) | to_approve(actor)), "proposals": proposals}
 
 
 def under_way(request: HttpRequest) -> dict[str, Any]:

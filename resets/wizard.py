@@ -41,9 +41,9 @@ from resets.steps.choose_password import ChoosePassword
 from resets.steps.recorder import RemoveFromRecorder
 from resets.steps.request_reset import RequestReset
 from resets.steps.restore_device import TickOff
-from resets.steps.send_code import SendCode
+from resets.steps.send_code import CodeIssued, SendCode
 from resets.steps.show_qr import ShowQr
-from resets.steps.verify_code import VerifyCode
+from resets.steps.verify_code import CodeVerified, VerifyCode
 
 # The steps that lead from one page of the walk to the next, the furthest first. Any other step is
 # offered aside, on a page of its own.
@@ -381,6 +381,11 @@ class Walk:
         waits = self.awaits_approval or not self.reset.phase.with_people
         if at < len(steps) and (self.reset.phase in ended or waits):
             steps[at]["note"] = self.look.text
+        if self.broken:  # nobody was asked for what was left out
+            happened = {recorded.type for recorded in self.standing.story}
+            for n, event in ((1, CodeIssued), (2, CodeVerified)):
+                if event.tag not in happened:
+                    steps[n] |= {"state": "skipped", "note": "Left out"}
         return steps
 
     def _at(self) -> int:
@@ -441,6 +446,8 @@ class Walk:
     def shows_where(self) -> bool:
         """Whether the live part has anything to say; if not, it waits at the foot of the page."""
         busy = self.at_nvr is not None and self.at_nvr.is_busy
+        if self.awaits_approval and self.question:  # whoever answers is told all of it there
+            return busy
         return busy or self.reset.phase not in (Phase.REQUESTED, Phase.VERIFIED)
 
     @property

@@ -171,5 +171,5 @@ def of_alarm(recorded: Recorded) -> Case:
         f"An alarm went off at {place.name}",
         recorded.sentence,
         tuple(lines),
-        reverse("site", args=[case.site]),
+        reverse("alarm", args=[recorded.stream]),
     )

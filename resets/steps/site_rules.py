@@ -130,14 +130,15 @@ class SetApprovalRules(Command[RulesState]):
         default=0,
     )
     night_from: int = asked(
-        "At night, from",
+        "The night begins at",
         help="An hour by the clock of the site. " + between(APPROVAL_BOUNDS, "night_from"),
         initial=0,
         default=0,
     )
     night_to: int = asked(
-        "until",
-        help="The same hour as before: at no time. " + between(APPROVAL_BOUNDS, "night_to"),
+        "The night ends at",
+        help="Where both are the same hour, there is no night. "
+        + between(APPROVAL_BOUNDS, "night_to"),
         initial=0,
         default=0,
     )

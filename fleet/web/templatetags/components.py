@@ -33,7 +33,13 @@ TONES = {
     "quiet": "circle-dashed",
 }
 # What is said before a step's name to those who do not see its mark.
-STEP_STATES = {"done": "Done", "current": "Now", "todo": "To do", "failed": "Failed"}
+STEP_STATES = {
+    "done": "Done",
+    "current": "Now",
+    "todo": "To do",
+    "failed": "Failed",
+    "skipped": "Left out",
+}
 _MESSAGE_TONES = {"success": "ok", "warning": "warn", "error": "bad"}
 
 
