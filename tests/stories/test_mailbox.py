@@ -85,7 +85,6 @@ def test_a_dead_mailbox_is_corrected_by_two(
     expect(page.get_by_text("Somebody else has to agree")).to_be_visible()
     expect(page.get_by_role("link", name="Take it back")).to_be_visible()
     expect(page.get_by_role("link", name="Agree", exact=True)).to_have_count(0)
-    check(page, "One's own proposal")
     tess.shots("71-mailbox-proposed")
 
     bob = at_home.sign_in(who.bob)
@@ -117,7 +116,6 @@ def test_a_dead_mailbox_is_corrected_by_two(
     expect(page.get_by_text("In force", exact=True)).to_be_visible()
     page.goto(reverse("device", args=[camera]))
     expect(page.get_by_text(NEW)).to_be_visible()
-    check(page, "A device with its mailbox")
     page.goto(reverse("request-reset", args=[camera]))  # leads to the one that is open
     expect(page.get_by_text("k•••s@l•••e.net").first).to_be_visible()
     page.get_by_role("button", name="Send Code").click()
