@@ -44,7 +44,8 @@ from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
-from resets.wizard import Question, Walk, ahead
+from resets.tracker import ahead
+from resets.wizard import Question, Walk
 
 PER_PAGE = 50
 

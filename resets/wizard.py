@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 
-from fleet.accounts.access import human, may
+from fleet.accounts.access import may
 from fleet.accounts.state import Role
-from fleet.eventstore.messages import Actor, Command, Recorded
+from fleet.eventstore.messages import Actor, Command
 from fleet.web.command_forms import form_of
 from resets import words
 from resets.applying.page import AtDevice
-from resets.approvals.page import Approval, happened
+from resets.approvals.page import Approval
 from resets.mailboxes.steps import ProposeMailbox
 from resets.notices.queries import notices_of
 from resets.phone.page import QrPanel
@@ -33,17 +33,18 @@ from resets.recorder.page import STEPS as AT_NVR
 from resets.recorder.page import RecorderPanel
 from resets.state import Delivery, Phase, ResetState, masked
 from resets.steps.apply_password import DeviceWaitedFor
-from resets.steps.approve_reset import ApproveReset, DeclineReset, ResetApproved
-from resets.steps.break_glass import GlassBroken, GlassReviewed, ReviewBreakGlass
+from resets.steps.approve_reset import ApproveReset, DeclineReset
+from resets.steps.break_glass import ReviewBreakGlass
 from resets.steps.bring_result import BringResult
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.recorder import RemoveFromRecorder
 from resets.steps.request_reset import RequestReset
 from resets.steps.restore_device import TickOff
-from resets.steps.send_code import CodeIssued, SendCode
+from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
-from resets.steps.verify_code import CodeVerified, VerifyCode
+from resets.steps.verify_code import VerifyCode
+from resets.tracker import tracker
 
 # The steps that lead from one page of the walk to the next, the furthest first. Any other step is
 # offered aside, on a page of its own.
@@ -66,12 +67,6 @@ _ANSWERS = {
     ("wrong", True): words.Look("bad", "Opens"),
     ("wrong", False): words.Look("ok", "Refused"),
 }
-
-
-def ahead() -> list[dict[str, str]]:
-    """The steps of a reset that is about to begin."""
-    states = ["current", *["todo"] * (len(words.STEPS) - 1)]
-    return [{"label": label, "state": s} for label, s in zip(words.STEPS, states, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -200,31 +195,7 @@ class Walk:
 
     @cached_property
     def approval(self) -> Approval:
-        return Approval(self.standing)
-
-    @property
-    def awaits_approval(self) -> bool:
-        return self.reset.phase is Phase.AWAITING_APPROVAL
-
-    @property
-    def asked_by_reader(self) -> bool:
-        return human(self.actor).id == self.reset.asker_id
-
-    @property
-    def agreed(self) -> Recorded | None:
-        return happened(self.standing, ResetApproved.tag)
-
-    @property
-    def broken(self) -> Recorded | None:
-        return happened(self.standing, GlassBroken.tag)
-
-    @property
-    def reviewed(self) -> Recorded | None:
-        return happened(self.standing, GlassReviewed.tag)
-
-    @property
-    def may_review(self) -> bool:
-        return ReviewBreakGlass in self.standing.offered
+        return Approval(self.standing, self.actor)
 
     @cached_property
     def told(self) -> list[Any]:
@@ -371,35 +342,7 @@ class Walk:
 
     @property
     def tracker(self) -> list[dict[str, str]]:
-        at = self._at()
-        ended = {Phase.UNPROVEN, Phase.FAILED, Phase.EXPIRED, Phase.CANCELLED}
-        current = "failed" if self.reset.phase in ended else "current"
-        steps = [
-            {"label": label, "state": "done" if n < at else current if n == at else "todo"}
-            for n, label in enumerate(words.STEPS)
-        ]
-        waits = self.awaits_approval or not self.reset.phase.with_people
-        if at < len(steps) and (self.reset.phase in ended or waits):
-            steps[at]["note"] = self.look.text
-        if self.broken:  # nobody was asked for what was left out
-            happened = {recorded.type for recorded in self.standing.story}
-            for n, event in ((1, CodeIssued), (2, CodeVerified)):
-                if event.tag not in happened:
-                    steps[n] |= {"state": "skipped", "note": "Left out"}
-        return steps
-
-    def _at(self) -> int:
-        """The index of the step that it is at; one past the last when it is done."""
-        happened = {recorded.type for recorded in self.standing.story}
-        if self.reset.phase is Phase.DONE:
-            return 5
-        if happened & {"resets.password_generated", "resets.password_typed"}:
-            return 4
-        if happened & {"resets.code_verified", "resets.glass_broken"}:
-            return 3
-        if self.reset.phase is Phase.REQUESTED:  # again, where the mailbox was corrected
-            return 1
-        return 2 if "resets.code_issued" in happened else 1
+        return tracker(self.standing)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -446,7 +389,7 @@ class Walk:
     def shows_where(self) -> bool:
         """Whether the live part has anything to say; if not, it waits at the foot of the page."""
         busy = self.at_nvr is not None and self.at_nvr.is_busy
-        if self.awaits_approval and self.question:  # whoever answers is told all of it there
+        if self.approval.awaits and self.question:  # whoever answers is told all of it there
             return busy
         return busy or self.reset.phase not in (Phase.REQUESTED, Phase.VERIFIED)
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from fleet.accounts.access import human
 from fleet.accounts.queries import Somebody
-from fleet.eventstore.messages import Recorded
+from fleet.eventstore.messages import Actor, Event, Recorded
 from resets import words
 from resets.approvals.binding import facts_of
 from resets.approvals.queries import may_agree
 from resets.queries import Standing
 from resets.rules import APPROVAL_WORDS
-from resets.state import ResetState, masked
-from resets.steps.approve_reset import Agreement
+from resets.state import Phase, ResetState, masked
+from resets.steps.approve_reset import Agreement, ResetApproved
+from resets.steps.break_glass import GlassBroken, GlassReviewed, ReviewBreakGlass
 
 SHORT = 12  # characters of a digest that people compare
 NAMED = 3  # of those who may agree
@@ -22,9 +24,39 @@ NAMED = 3  # of those who may agree
 
 @dataclass(frozen=True)
 class Approval:
-    """A reset that a second person has to agree to: to what, why, and who may."""
+    """What a second person has to agree to, why, and who may; or who broke the glass instead."""
 
     standing: Standing
+    actor: Actor
+
+    @property
+    def awaits(self) -> bool:
+        """Whether it still waits for an answer."""
+        return self.reset.phase is Phase.AWAITING_APPROVAL
+
+    @property
+    def is_own(self) -> bool:
+        """Whether whoever looks has asked for it."""
+        return human(self.actor).id == self.reset.asker_id
+
+    @property
+    def agreed(self) -> Recorded | None:
+        return self._happened(ResetApproved)
+
+    @property
+    def broken(self) -> Recorded | None:
+        return self._happened(GlassBroken)
+
+    @property
+    def reviewed(self) -> Recorded | None:
+        return self._happened(GlassReviewed)
+
+    @property
+    def may_review(self) -> bool:
+        return ReviewBreakGlass in self.standing.offered
+
+    def _happened(self, event: type[Event[ResetState]]) -> Recorded | None:
+        return next((one for one in self.standing.story if one.type == event.tag), None)
 
     @property
     def reset(self) -> ResetState:
@@ -79,8 +111,3 @@ class Approval:
         if len(self.others) > NAMED:
             names[-1] = "another administrator"
         return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def happened(standing: Standing, name: str) -> Recorded | None:
-    """The event of this name in the story of a reset, where it is there."""
-    return next((recorded for recorded in standing.story if recorded.type == name), None)
