@@ -21,7 +21,7 @@ from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.models import Reset
 from resets.phone.tokens import ByToken
-from resets.state import FAILED, Delivery, Phase, ResetState
+from resets.state import AT_DEVICE, FAILED, Delivery, Phase, ResetState
 
 
 def resets(actor: Actor) -> QuerySet[Reset]:
@@ -138,7 +138,8 @@ def waiting_for(actor: Actor) -> QuerySet[Reset]:
     """
     able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
     waiting = [phase for phase in Phase if phase.with_people and phase.agreed]
-    return under_way(replace(actor, grants=able)).filter(phase__in=waiting)
+    at_device = Q(phase=Phase.APPLYING, waiting_for__in=AT_DEVICE)
+    return under_way(replace(actor, grants=able)).filter(Q(phase__in=waiting) | at_device)
 
 
 def undelivered(actor: Actor) -> QuerySet[Reset]:

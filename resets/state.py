@@ -50,6 +50,7 @@ class Phase(StrEnum):
 _WITH_PEOPLE = (Phase.AWAITING_APPROVAL, Phase.REQUESTED, Phase.CODE_SENT, Phase.VERIFIED)
 AWAITS_RESULT, AWAITS_CHALLENGE = "order", "challenge"
 AWAITS_BUTTON, AWAITS_HAND = "button", "hand"
+AT_DEVICE = (AWAITS_RESULT, AWAITS_CHALLENGE, AWAITS_BUTTON, AWAITS_HAND)
 """What a reset waits for, besides the errors of devices: somebody who goes to the device."""
 _OPEN = (
     Phase.AWAITING_APPROVAL,

@@ -30,7 +30,7 @@ from resets.limits.rules import (
 )
 from resets.limits.state import WITHOUT_ALARM, BreakerState, breaker_id
 from resets.rules import RulesState, rules_id
-from resets.state import ResetState, masked
+from resets.state import Phase, ResetState, masked
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_by_phone import SendByPhone
 from resets.steps.send_code import SendCode
@@ -40,6 +40,8 @@ from resets.steps.verify_code import VerifyCode
 @supplies(Budget)
 def budget(command: RequestReset | SendCode | VerifyCode, state: ResetState, by: By) -> Budget:
     """What the limits say of a command, and one use of each, if all of them have one left."""
+    if state.phase is Phase.APPLYING:
+        return Budget()  # no code is sent any more, also for a challenge that is brought
     now = moment()
     about, name = _about(command, state, by)
     counted = _counted(command)

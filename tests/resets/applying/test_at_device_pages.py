@@ -20,6 +20,8 @@ from resets.applying import papers
 from resets.applying.offline import carried_out
 from resets.applying.orders import signer
 from resets.applying.papers import ChallengePaper, OrderPaper
+from resets.limits.models import LimitUse
+from resets.queries import waiting_for
 from resets.state import RecoveryMethod
 from resets.steps.restore_device import LOST
 from tests.api.client import Api, api_of
@@ -135,9 +137,11 @@ def test_after_some_results_another_challenge_is_asked_for(
     assert "Waits for another challenge" in told
     assert "Bring the device’s challenge" in told
     assert "the device had forgotten what it asked" in told
+    used = LimitUse.objects.count()
     step(pages, reset, "bring-challenge", challenge=challenge_of(camera))
     work()
     assert state(reset).orders == 2
+    assert LimitUse.objects.count() == used, "no code was sent"
     assert len(code_mails(mail_sink)) == 1, "the mailbox is proven already"
     order = pages.get(reverse("reset-order", args=[reset])).content.decode()
     step(pages, reset, "bring-result", result=carried(order))
@@ -227,6 +231,8 @@ def test_the_walk_to_the_button(camera: Able, pages: Client, mail_sink: Any) -> 
     camera.choose(reset)
     work()
     told = page(pages, reset)
+    alice = camera.who.by(camera.who.alice).actor
+    assert [one.pk for one in waiting_for(alice)] == [reset], "it is somebody's turn"
     assert "Waits for the device's button" in told
     assert "Press its reset button" in told
     assert "Rekey looks every few seconds whether it was restored, until" in told
