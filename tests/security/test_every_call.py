@@ -185,6 +185,7 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         }
         for slug, step in steps().items()
     },
+    "api-reset-tick-off": lambda w, at: {"item": "time"},
 }
 
 ROLE_HERE = {

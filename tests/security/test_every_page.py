@@ -243,6 +243,7 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "approval-rules": {"pk": at.site},
         "reset": {"pk": at.reset},
         "reset-live": {"pk": at.reset},
+        "reset-order": {"pk": at.reset},
         "reset-step": {"pk": at.reset, "step": "send-code"},
         "reveal": {"pk": at.device, "username": "admin"},
         "request-reset": {"device": at.other},
