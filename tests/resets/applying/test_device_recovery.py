@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -25,9 +26,11 @@ from devices.queries import credential_for_jobs, device_for_jobs
 from devices.state import Purpose
 from fleet.errors import Refused
 from fleet.eventstore import projections
+from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import read_stream
 from fleet.mail import MailDeferred
 from resets import reactions
+from resets.applying import challenges
 from resets.applying.recovery import MOST_CHALLENGES
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.take_challenge import BringChallenge
@@ -148,6 +151,28 @@ def test_a_job_that_comes_back_answers_the_challenge_that_it_has_recorded(
     assert state(reset).taken == first
     assert camera.calls("recovery challenge") == 1
     assert len(code_mails(mail_sink)) == 1
+
+
+def test_of_two_workers_the_second_one_takes_no_other_challenge(
+    camera: Able, mail_sink: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would void the first one's, whose code is in the mail."""
+    talking = challenges.talking
+
+    @contextmanager
+    def late(device: Any, recorded: Recorded, job: str) -> Iterator[Any]:
+        monkeypatch.setattr(challenges, "talking", talking)
+        reactions.mail_code(recorded)
+        with talking(device, recorded, job) as talk:
+            yield talk
+
+    monkeypatch.setattr(challenges, "talking", late)
+    reset = camera.begin()
+    work()
+    assert camera.calls("recovery challenge") == 1
+    assert {code_in(mail).replace(" ", "") for mail in code_mails(mail_sink)} == {
+        camera.code(reset)
+    }
 
 
 # --- the challenge runs out -----------------------------------------------------------------------

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from devices import vault
 from devices.queries import credential_for_jobs
@@ -18,11 +21,13 @@ from devices.steps.check_device import CheckDevice
 from fleet.eventstore import projections
 from fleet.eventstore.handling import handle
 from resets.applying.orders import order_paper, signer
+from resets.state import RecoveryMethod
 from resets.steps.bring_result import BringResult
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.take_challenge import BringChallenge
 from resets.steps.verify_code import VerifyCode
 from tests.cast import Cast, cast, work
+from tests.faults.dying import pass_time
 from tests.faults.ground import row, state
 from tests.resets.applying.ground import (
     Able,
@@ -122,3 +127,42 @@ def test_the_code_and_the_signed_order_are_enough(
     for secret in (password, camera.code(reset), code_in(code_mails(mail_sink)[-1])):
         for place in (order, said, result, everything_logged()):
             assert secret not in place
+
+
+def test_what_has_another_password_by_now_is_not_judged_again(
+    camera: Able, mail_sink: Any, tmp_path: Path
+) -> None:
+    reset = camera.request()
+    order_for(camera, reset, mail_sink, tmp_path)
+    at_the_device(tmp_path, "apply", "order.json", "--key", signer().public)
+    out_of_reach(camera)
+    camera.do(reset, BringResult((tmp_path / "result.json").read_text()))
+    work()
+    assert row(reset).outcome == "signed"
+    back_in_reach(camera)
+    camera.method = RecoveryMethod.MANAGEMENT_ACCOUNT
+    newer = camera.begin_and_choose()
+    work()
+    assert row(newer).phase == "done"
+    handle(CheckDevice(), camera.id, camera.who.by(camera.who.alice))
+    pass_time(900)
+    work()
+    assert (row(reset).phase, row(reset).outcome) == ("unproven", "signed")
+
+
+def test_when_nobody_brings_the_result_within_a_day_the_password_is_still_known(
+    camera: Able, mail_sink: Any, tmp_path: Path
+) -> None:
+    reset = camera.request()
+    order_for(camera, reset, mail_sink, tmp_path)
+    at_the_device(tmp_path, "apply", "order.json", "--key", signer().public)
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=True):
+        work()
+        assert row(reset).phase == "applying", "the usual patience does not hold here"
+    with time_machine.travel(timezone.now() + timedelta(hours=24), tick=True):
+        work()
+        assert (row(reset).phase, row(reset).outcome) == ("failed", "order_unanswered")
+        assert camera.opened_by() == [state(reset).secret]
+        handle(CheckDevice(), camera.id, camera.who.by(camera.who.alice))
+        work()
+    assert camera.opens_with_the_current, "a look at the device finds out"
