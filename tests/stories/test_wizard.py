@@ -102,7 +102,7 @@ def test_the_wizard_by_keyboard_alone(
     page.keyboard.press("Enter")  # the error leads to its input
     expect(page.get_by_label("Why is the password being reset?")).to_be_focused()
     page.keyboard.type(REASON)
-    page.keyboard.press("Tab")
+    tab_to(page, page.get_by_role("button", name="Next"))
     page.keyboard.press("Enter")
 
     send = page.get_by_role("button", name="Send Code")
