@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -199,7 +199,12 @@ PAGES = [a for a in addresses(but=("api/", "^api/")) if not a.name.startswith("a
 
 @pytest.fixture(scope="module")
 def made(module_db: None) -> World:
-    return world()
+    found = world()
+    for name, person in found.people.items():
+        client = Client()
+        client.force_login(person)  # once for all of their visits
+        found.cookies[name] = client.cookies
+    return found
 
 
 @pytest.fixture
@@ -214,7 +219,7 @@ def test_every_page_is_thought_of() -> None:
 def ask(w: World, name: str, address: Address, method: str, at: Place, **ids: UUID) -> Any:
     client = Client(headers={"Host": "localhost"})
     if name != "nobody":
-        client.force_login(w.people[name])
+        client.cookies = copy(w.cookies[name])
     url = address.url(**(known_ids(address, at, w) | ids))
     if method == "GET":
         return client.get(url)

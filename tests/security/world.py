@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
 from uuid import UUID, uuid4
 
 import time_machine
@@ -85,6 +86,7 @@ class World:
     people: dict[str, Person]
     token: UUID
     tokens: dict[str, str] = field(default_factory=dict)
+    cookies: dict[str, SimpleCookie] = field(default_factory=dict)  # of those who are signed in
     imports: dict[tuple[UUID, bool], UUID] = field(default_factory=dict)
 
     def api(self, name: str) -> Api:
