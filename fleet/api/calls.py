@@ -43,6 +43,7 @@ class Call:
     """What a method takes and answers.
 
     `many` wraps the answer into a page of them; a `secret` one is shown once and kept nowhere.
+    `refuses`: statuses of refusals, beside those that every call of its method may answer with.
     """
 
     answer: type
@@ -52,6 +53,7 @@ class Call:
     query: Fields | None = None
     body: Fields | None = None
     secret: bool = False
+    refuses: tuple[HTTPStatus, ...] = ()
 
 
 def call(
@@ -62,6 +64,7 @@ def call(
     query: type | None = None,
     body: Fields | None = None,
     secret: bool = False,
+    refuses: tuple[HTTPStatus, ...] = (),
 ) -> Callable[[Method], Method]:
     """Declare a call. Its method is given what was asked for, checked, as `asked`."""
     filters = Fields.of(query) if query else None
@@ -76,7 +79,7 @@ def call(
             return once(request, view.actor, lambda: method(view, asked, **ids), secret=secret)
 
         about = method.__doc__ or ""
-        declared = Call(answer, about, status, many, filters, body, secret)
+        declared = Call(answer, about, status, many, filters, body, secret, refuses)
         answered.call = declared  # type: ignore[attr-defined]
         return answered  # type: ignore[return-value]
 

@@ -131,7 +131,7 @@ class CallSchema(AutoSchema):
                 s.CONFLICT, s.REQUEST_ENTITY_TOO_LARGE, s.UNSUPPORTED_MEDIA_TYPE,
                 s.UNPROCESSABLE_ENTITY, s.TOO_MANY_REQUESTS,
             ]  # fmt: skip
-        return sorted(some)
+        return sorted({*some, *self.call.refuses})
 
     def _register(self, shape: type, *, but_itself: bool = False) -> dict[str, Any]:
         """Put a type and all that it is made of among the document's components."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
@@ -47,7 +48,7 @@ class Order(TypedDict):
 
 
 class OrderView(ApiView):
-    @call(answer=Order)
+    @call(answer=Order, refuses=(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT))
     def get(self, asked: Values, reset_id: UUID) -> Response:
         """Take the newest order of a reset that waits for its result."""
         paper: dict[str, Any] = msgspec.to_builtins(order_paper(self.actor, reset_id))

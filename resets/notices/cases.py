@@ -28,6 +28,7 @@ from resets.steps.disown_reset import ResetDisowned
 from resets.steps.expire_reset import ResetExpired
 from resets.steps.fail_reset import ResetFailed
 from resets.steps.prove_password import ResetProven, ResetUnproven
+from resets.steps.restore_device import PasswordSetByHand
 
 # For each event: what it is called, and what happened.
 WORDS: dict[type[Event[ResetState]], tuple[str, str]] = {
@@ -132,6 +133,7 @@ def _lines(
         ResetApproved: "Agreed to by",
         PasswordGenerated: "Password chosen by",
         PasswordTyped: "Password chosen by",
+        PasswordSetByHand: "Password set at the device by",
     }
     for one in story[1:]:
         event = one.event
