@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import UniqueConstraint
 
 from devices.models import Device, Secret
@@ -314,3 +315,14 @@ def test_every_read_model_with_a_unique_constraint_has_words_for_its_breach() ->
                 columns = [projection.model._meta.get_field(f).column for f in constraint.fields]
                 assert constraint.name in handling._conflicts
                 assert ", ".join(f"{table}.{c}" for c in columns) in handling._conflicts
+
+
+@pytest.mark.skipif("DATABASE_URL" not in os.environ, reason="SQLite prepares by itself")
+def test_the_statements_of_a_step_are_prepared(who: Cast) -> None:
+    """Django's connections forbid it, and then everything is only slower."""
+    reset(who, device(who))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared = " ".join(statement for (statement,) in cursor.fetchall())
+    for part in ("FROM event", 'INSERT INTO "event"', 'INSERT INTO "reset"', "limit_take"):
+        assert part in prepared
