@@ -39,6 +39,8 @@ def reset(state: ResetState) -> dict[str, Any]:
         "approval_why": state.approval_why,
         "glass_broken_by": state.glass_broken_by,
         "glass_reviewed": state.glass_reviewed,
+        "awaits_approval": not state.phase.agreed,
+        "awaits_review": bool(state.glass_broken_by) and not state.glass_reviewed,
         "recorder": state.at_recorder.value,
         "recorder_detail": state.recorder_detail,
     }

@@ -124,8 +124,9 @@ class Glass(StrEnum):
 
 def with_glass(rows: QuerySet[Reset], glass: Glass) -> QuerySet[Reset]:
     """Those in which somebody acted alone; or only those that nobody has looked into yet."""
-    rows = rows.exclude(glass_broken_by="")
-    return rows.filter(glass_reviewed=False) if glass is Glass.TO_REVIEW else rows
+    if glass is Glass.TO_REVIEW:
+        return rows.filter(awaits_review=True)
+    return rows.exclude(glass_broken_by="")
 
 
 def under_way(actor: Actor) -> QuerySet[Reset]:

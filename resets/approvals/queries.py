@@ -14,7 +14,6 @@ from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
 from resets.models import Reset
 from resets.queries import Glass, resets, with_glass
-from resets.state import Phase
 
 
 def waiting(actor: Actor) -> QuerySet[Reset]:
@@ -42,7 +41,7 @@ def may_agree(asker: str, organisation: UUID, site: UUID | None) -> list[Somebod
 
 
 def _asked_for(actor: Actor) -> QuerySet[Reset]:
-    rows = resets(actor).filter(open=True, phase=Phase.AWAITING_APPROVAL)
+    rows = resets(actor).filter(awaits_approval=True)
     return rows.filter(expires_at__gt=timezone.now())
 
 

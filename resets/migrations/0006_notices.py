@@ -32,20 +32,26 @@ class Migration(migrations.Migration):
             },
             managers=[("everything", django.db.models.manager.Manager())],
         ),
+        *(
+            migrations.AddField(
+                "reset", name, models.BooleanField(default=False), preserve_default=False
+            )
+            for name in ("awaits_approval", "awaits_review")
+        ),
         migrations.AddIndex(
             model_name="reset",
             index=models.Index(
-                fields=["site"],
-                condition=models.Q(open=True, phase="awaiting_approval"),
+                fields=["organisation"],
+                condition=models.Q(awaits_approval=True),
                 name="reset_awaiting_approval",
             ),
         ),
         migrations.AddIndex(
             model_name="reset",
             index=models.Index(
-                fields=["site"],
-                condition=models.Q(glass_reviewed=False) & ~models.Q(glass_broken_by=""),
-                name="reset_glass_unreviewed",
+                fields=["organisation"],
+                condition=models.Q(awaits_review=True),
+                name="reset_awaiting_review",
             ),
         ),
         migrations.AddIndex(
