@@ -166,5 +166,6 @@ def test_one_account_is_made_for_somebody_new(race: Race) -> None:
         (409, "account_made_already"),
         (409, "has_role_already"),
     }
-    assert sum(status == 201 for status, _ in answers) == 1
+    # Who gives the role may be another than who makes the account, and hands its password over.
+    assert sum(status == 201 for status, _ in answers) in (1, 2)
     assert [role["name"] for role in alice.all("roles/")].count("Nora") == 1

@@ -41,7 +41,7 @@ from devices.virtual.vendors import LOCKOUTS
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from resets.models import Reset
-from tests.cast import SETUP, Cast, add_device, cast, work
+from tests.cast import SETUP, Cast, add_device, cast, lift_limits, work
 from tests.faults.ground import Camera
 
 pytestmark = pytest.mark.django_db
@@ -119,7 +119,7 @@ class World:
 @pytest.fixture
 def world() -> Iterator[World]:
     """All of them taken in; then somebody gives every account of them another password."""
-    specs, who = every_lock_out(), cast()
+    specs, who = every_lock_out(), lift_limits(cast())
     with fleet_in_thread(specs) as fleet:
         ids = {spec.serial: add_device(who, fleet, spec) for spec in specs}
         work()
