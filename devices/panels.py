@@ -22,6 +22,7 @@ _LOOKS = {
     # a device
     "devices.device_added": ("quiet", "plus"),
     "devices.device_activated": ("ok", "lock-keyhole"),
+    "devices.device_restored": ("warn", "rotate-ccw"),
     "devices.device_identified": ("quiet", "badge-check"),
     "devices.services_found": ("quiet", "plug"),
     "devices.longest_password_found": ("warn", "ruler"),

@@ -27,12 +27,12 @@ from fleet.eventstore.chain import first_break  # noqa: E402
 from fleet.eventstore.models import EventRow, Job  # noqa: E402
 from fleet.eventstore.store import read_stream  # noqa: E402
 from resets.models import Reset  # noqa: E402
-from tests.cast import cast  # noqa: E402
+from tests.cast import cast, lift_limits  # noqa: E402
 
 
 def prepare(password: str | None = None) -> dict[str, str]:
-    """The cast, and a token of Alice's."""
-    who = cast(password)
+    """The cast, with more resets in a minute than people need in a year, and a token of Alice's."""
+    who = lift_limits(cast(password))
     token = tokens.issue(
         who.organisation, "faults", Role.ADMINISTRATOR, 30, who.by(who.alice), who.site
     )
