@@ -177,7 +177,10 @@ CELERY_TASK_IGNORE_RESULT = True
 # Two queues, taken from in turns: what people wait for does not stand behind a thousand devices.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("urgent"))
 CELERY_TASK_DEFAULT_QUEUE = "celery"
-CELERY_TASK_ROUTES = {"fleet.eventstore.tasks.sweep": {"queue": "urgent"}}
+CELERY_TASK_ROUTES = {
+    "fleet.eventstore.tasks.sweep": {"queue": "urgent"},
+    "resets.tasks.advance_campaigns": {"queue": "urgent"},
+}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
@@ -194,6 +197,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "devices.tasks.sweep_devices",
         "schedule": 10.0,
         "options": {"expires": 10.0},
+    },
+    "advance campaigns": {
+        "task": "resets.tasks.advance_campaigns",
+        "schedule": 1.0,
+        "options": {"expires": 2.0},
     },
     "sum refusals": {
         "task": "resets.tasks.sum_refusals",

@@ -8,6 +8,9 @@ class ResetsConfig(AppConfig):
         from resets import holds, panels, projections, queries, reactions, steps, supplies  # noqa: F401 - they register
         from resets.applying import carrying  # noqa: F401
         from resets.applying import reactions as applying  # noqa: F401
+        from resets.campaigns import drawing  # noqa: F401
+        from resets.campaigns import projections as campaigns  # noqa: F401
+        from resets.campaigns import steps as campaign_steps  # noqa: F401
         from resets.delivery import panels as deliveries
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401

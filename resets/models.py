@@ -6,6 +6,9 @@ from django.db import models
 
 from devices.models import Device
 from fleet.eventstore.models import ReadModel
+from resets.campaigns.models import Campaign as Campaign
+from resets.campaigns.models import CampaignCodes as CampaignCodes
+from resets.campaigns.models import CampaignItem as CampaignItem
 from resets.delivery.models import CodeMail as CodeMail
 from resets.delivery.models import MailTest as MailTest
 from resets.limits.models import Breaker as Breaker
@@ -50,6 +53,7 @@ class Reset(ReadModel):
     awaits_review = models.BooleanField()
     recorder = models.CharField(max_length=20)
     recorder_detail = models.CharField(max_length=64)
+    campaign = models.UUIDField(null=True)
 
     class Meta(ReadModel.Meta):
         db_table = "reset"

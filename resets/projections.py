@@ -43,6 +43,7 @@ def reset(state: ResetState) -> dict[str, Any]:
         "awaits_review": bool(state.glass_broken_by) and not state.glass_reviewed,
         "recorder": state.at_recorder.value,
         "recorder_detail": state.recorder_detail,
+        "campaign": state.campaign,
     }
 
 

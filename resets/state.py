@@ -109,6 +109,7 @@ class RecoveryMethod(StrEnum):
     MANAGEMENT_ACCOUNT = "management_account"
     DEVICE_RECOVERY = "device_recovery"
     FACTORY_RESTORE = "factory_restore"
+    KNOWN_PASSWORD = "known_password"  # noqa: S105  # nosec B105 - it changes its own
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class ResetState(State):
     asker_id: str = ""
     nvr: UUID | None = None
     channel: int | None = None
+    campaign: UUID | None = None
     rules: CodeRules = CodeRules()
     expires_at: datetime | None = None
     phase: Phase = Phase.REQUESTED

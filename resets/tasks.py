@@ -1,10 +1,13 @@
-"""Celery's side of limits: what beat asks for from time to time."""
+"""Celery's side of limits and campaigns: what beat asks for from time to time."""
 
 from __future__ import annotations
+
+import time
 
 from celery import shared_task
 from django.utils import timezone
 
+from resets.campaigns import process
 from resets.limits import ledger, refusals
 
 
@@ -19,3 +22,15 @@ def sum_refusals() -> None:
 def forget_uses() -> None:
     """Delete what no limit can look back at any more."""
     ledger.forget(timezone.now())
+
+
+LONGEST_TURNS = 5.0  # seconds; then the next message goes on
+
+
+@shared_task(name="resets.tasks.advance_campaigns")
+def advance_campaigns() -> None:
+    """Let each campaign go on, for as long as there is something to do."""
+    until = time.monotonic() + LONGEST_TURNS
+    for campaign in process.open_campaigns():
+        while process.advance(campaign) and time.monotonic() < until:
+            pass

@@ -132,8 +132,11 @@ class Change:
         handle_all(orders, self.talk.by)
 
     def wait(self, error: DeviceError | VaultError) -> None:
-        """Come back later; after too long, fail. What the device may have heard stays candidate."""
-        until = self.began + GIVE_UP_AFTER
+        """Come back later; after too long, fail. What the device may have heard stays candidate.
+
+        In a campaign nobody stands by and waits: it parks the device, and takes it up again.
+        """
+        until = self.began + (GIVE_UP_AFTER if self.reset.campaign is None else timedelta())
         if timezone.now() >= until or (isinstance(error, LockedOut) and error.for_good):
             self.give_up(error, withdraw=False)
             return

@@ -40,6 +40,8 @@ def happened(since: datetime, organisation: UUID | None = None) -> Iterator[Happ
     for some in _pages(since, organisation):
         before = _states_before(some)
         for recorded in some:
+            if isinstance(recorded.event, ResetRequested) and recorded.event.campaign:
+                continue  # campaigns have an approval and a pace of their own
             actor = recorded.actor
             person = people.get((actor.kind, actor.id))
             if person is None:

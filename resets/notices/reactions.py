@@ -43,7 +43,8 @@ def tell_of_end(recorded: Recorded) -> None:
     administrators of the site: whatever came of it, once a new password was chosen.
     """
     reset, case = of_reset(recorded)
-    _tell(case, _administrators(case), readers.owner(reset.reset_email))
+    if reset.campaign is None:  # a campaign tells of all its devices at once
+        _tell(case, _administrators(case), readers.owner(reset.reset_email))
 
 
 @reaction(GlassBroken, urgent=True)

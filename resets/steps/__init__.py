@@ -20,6 +20,7 @@ contents(
     "deliver_code",
     "verify_code",
     "choose_password",
+    "begin_in_campaign",
     "apply_password",
     "restore_device",
     "give_order",

@@ -44,7 +44,12 @@ def _alone(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "asker_id": "", "nvr": None, "channel": None, "on_recorder": False}
 
 
-@event("resets.reset_requested", schema=2, upcast={1: _alone})
+def _by_itself(fields: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 knew no campaigns."""
+    return {**fields, "campaign": None}
+
+
+@event("resets.reset_requested", schema=3, upcast={1: _alone, 2: _by_itself})
 class ResetRequested(Event[ResetState]):
     """{actor} began a reset of {device_name}: {reason}"""
 
@@ -63,6 +68,7 @@ class ResetRequested(Event[ResetState]):
     nvr: UUID | None
     channel: int | None
     on_recorder: bool
+    campaign: UUID | None
 
     def evolve(self, reset: ResetState) -> ResetState:
         return reset.but(
@@ -80,6 +86,7 @@ class ResetRequested(Event[ResetState]):
             asker_id=self.asker_id,
             nvr=self.nvr,
             channel=self.channel,
+            campaign=self.campaign,
             recorder=AtRecorder.TO_REMOVE if self.on_recorder else AtRecorder.NONE,
             phase=Phase.REQUESTED,
         )
@@ -145,6 +152,7 @@ class RequestReset(Command[ResetState]):
             nvr=self.facts.nvr,
             channel=self.facts.channel,
             on_recorder=self.facts.on_recorder,
+            campaign=None,
         )
         if self.agreement.why:
             yield ApprovalAsked(

@@ -1,0 +1,1 @@
+"""Campaigns: many resets or rotations under one approval."""

@@ -1,0 +1,81 @@
+"""What pages and calls ask about campaigns. Everything asks as somebody."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from devices.queries import one
+from fleet.accounts.access import human
+from fleet.eventstore.messages import COMMANDS, Actor, Command
+from fleet.eventstore.store import state_of
+from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
+from resets.campaigns.state import CampaignState, ItemState
+
+
+def campaigns(actor: Actor) -> QuerySet[Campaign]:
+    rows: QuerySet[Campaign] = Campaign.objects.visible_to(actor)
+    return rows.order_by("-id")
+
+
+def campaign(actor: Actor, campaign_id: UUID) -> Campaign:
+    return one(campaigns(actor), campaign_id, "campaign")
+
+
+def items(actor: Actor, campaign_id: UUID) -> QuerySet[CampaignItem]:
+    """The devices of a campaign that may be seen, also by who sees but one of its sites."""
+    rows: QuerySet[CampaignItem] = CampaignItem.objects.visible_to(actor)
+    return rows.filter(campaign=campaign_id).order_by("number", "id")
+
+
+def item(actor: Actor, campaign_id: UUID, item_id: UUID) -> CampaignItem:
+    return one(items(actor, campaign_id), item_id, "campaign_item")
+
+
+def codes(actor: Actor, campaign_id: UUID) -> QuerySet[CampaignCodes]:
+    rows: QuerySet[CampaignCodes] = CampaignCodes.objects.visible_to(actor)
+    return rows.filter(campaign=campaign_id).order_by("mailbox", "id")
+
+
+def standings(actor: Actor, campaign_id: UUID) -> dict[str, int]:
+    """How many devices stand where."""
+    rows = items(actor, campaign_id).order_by().values_list("standing").annotate(n=Count("pk"))
+    return dict(rows)
+
+
+def awaiting(actor: Actor) -> QuerySet[Campaign]:
+    """Campaigns that somebody else has to agree to."""
+    rows = campaigns(actor).filter(phase="awaiting_approval", ends_at__gt=timezone.now())
+    return rows.exclude(planner_id=human(actor).id)
+
+
+def steps() -> dict[str, type[Command[CampaignState]]]:
+    """What people may do with a campaign that is there: slug → command."""
+    return _steps(CampaignState)
+
+
+def item_steps() -> dict[str, type[Command[ItemState]]]:
+    """What people may do with one device of a campaign: slug → command."""
+    return _steps(ItemState)
+
+
+def offered(actor: Actor, campaign_id: UUID) -> list[type[Command[CampaignState]]]:
+    """The steps that are open now to whoever asks, in their order."""
+    campaign(actor, campaign_id)
+    state, now, person = state_of(CampaignState, campaign_id), timezone.now(), human(actor).id
+    return [
+        step
+        for step in steps().values()
+        if step.offered(state, now) and step.offered_to(state, person)
+    ]
+
+
+def _steps(kind: type) -> dict[str, type[Command[Any]]]:
+    return {
+        c.slug: c
+        for c in COMMANDS.values()
+        if c.of is kind and c.by != "job" and not c.creates and c.slug != "take-out-by-owner"
+    }

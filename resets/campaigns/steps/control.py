@@ -1,0 +1,170 @@
+"""Pause, go on, cancel, and another pace: at any moment, also while devices are in work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from fleet.accounts.state import Role
+from fleet.errors import Conflict
+from fleet.eventstore.messages import Command, Event, asked, command, event
+from resets.campaigns.settings import BOUNDS, Settings
+from resets.campaigns.state import WHY, CampaignPhase, CampaignState, refuse_unless
+
+DEFAULTS = Settings()
+
+
+@event("resets.campaign_paused")
+class CampaignPaused(Event[CampaignState]):
+    """The campaign is paused: {why}."""
+
+    why: str
+
+    def evolve(self, state: CampaignState) -> CampaignState:
+        return state.but(phase=CampaignPhase.PAUSED, why=self.why)
+
+    def told(self, actor: str) -> str:
+        if self.why == "by_person":
+            return f"{actor} paused the campaign."
+        return f"The campaign paused itself: {WHY.get(self.why, self.why)}."
+
+
+@event("resets.campaign_resumed")
+class CampaignResumed(Event[CampaignState]):
+    """{actor} let the campaign go on."""
+
+    settings: Settings
+
+    def evolve(self, state: CampaignState) -> CampaignState:
+        return state.but(phase=CampaignPhase.RUNNING, why="", settings=self.settings)
+
+
+@event("resets.campaign_pace_set")
+class PaceSet(Event[CampaignState]):
+    """{actor} set the pace: {pace} devices a minute, {at_once} at one time for each site."""
+
+    pace: int
+    at_once: int
+
+    def evolve(self, state: CampaignState) -> CampaignState:
+        settings = Settings(
+            **{**state.settings.__dict__, "pace": self.pace, "at_once": self.at_once}
+        )
+        return state.but(settings=settings)
+
+    def told(self, actor: str) -> str:
+        pace = f"{self.pace} devices a minute" if self.pace else "as fast as it goes"
+        return f"{actor} set the pace: {pace}, {self.at_once} at one time for each site."
+
+
+@event("resets.campaign_cancelled")
+class CampaignCancelled(Event[CampaignState]):
+    """{actor} cancelled the campaign. What has begun comes to its end."""
+
+    def evolve(self, state: CampaignState) -> CampaignState:
+        return state.but(phase=CampaignPhase.ENDING, why="cancelled")
+
+
+@command(by=Role.ADMINISTRATOR)
+class PauseCampaign(Command[CampaignState]):
+    """Pause: no further device is begun. Those in work come to their end."""
+
+    @classmethod
+    def offered(cls, state: CampaignState, now: datetime) -> bool:
+        return state.phase is CampaignPhase.RUNNING
+
+    def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
+        refuse_unless(state, CampaignPhase.RUNNING)
+        yield CampaignPaused("by_person")
+
+
+@command(by=Role.JOB)
+class StopItself(Command[CampaignState]):
+    """Pause because of what was found out; a person has to let it go on."""
+
+    why: str
+
+    def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
+        if state.phase is CampaignPhase.RUNNING:
+            yield CampaignPaused(self.why)
+
+
+@command(by=Role.ADMINISTRATOR)
+class ResumeCampaign(Command[CampaignState]):
+    """Go on. One that stopped itself because devices failed goes on with another failure share."""
+
+    stop_share: int | None = asked(
+        "Stop itself again when so many percent have failed",
+        help="0: never. Left open: as it is, and where that is reached already, not any more.",
+        default=None,
+    )
+
+    @classmethod
+    def offered(cls, state: CampaignState, now: datetime) -> bool:
+        return state.phase is CampaignPhase.PAUSED
+
+    def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
+        refuse_unless(state, CampaignPhase.PAUSED)
+        if state.why == "approver_gone":
+            raise Conflict(
+                "approver_gone",
+                "Whoever agreed to this campaign may not do so any more. Cancel it, and plan it "
+                "anew for somebody else to agree to.",
+            )
+        share = state.settings.stop_share
+        if self.stop_share is not None:
+            share = self.stop_share
+        elif state.why == "failures":
+            share = 0
+        changed = Settings(**{**state.settings.__dict__, "stop_share": share})
+        yield CampaignResumed(changed.checked())
+
+
+@command(by=Role.ADMINISTRATOR)
+class SetPace(Command[CampaignState]):
+    """Go faster or slower from now on."""
+
+    pace: int = asked(
+        "Devices a minute",
+        help=f"0: as fast as it goes. At most {BOUNDS['pace'][1]:,}.",
+        initial=DEFAULTS.pace,
+        default=DEFAULTS.pace,
+    )
+    at_once: int = asked(
+        "Devices at one time, for each site",
+        help=f"{BOUNDS['at_once'][0]} to {BOUNDS['at_once'][1]}.",
+        initial=DEFAULTS.at_once,
+        default=DEFAULTS.at_once,
+    )
+
+    @classmethod
+    def offered(cls, state: CampaignState, now: datetime) -> bool:
+        return state.phase in (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
+
+    def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
+        refuse_unless(state, CampaignPhase.RUNNING, CampaignPhase.PAUSED)
+        wanted = {**state.settings.__dict__, "pace": self.pace, "at_once": self.at_once}
+        if Settings(**wanted).checked() != state.settings:
+            yield PaceSet(self.pace, self.at_once)
+
+
+@command(by=Role.ADMINISTRATOR)
+class CancelCampaign(Command[CampaignState]):
+    """Cancel what has not begun. What has begun comes to its end, so that none is half changed."""
+
+    @classmethod
+    def offered(cls, state: CampaignState, now: datetime) -> bool:
+        return state.phase in (
+            CampaignPhase.AWAITING_APPROVAL,
+            CampaignPhase.RUNNING,
+            CampaignPhase.PAUSED,
+        )
+
+    def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
+        refuse_unless(
+            state,
+            CampaignPhase.AWAITING_APPROVAL,
+            CampaignPhase.RUNNING,
+            CampaignPhase.PAUSED,
+        )
+        yield CampaignCancelled()

@@ -1,0 +1,106 @@
+"""A campaign is planned: which devices, what is done, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from fleet.accounts.state import Human, Role
+from fleet.errors import Refused
+from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from resets.campaigns.settings import LONGEST, Settings
+from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Selection
+from resets.steps.site_rules import Place
+
+MOST_DEVICES = 20_000
+LONGEST_NAME = 120
+
+
+@event("resets.campaign_planned")
+class CampaignPlanned(Event[CampaignState]):
+    """{actor} planned the campaign {name}: {reason}"""
+
+    organisation: UUID
+    site: UUID | None
+    kind: Kind
+    name: str
+    reason: str
+    selection: Selection
+    settings: Settings
+    ends_at: datetime
+    planner: str
+    planner_id: str
+    schedule: UUID | None
+
+    def evolve(self, state: CampaignState) -> CampaignState:
+        return state.but(
+            organisation=self.organisation,
+            site=self.site,
+            kind=self.kind,
+            name=self.name,
+            reason=self.reason,
+            selection=self.selection,
+            settings=self.settings,
+            ends_at=self.ends_at,
+            planner=self.planner,
+            planner_id=self.planner_id,
+            schedule=self.schedule,
+            phase=CampaignPhase.DRAWING_UP,
+        )
+
+
+@command(by=Role.ADMINISTRATOR, creates=True)
+class PlanCampaign(Command[CampaignState]):
+    """Plan a campaign: Rekey draws up what would happen to each device, and changes nothing yet.
+
+    `place_id` is a site, or the organisation for all its sites.
+    """
+
+    place_id: UUID
+    kind: Kind = asked("What is done?")
+    name: str = asked("Name", max_length=LONGEST_NAME)
+    reason: str = asked(
+        "Why?",
+        help="It stands in the history of each device.",
+        long=True,
+        max_length=500,
+    )
+    ends_at: datetime = asked(
+        "It ends at the latest",
+        help="A device that does not answer is waited for until then.",
+    )
+    selection: Selection = asked("Which devices?", default=Selection())
+    settings: Settings = asked("How?", default=Settings())
+    ground: Place = supplied()
+    human: Human = supplied()
+
+    def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
+        for field, text in (("name", self.name), ("reason", self.reason)):
+            if not text.strip():
+                raise Refused(f"{field}_missing", "Fill this in, please.", field=field)
+        if self.ends_at <= now:
+            raise Refused("end_in_the_past", "This is in the past.", field="ends_at")
+        if self.ends_at - now > LONGEST:
+            raise Refused("end_too_far", "A year ahead at most, please.", field="ends_at")
+        if len(self.selection.devices) > MOST_DEVICES:
+            raise Refused(
+                "too_many_devices",
+                f"{MOST_DEVICES:,} devices at most in one campaign, please.",
+                field="selection",
+            )
+        if self.selection.older_than is not None and self.selection.older_than not in range(3651):
+            raise Refused("age_out_of_bounds", "0 to 3,650 days, please.", field="older_than")
+        yield CampaignPlanned(
+            organisation=self.ground.organisation,
+            site=self.ground.site,
+            kind=self.kind,
+            name=self.name.strip(),
+            reason=self.reason.strip(),
+            selection=self.selection,
+            settings=self.settings.checked(),
+            ends_at=self.ends_at,
+            planner=self.human.name,
+            planner_id=self.human.id,
+            schedule=None,
+        )
