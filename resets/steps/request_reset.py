@@ -68,7 +68,7 @@ class ResetRequested(Event[ResetState]):
     nvr: UUID | None
     channel: int | None
     on_recorder: bool
-    campaign: UUID | None
+    campaign: UUID | None = None
 
     def evolve(self, reset: ResetState) -> ResetState:
         return reset.but(
@@ -152,7 +152,6 @@ class RequestReset(Command[ResetState]):
             nvr=self.facts.nvr,
             channel=self.facts.channel,
             on_recorder=self.facts.on_recorder,
-            campaign=None,
         )
         if self.agreement.why:
             yield ApprovalAsked(
