@@ -11,6 +11,7 @@ class ResetsConfig(AppConfig):
         from resets.campaigns import drawing  # noqa: F401
         from resets.campaigns import projections as campaigns  # noqa: F401
         from resets.campaigns import steps as campaign_steps  # noqa: F401
+        from resets.campaigns import supplies as campaign_supplies  # noqa: F401
         from resets.delivery import panels as deliveries
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401

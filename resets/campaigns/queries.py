@@ -15,6 +15,9 @@ from fleet.eventstore.store import state_of
 from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
 from resets.campaigns.state import CampaignState, ItemState
 
+OWN_WAYS = ("take-out-by-owner", "reopen-campaign")
+"""By the owner of a mailbox alone, and with what is tried again (`deeds`)."""
+
 
 def campaigns(actor: Actor) -> QuerySet[Campaign]:
     rows: QuerySet[Campaign] = Campaign.objects.visible_to(actor)
@@ -33,6 +36,12 @@ def items(actor: Actor, campaign_id: UUID) -> QuerySet[CampaignItem]:
 
 def item(actor: Actor, campaign_id: UUID, item_id: UUID) -> CampaignItem:
     return one(items(actor, campaign_id), item_id, "campaign_item")
+
+
+def refuse_unless_seen(actor: Actor, campaign_id: UUID) -> None:
+    """Raises NotFound for a campaign of which somebody sees neither itself nor any device."""
+    if not items(actor, campaign_id).exists():
+        campaign(actor, campaign_id)
 
 
 def codes(actor: Actor, campaign_id: UUID) -> QuerySet[CampaignCodes]:
@@ -77,5 +86,5 @@ def _steps(kind: type) -> dict[str, type[Command[Any]]]:
     return {
         c.slug: c
         for c in COMMANDS.values()
-        if c.of is kind and c.by != "job" and not c.creates and c.slug != "take-out-by-owner"
+        if c.of is kind and c.by != "job" and not c.creates and c.slug not in OWN_WAYS
     }

@@ -11,4 +11,5 @@ contents(
     "control",
     "items",
     "end_campaign",
+    "reopen_campaign",
 )

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from fleet.accounts.state import Role
 from fleet.errors import Conflict
-from fleet.eventstore.messages import Command, Event, command, event
-from resets.campaigns.state import WHY_NOT, ItemState, Kind, Standing
+from fleet.eventstore.messages import Command, Event, command, event, supplied
+from resets.campaigns.state import (
+    WHY_NOT,
+    CampaignPhase,
+    CampaignState,
+    ItemState,
+    Kind,
+    Standing,
+)
 from resets.state import RecoveryMethod
 
 
@@ -213,9 +221,22 @@ class TakeOutByOwner(Command[ItemState]):
             yield ItemLeftOut("taken_out_by_owner", now)
 
 
+@dataclass(frozen=True)
+class CampaignNow:
+    """Of the campaign of an item: whether devices may still be begun in it, now or later."""
+
+    goes_on: bool = False
+
+    @classmethod
+    def of(cls, campaign: CampaignState) -> CampaignNow:
+        return cls(campaign.phase in (CampaignPhase.RUNNING, CampaignPhase.PAUSED))
+
+
 @command(by=Role.ADMINISTRATOR)
 class RetryItem(Command[ItemState]):
     """Try a device once more that failed, within the same approval."""
+
+    campaign: CampaignNow = supplied()
 
     @classmethod
     def offered(cls, state: ItemState, now: datetime) -> bool:
@@ -224,4 +245,6 @@ class RetryItem(Command[ItemState]):
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
         if not state.standing.failed:
             raise Conflict("item_not_failed", "Only a device that failed can be tried once more.")
+        if not self.campaign.goes_on:
+            raise Conflict("campaign_over", "Nothing more begins in this campaign. Plan another.")
         yield ItemRetried()

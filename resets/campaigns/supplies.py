@@ -1,0 +1,24 @@
+"""What the commands of campaigns are told of the world: looked up in their transaction."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fleet.eventstore.handling import supplies
+from fleet.eventstore.messages import By
+from fleet.eventstore.store import state_of
+from resets.campaigns.models import Campaign
+from resets.campaigns.state import CampaignState, ItemState
+from resets.campaigns.steps.items import CampaignNow, RetryItem
+
+
+@supplies(CampaignNow)
+def campaign_now(command: RetryItem, state: ItemState, by: By) -> CampaignNow:
+    """How the campaign of an item stands, and stays until the transaction is through."""
+    return CampaignNow.of(campaign_held(state.campaign)) if state.campaign else CampaignNow(False)
+
+
+def campaign_held(campaign: UUID) -> CampaignState:
+    """A campaign, held still: neither a turn of it nor anybody else takes it on meanwhile."""
+    list(Campaign.objects.for_jobs().select_for_update().filter(pk=campaign).values_list("pk"))
+    return state_of(CampaignState, campaign)
