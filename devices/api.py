@@ -20,6 +20,7 @@ from devices.status import Status
 from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
+from devices.steps.close_site import CloseSite
 from devices.steps.open_site import OpenSite
 from devices.steps.reveal_password import RevealPassword
 from devices.steps.site_networks import SetNetworks
@@ -48,6 +49,12 @@ class Site(TypedDict):
     not_certified: Annotated[int, Meta(description="Devices that do not open to what is stored.")]
     in_trouble: Annotated[int, Meta(description="Devices that cannot be asked.")]
     changed_at: Time
+
+
+class Closed(TypedDict):
+    """The site is not in any list any more."""
+
+    closed: bool
 
 
 SITE_COLUMNS = tuple(Site.__annotations__)
@@ -82,6 +89,14 @@ class NetworksView(ApiView):
         """Name the site's own networks. Rekey searches these and no others."""
         handle(SetNetworks(**asked), site_id, self.by)
         return Response(_site(self, site_id))
+
+
+class CloseView(ApiView):
+    @call(answer=Closed, body=Fields.asked_by(CloseSite))
+    def post(self, asked: Values, site_id: UUID) -> Response:
+        """Close a site at which no device is left. Its history is kept."""
+        handle(CloseSite(**asked), site_id, self.by)
+        return Response({"closed": True})
 
 
 def _site(view: ApiView, site_id: UUID) -> Any:
@@ -359,6 +374,7 @@ def _columns(rows: QuerySet[Any], *more: str, **renamed: F) -> QuerySet[Any, dic
 urlpatterns = [
     path("sites/", SitesView.as_view(), name="api-sites"),
     path("sites/<uuid:site_id>/", SiteView.as_view(), name="api-site"),
+    path("sites/<uuid:site_id>/close/", CloseView.as_view(), name="api-site-close"),
     path("sites/<uuid:site_id>/networks/", NetworksView.as_view(), name="api-site-networks"),
     path("devices/", DevicesView.as_view(), name="api-devices"),
     path("devices/activate/", ActivateView.as_view(), name="api-devices-activate"),

@@ -16,6 +16,7 @@ class Site(ReadModel):
     name = models.CharField(max_length=200)
     timezone = models.CharField(max_length=64)
     networks = models.JSONField()
+    closed = models.BooleanField()
 
     class Meta(ReadModel.Meta):
         db_table = "site"

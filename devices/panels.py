@@ -19,6 +19,7 @@ SHOWN = 6
 _LOOKS = {
     "devices.site_opened": ("quiet", "map-pin"),
     "devices.networks_set": ("quiet", "network"),
+    "devices.site_closed": ("warn", "ban"),
     # a device
     "devices.device_added": ("quiet", "plus"),
     "devices.device_activated": ("ok", "lock-keyhole"),

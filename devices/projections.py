@@ -18,6 +18,7 @@ def site(state: SiteState) -> dict[str, Any]:
         "name": state.name,
         "timezone": state.timezone,
         "networks": list(state.networks),
+        "closed": state.closed,
     }
 
 

@@ -81,6 +81,7 @@ def sites(actor: Actor) -> QuerySet[Site]:
     """Sites with the number of their devices, and of those that need somebody."""
     rows: QuerySet[Site] = (
         Site.objects.visible_to(actor)
+        .filter(closed=False)
         .annotate(
             device_count=Count("devices", filter=_THERE),
             not_certified=Count(
@@ -97,8 +98,8 @@ def sites(actor: Actor) -> QuerySet[Site]:
 
 
 def site_names(actor: Actor) -> QuerySet[Site]:
-    """Sites without counting anything, for choices."""
-    rows: QuerySet[Site] = Site.objects.visible_to(actor)
+    """Sites without counting anything, for choices; those that are closed are no choice."""
+    rows: QuerySet[Site] = Site.objects.visible_to(actor).filter(closed=False)
     return rows.order_by("name", "id")
 
 

@@ -43,6 +43,7 @@ class SiteState(State):
     name: str = ""
     timezone: str = "UTC"
     networks: tuple[str, ...] = ()
+    closed: bool = False
 
 
 @dataclass(frozen=True)

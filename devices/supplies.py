@@ -9,10 +9,11 @@ from devices import queries, vault
 from devices.drivers import reach
 from devices.models import Device
 from devices.passwords import PasswordRules
-from devices.state import DeviceState, Kind, ScanState
+from devices.state import DeviceState, Kind, ScanState, SiteState
 from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice, Placed, Reached, mac_in, taken
 from devices.steps.change_device import ChangeDevice
+from devices.steps.close_site import CloseSite, LeftThere
 from devices.steps.give_password import GivePassword
 from devices.steps.move_device import Destination, MoveDevice
 from devices.steps.place_on_channel import PlaceOnChannel, Recorder
@@ -73,6 +74,11 @@ def held(device: UUID, going: Collection[UUID] = ()) -> Holds:
     cameras = Device.objects.for_jobs().filter(nvr=device, removed=False)
     staying = set(cameras.values_list("pk", flat=True)) - set(going)
     return Holds(reasons, len(staying))
+
+
+@supplies(LeftThere)
+def left_there(command: CloseSite, state: SiteState, by: By) -> LeftThere:
+    return LeftThere(Device.objects.for_jobs().filter(site=state.id, removed=False).count())
 
 
 @supplies(Destination)

@@ -31,6 +31,7 @@ from devices.lists.web import import_urlpatterns
 from devices.page_parts import columns as further_columns
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
+from devices.steps.close_site import CloseSite
 from devices.steps.open_site import OpenSite
 from devices.steps.reveal_password import RevealPassword
 from fleet.accounts.access import may, require
@@ -79,6 +80,7 @@ def site(request: HttpRequest, pk: UUID) -> HttpResponse:
         "now": timezone.now(),
         **_table(request, page, but="site"),
         "may_add": may(actor, Role(AddDevice.by), row.organisation, row.pk),
+        "may_close": may(actor, Role(CloseSite.by), row.organisation, row.pk),
     }
     return render(request, "devices/site.html", facts)
 
@@ -108,6 +110,24 @@ def open_site(request: HttpRequest) -> HttpResponse:
             return redirect("site", opened)
     facts = {"title": "Open a site", "form": form}
     return render(request, "devices/open_site.html", facts, status=status)
+
+
+@login_required
+@require_http_methods(READ_AND_POST)
+def close_site(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask why a site is closed, and close it."""
+    by = _by(request)
+    row = queries.site(by.actor, pk)
+    require(by.actor, Role(CloseSite.by), row.organisation, row.pk, "site")
+    form, status = form_of(CloseSite), HTTPStatus.OK
+    if request.method == "POST":
+        form = form_of(CloseSite, request.POST)
+        _, status = attempt(form, lambda: handle(ordered(CloseSite, form), pk, by))
+        if status is HTTPStatus.CREATED:
+            messages.success(request, f"{row.name} is closed. Its history is kept.")
+            return redirect("sites")
+    facts = {"title": f"Close {row.name}", "site": row, "form": form}
+    return render(request, "devices/close_site.html", facts, status=status)
 
 
 # --- devices --------------------------------------------------------------------------------------
@@ -279,6 +299,7 @@ urlpatterns = [
     path("sites/", sites, name="sites"),
     path("sites/open/", open_site, name="open-site"),
     path("sites/<uuid:pk>/", site, name="site"),
+    path("sites/<uuid:pk>/close/", close_site, name="close-site"),
     path("devices/", devices, name="devices"),
     path("devices/add/", add_device, name="add-device"),
     path("devices/<uuid:pk>/", device, name="device"),

@@ -6,6 +6,7 @@ contents(
     __name__,
     "open_site",
     "site_networks",
+    "close_site",
     "scan_network",
     "discover",
     "add_device",

@@ -46,6 +46,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-sites": {"GET": Role.VIEWER, "POST": ORGANISATION},
     "api-site": {"GET": Role.VIEWER},
     "api-site-networks": {"POST": Role.ADMINISTRATOR},
+    "api-site-close": {"POST": Role.ADMINISTRATOR},
     "api-scans": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
     "api-scan": {"GET": Role.VIEWER},
     "api-scan-stop-scan": {"POST": Role.OPERATOR},
@@ -129,6 +130,7 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "password": "correct-horse-2",
     },
     "api-site-networks": lambda w, at: {"networks": NETWORK},
+    "api-site-close": lambda w, at: {"reason": "Sold"},
     "api-scans": lambda w, at: {"site": str(at.site), "network": NETWORK},
     "api-discovered-add": lambda w, at: {
         "discovered": [str(at.found)],

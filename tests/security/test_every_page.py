@@ -81,6 +81,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "scan-live": {"GET": Role.VIEWER},
     "stop-scan": {"POST": Role.OPERATOR},
     "site-networks": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "close-site": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
     "deliveries": {"GET": ADMINISTRATORS},
     "send-test-mail-to": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
     "send-test-mail": {"POST": Role.TECHNICIAN},
@@ -171,6 +172,7 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "method": "ws_discovery",
     },
     "site-networks": lambda w, at: {"networks": NETWORK},
+    "close-site": lambda w, at: {"reason": "Sold"},
     "request-reset": lambda w, at: {"reason": "A test"},
     "send-test-mail-to": lambda w, at: {"site": str(at.site), "reset_email": "a@example.net"},
     "propose-mailbox": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
@@ -243,6 +245,7 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         return {"pk": at.scan}
     return {
         "site-networks": {"pk": at.site},
+        "close-site": {"pk": at.site},
         "site": {"pk": at.site},
         "code-rules": {"pk": at.site},
         "approval-rules": {"pk": at.site},

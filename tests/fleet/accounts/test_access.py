@@ -66,6 +66,7 @@ NEEDS = {
     "token.revoke-token": Role.VIEWER,
     "site.open-site": Role.ADMINISTRATOR,
     "site.set-networks": Role.ADMINISTRATOR,
+    "site.close-site": Role.ADMINISTRATOR,
     "scan.request-scan": Role.OPERATOR,
     "scan.stop-scan": Role.OPERATOR,
     "scan.repeat-scan": Role.JOB,
