@@ -8,8 +8,19 @@ from fleet.eventstore.handling import supplies
 from fleet.eventstore.messages import By
 from fleet.eventstore.store import state_of
 from resets.campaigns.models import Campaign
+from resets.campaigns.selection import selected
 from resets.campaigns.state import CampaignState, ItemState
 from resets.campaigns.steps.items import CampaignNow, RetryItem
+from resets.campaigns.steps.plan_campaign import PlanCampaign, Reach
+
+
+@supplies(Reach)
+def reach(command: PlanCampaign, state: CampaignState, by: By) -> Reach:
+    """Of the place that was looked up before it."""
+    at = command.ground
+    wanted = state.but(organisation=at.organisation, site=at.site, selection=command.selection)
+    rows = selected(by.actor, wanted).order_by()
+    return Reach(rows.count(), tuple(rows.values_list("place__timezone", flat=True).distinct()))
 
 
 @supplies(CampaignNow)

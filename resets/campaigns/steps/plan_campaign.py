@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fleet.accounts.state import Human, Role
 from fleet.errors import Refused
@@ -50,6 +52,16 @@ class CampaignPlanned(Event[CampaignState]):
         )
 
 
+@dataclass(frozen=True)
+class Reach:
+    """What a selection comes to as whoever plans may see it: how many devices, and the time zones
+    of their sites.
+    """
+
+    devices: int = 0
+    zones: tuple[str, ...] = ()
+
+
 @command(by=Role.ADMINISTRATOR, creates=True)
 class PlanCampaign(Command[CampaignState]):
     """Plan a campaign: Rekey draws up what would happen to each device, and changes nothing yet.
@@ -74,6 +86,7 @@ class PlanCampaign(Command[CampaignState]):
     settings: Settings = asked("How?", default=Settings())
     ground: Place = supplied()
     human: Human = supplied()
+    reach: Reach = supplied()
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
         for field, text in (("name", self.name), ("reason", self.reason)):
@@ -83,14 +96,20 @@ class PlanCampaign(Command[CampaignState]):
             raise Refused("end_in_the_past", "This is in the past.", field="ends_at")
         if self.ends_at - now > LONGEST:
             raise Refused("end_too_far", "A year ahead at most, please.", field="ends_at")
-        if len(self.selection.devices) > MOST_DEVICES:
-            raise Refused(
-                "too_many_devices",
-                f"{MOST_DEVICES:,} devices at most in one campaign, please.",
-                field="selection",
-            )
         if self.selection.older_than is not None and self.selection.older_than not in range(3651):
             raise Refused("age_out_of_bounds", "0 to 3,650 days, please.", field="older_than")
+        settings = self.settings.checked()
+        self._refuse_out_of_reach()
+        if all(
+            settings.window.next_opening(now, ZoneInfo(zone)) >= self.ends_at
+            for zone in self.reach.zones
+        ):
+            raise Refused(
+                "window_after_end",
+                "The window does not open once before then. Let it end later, or choose other "
+                "days.",
+                field="ends_at",
+            )
         yield CampaignPlanned(
             organisation=self.ground.organisation,
             site=self.ground.site,
@@ -98,9 +117,25 @@ class PlanCampaign(Command[CampaignState]):
             name=self.name.strip(),
             reason=self.reason.strip(),
             selection=self.selection,
-            settings=self.settings.checked(),
+            settings=settings,
             ends_at=self.ends_at,
             planner=self.human.name,
             planner_id=self.human.id,
             schedule=None,
         )
+
+    def _refuse_out_of_reach(self) -> None:
+        if not self.reach.devices:
+            raise Refused(
+                "no_device_chosen",
+                "No device fits this selection. Take away something that narrows it down.",
+                field="selection",
+            )
+        if self.reach.devices > MOST_DEVICES:
+            raise Refused(
+                "too_many_devices",
+                f"These are {self.reach.devices:,} devices; {MOST_DEVICES:,} at most in one "
+                "campaign, please.",
+                field="selection",
+                devices=self.reach.devices,
+            )

@@ -19,6 +19,7 @@ from resets.campaigns.steps.end_campaign import EndCampaign
 from resets.campaigns.steps.items import BeginItem, EndItem, PlanItem, RetryItem
 from resets.campaigns.steps.seal_plan import SealPlan
 from tests.cast import Cast, cast, person
+from tests.fleet.eventstore.ground import device as a_device
 from tests.resets.campaigns import ground
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +34,7 @@ def who() -> Cast:
 
 def failed(who: Cast, count: int = 3) -> UUID:
     """A campaign that was agreed to and in which so many devices have failed, and one is proven."""
+    a_device(who)
     campaign = ground.plan(who, ends_at=timezone.now() + timedelta(hours=1))
     for number in range(1, count + 2):
         device = UUID(int=number)
