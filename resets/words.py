@@ -46,6 +46,7 @@ METHODS = {
     RecoveryMethod.MANAGEMENT_ACCOUNT: "By Rekey's own account on the device",
     RecoveryMethod.DEVICE_RECOVERY: "By the device itself, which checks the code",
     RecoveryMethod.FACTORY_RESTORE: "By hand: somebody restores it to its factory settings",
+    RecoveryMethod.KNOWN_PASSWORD: "By the password that is known: the account changes its own",
 }
 
 DELIVERIES = {

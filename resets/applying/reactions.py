@@ -20,6 +20,7 @@ from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, reaction
 from resets.applying.change import Change
+from resets.applying.known import ByKnownPassword
 from resets.applying.management import ByManagement
 from resets.applying.recovery import ByRecovery
 from resets.applying.restore import LOOK_AGAIN, ByRestore, SetAtDevice
@@ -34,6 +35,7 @@ WAYS: dict[RecoveryMethod, type[Change]] = {
     RecoveryMethod.MANAGEMENT_ACCOUNT: ByManagement,
     RecoveryMethod.DEVICE_RECOVERY: ByRecovery,
     RecoveryMethod.FACTORY_RESTORE: ByRestore,
+    RecoveryMethod.KNOWN_PASSWORD: ByKnownPassword,
 }
 
 

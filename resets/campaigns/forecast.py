@@ -37,6 +37,8 @@ IMPOSSIBLE = (
 )
 """What no wait within a campaign helps against: somebody has to do something first."""
 PASSING = ("", "unreachable", "locked_out", "tries_spent", "busy")
+NO_ACCOUNT = ("account_limit", "username_refused", "username_clash", "not_supported")
+"""Trouble with Rekey's own account alone: a device that changes its own password needs none."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +81,12 @@ class DryRun:
             return "removed"
         if row.pk in self._in_campaign:
             return "in_campaign"
-        if row.trouble not in PASSING:
+        by_itself = self.method(row) is RecoveryMethod.KNOWN_PASSWORD
+        if row.trouble not in PASSING and not (by_itself and row.trouble in NO_ACCOUNT):
             return "trouble"
         if self.kind is Kind.ROTATION:
-            if row.pk not in self._known or row.certified is False:
+            refused = row.certified is False and row.pk not in self._unsettled
+            if row.pk not in self._known or refused:
                 return "not_known"
         else:
             if not row.reset_email:
@@ -134,6 +138,11 @@ class DryRun:
     @cached_property
     def _known(self) -> set[UUID]:
         return self._with(Purpose.DEVICE, current__isnull=False)
+
+    @cached_property
+    def _unsettled(self) -> set[UUID]:
+        """Those whose last change lost its answer: one of two passwords opens them."""
+        return self._with(Purpose.DEVICE, candidate__isnull=False)
 
     @cached_property
     def _keyed(self) -> set[UUID]:

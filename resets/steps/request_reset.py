@@ -164,4 +164,5 @@ class RequestReset(Command[ResetState]):
 _WHY_NOT = {
     RecoveryMethod.MANAGEMENT_ACCOUNT: "Rekey has no management account there.",
     RecoveryMethod.DEVICE_RECOVERY: "Rekey holds no recovery key of it.",
+    RecoveryMethod.KNOWN_PASSWORD: "It is for rotations alone, which need no code.",
 }

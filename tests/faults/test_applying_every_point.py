@@ -1,34 +1,44 @@
 """A worker that is killed at each point of the ways onto a device that are not Rekey's own account:
-the device's own check of the code, the order that people carry, and the factory restore.
+the device's own check of the code, the order that people carry, the factory restore, and the
+password that is known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from devices import doors, lock_outs
+from devices import doors, lock_outs, vault
 from devices.drivers.recovery_crypto import b64
+from devices.passwords import PasswordRules
 from devices.queries import device_for_jobs
 from devices.state import CredentialState, credential_id
+from devices.virtual import fleet_in_thread, uniform_scenario
+from devices.virtual.spec import PasswordPolicy
 from fleet.eventstore import projections, tasks
+from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
 from fleet.eventstore.store import state_of
 from resets.applying.offline import carried_out
 from resets.applying.orders import order_paper
+from resets.campaigns.forecast import agreed_facts
 from resets.limits.models import LimitUse
 from resets.state import RecoveryMethod
+from resets.steps.begin_in_campaign import BeginInCampaign
 from resets.steps.bring_result import BringResult
 from resets.steps.choose_password import ChoosePassword
+from resets.steps.request_reset import DeviceFacts
 from resets.steps.take_challenge import BringChallenge
 from resets.steps.verify_code import VerifyCode
-from tests.cast import Cast, cast, work
+from tests.cast import SETUP, Cast, cast, work
 from tests.devices.recovery_bench import run
 from tests.faults.dying import pass_time, run_until
-from tests.faults.ground import job_of, owed, row, state
-from tests.resets.applying.ground import Able, activated, code_in, code_mails, types
+from tests.faults.ground import Camera, job_of, owed, row, state
+from tests.resets.applying.ground import MAILBOX, Able, activated, code_in, code_mails, types
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -202,3 +212,49 @@ def test_wherever_the_first_password_is_lost_the_restored_device_is_rekeys_again
 
     points = at_each_point("resets.apply_password", restored, done, known)
     assert {"after activate", "after CreateUsers"} <= points
+
+
+# --- the password that is known -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cut", [0, 10])
+def test_wherever_a_rotation_by_the_known_password_dies_the_device_has_one_known_password(
+    transactional_db: None, cut: int
+) -> None:
+    who = cast()
+    [drawn] = uniform_scenario(seed=3, count=1, port_base=0)
+    spec = replace(drawn, max_users=1, lockout_tries=5, policy=PasswordPolicy(cut=cut))
+    with fleet_in_thread([spec]) as fleet:
+        camera = Camera.added(who, fleet, spec)
+        work()
+        known = RecoveryMethod.KNOWN_PASSWORD
+        device = device_for_jobs(camera.id)
+        assert device.certified
+        assert not device.managed
+
+        def begin() -> UUID:
+            reset, secret = new_id(), vault.put(camera.id, PasswordRules().generate())
+            facts = DeviceFacts(
+                camera.id, who.organisation, who.site, "", "admin", MAILBOX, (known,)
+            )
+            agreed = agreed_facts(device_for_jobs(camera.id), known, "Quarterly")
+            command = BeginInCampaign(
+                campaign=new_id(), facts=facts, method=known, reason="Quarterly", planner="Alice",
+                planner_id="1", approver="Ada", digest=agreed, by_code=False, secret=secret,
+            )  # fmt: skip
+            handle(command, reset, SETUP)
+            return reset
+
+        def one(reset: UUID) -> None:
+            assert cut or len(camera.opened_by()) == 1
+
+        def done(reset: UUID) -> None:
+            assert row(reset).outcome == ("cut" if cut else "proven")
+            assert len(camera.opened_by()) == 1
+            assert cut or camera.opened_by() == [state(reset).secret]
+            assert camera.opens_with_the_current
+            assert fleet.locks(spec.serial)["times"] == 0
+            assert not owed()
+
+        points = at_each_point("resets.apply_password", begin, done, one)
+    assert {"before SetUser", "after SetUser"} <= points
