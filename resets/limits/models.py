@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from fleet.eventstore.models import ReadModel
-from resets.limits.rules import Counted, Scope
+from resets.limits.rules import Counted, Limit, Scope
 
 
 class LimitUse(models.Model):
@@ -56,6 +56,13 @@ class _OfALimit(ReadModel):
 
     class Meta(ReadModel.Meta):
         abstract = True
+
+    @property
+    def limit_words(self) -> str:
+        """`3 codes for one device in 24 h`; "" where they are of many limits."""
+        if not self.counted:
+            return ""
+        return Limit(Counted(self.counted), Scope(self.scope), self.most, self.window).words
 
 
 class Refusals(_OfALimit):
