@@ -31,6 +31,7 @@ from resets import queries
 from resets.applying import web as applying
 from resets.applying.forms import typed_or_uploaded
 from resets.approvals import web as approvals
+from resets.campaigns.report import web as reports
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
 from resets.limits import web as limits
@@ -200,4 +201,5 @@ urlpatterns = [
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
     *phone.urlpatterns,
+    *reports.urlpatterns,
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
@@ -206,13 +207,17 @@ class DeviceFile(TypedDict):
 
 
 class FileSchema(CallSchema):
-    """A call that answers with a file."""
+    """A call that answers with a file, in one of these forms."""
+
+    def __init__(self, forms: Iterable[Any] = Form) -> None:
+        super().__init__()
+        self.media_types = [form.media_type for form in forms]
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         bodies["200"]["content"] = {
-            form.media_type: {"schema": {"type": "string", "contentMediaType": form.media_type}}
-            for form in Form
+            media_type: {"schema": {"type": "string", "contentMediaType": media_type}}
+            for media_type in self.media_types
         }
         return bodies
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from openpyxl import Workbook
@@ -90,8 +91,9 @@ def template(form: Form) -> Written:
 def _written(rows: Iterable[Device], columns: Sequence[Column], form: Form, name: str) -> Written:
     lines = ([_cell(column, row) for column in columns] for row in rows)
     heads = [column.label for column in columns]
-    pieces = _csv(heads, lines) if form is Form.CSV else _xlsx(heads, lines)
-    return Written(f"{name}.{form}", form.media_type, pieces)
+    if form is Form.CSV:
+        return Written(f"{name}.{form}", form.media_type, csv_of(chain([heads], lines)))
+    return Written(f"{name}.{form}", form.media_type, xlsx_of([Sheet("Devices", heads, lines)]))
 
 
 def _cell(column: Column, row: Device) -> str:
@@ -105,25 +107,40 @@ class _Line:
         return line
 
 
-def _csv(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[bytes]:
+def csv_of(rows: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Rows of cells as CSV. Whoever writes a cell makes it `reading.harmless`."""
     writer = csv.writer(_Line())
-    yield (_BOM + writer.writerow(heads)).encode()
-    for line in lines:
-        yield writer.writerow(line).encode()
+    yield _BOM.encode()
+    for row in rows:
+        yield writer.writerow(row).encode()
 
 
-def _xlsx(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[bytes]:
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet of a workbook, with cells of text alone; its heads stay in sight. `widths` of its
+    columns are in characters.
+    """
+
+    name: str
+    heads: Sequence[str]
+    lines: Iterable[Sequence[str]]
+    widths: Sequence[int] = ()
+
+
+def xlsx_of(sheets: Iterable[Sheet]) -> Iterator[bytes]:
+    """Sheets as XLSX: the library writes them row by row, by way of temporary files."""
     book = Workbook(write_only=True)
-    sheet: Any = book.create_sheet("Devices")
-    sheet.freeze_panes = "A2"
-    for at in range(1, len(heads) + 1):
-        sheet.column_dimensions[get_column_letter(at)].width = _WIDTH
-    bold = Font(bold=True)
-    for number, line in enumerate((heads, *lines)):
-        row = [WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", text)) for text in line]
-        for cell in row if number == 0 else ():
-            cell.font = bold
-        sheet.append(row)
+    for one in sheets:
+        sheet: Any = book.create_sheet(one.name)
+        sheet.freeze_panes = "A2"
+        for at, width in enumerate(one.widths or (_WIDTH,) * len(one.heads), start=1):
+            sheet.column_dimensions[get_column_letter(at)].width = width
+        bold = Font(bold=True)
+        for number, line in enumerate(chain([one.heads], one.lines)):
+            row = [WriteOnlyCell(sheet, ILLEGAL_CHARACTERS_RE.sub("�", text)) for text in line]
+            for cell in row if number == 0 else ():
+                cell.font = bold
+            sheet.append(row)
     out = io.BytesIO()
     book.save(out)
     yield out.getvalue()
