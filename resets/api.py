@@ -13,12 +13,15 @@ from rest_framework.response import Response
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
+from fleet.api.steps import Step, step_of
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Command, asked_fields
+from fleet.eventstore.messages import Command
 from resets import queries
 from resets.applying import api as applying
 from resets.approvals import api as approvals
+from resets.campaigns import api as campaigns
+from resets.campaigns.report import api as reports
 from resets.delivery import api as deliveries
 from resets.limits import api as limits
 from resets.mailboxes import api as mailboxes
@@ -77,26 +80,6 @@ class Tried(TypedDict):
     login: str
     opened: bool | None
     detail: str
-
-
-class StepField(TypedDict):
-    """What a step asks for; its types stand in this document."""
-
-    name: str
-    label: str
-    help: str
-    required: bool
-    secret: bool
-
-
-class Step(TypedDict):
-    """A step that may be taken now."""
-
-    name: str
-    about: str
-    method: str
-    href: str
-    fields: list[StepField]
 
 
 class ResetFacts(Reset):
@@ -192,7 +175,7 @@ def _reset(view: ApiView, reset_id: UUID) -> dict[str, Any]:
         **row,
         "may_send_from": standing.state.may_send_from if standing.state.newest_mail else None,
         "digest": standing.state.digest if ApproveReset in standing.offered else None,
-        "steps": [_step(command, reset_id) for command in standing.offered],
+        "steps": [step_of(command, _href(command, reset_id)) for command in standing.offered],
     }
 
 
@@ -200,24 +183,8 @@ def _columns(rows: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
     return rows.values(*COLUMNS, *more, **RENAMED)
 
 
-def _step(command: type[Command[Any]], reset_id: UUID) -> dict[str, Any]:
-    return {
-        "name": command.slug,
-        "about": command.about,
-        "method": "POST",
-        "href": reverse(f"api-reset-{command.slug}", kwargs={"reset_id": reset_id}),
-        "fields": [
-            {
-                "name": name,
-                "label": told.label,
-                "help": told.help,
-                "required": name not in defaults,
-                "secret": told.secret,
-            }
-            for defaults in [Fields.asked_by(command).defaults]
-            for name, (told, _) in asked_fields(command).items()
-        ],
-    }
+def _href(command: type[Command[Any]], reset_id: UUID) -> str:
+    return reverse(f"api-reset-{command.slug}", kwargs={"reset_id": reset_id})
 
 
 urlpatterns = [
@@ -231,4 +198,6 @@ urlpatterns = [
     *deliveries.urlpatterns,
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
+    *reports.urlpatterns,
+    *campaigns.urlpatterns,
 ]

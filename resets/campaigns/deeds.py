@@ -1,4 +1,4 @@
-"""What people do with devices of a campaign that have failed: each one domain call."""
+"""What people do with devices of a campaign: each one domain call."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from dataclasses import replace
 from uuid import UUID
 
 from fleet.errors import Refused
-from fleet.eventstore.handling import Order, handle_all
-from fleet.eventstore.messages import By
+from fleet.eventstore.handling import Order, handle, handle_all
+from fleet.eventstore.messages import By, Command
 from resets.campaigns import queries
-from resets.campaigns.state import Standing
+from resets.campaigns.state import ItemState, Standing
 from resets.campaigns.steps.items import CampaignNow, RetryItem
 from resets.campaigns.steps.reopen_campaign import ReopenCampaign
 from resets.campaigns.supplies import campaign_held
 
 BATCH = 500  # in one transaction
 FAILED = [standing.value for standing in Standing if standing.failed]
+
+
+def do(command: Command[ItemState], campaign: UUID, item: UUID, by: By) -> None:
+    """Carry out one of `queries.item_steps()` on a device of the campaign. Raises RekeyError."""
+    queries.item(by.actor, campaign, item)
+    if isinstance(command, RetryItem):
+        retry(campaign, [item], by)
+    else:
+        handle(command, item, by)
 
 
 def retry_failed(campaign: UUID, by: By) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from devices.queries import one
@@ -26,6 +26,37 @@ def campaigns(actor: Actor) -> QuerySet[Campaign]:
 
 def campaign(actor: Actor, campaign_id: UUID) -> Campaign:
     return one(campaigns(actor), campaign_id, "campaign")
+
+
+def campaigns_narrowed(
+    rows: QuerySet[Campaign], *, text: str | None = None, **wanted: Any
+) -> QuerySet[Campaign]:
+    """Those that are wanted; what is None narrows nothing down. Each word of the text has to stand
+    in the name, the reason, or the planner's name.
+    """
+    for word in (text or "").split():
+        found = Q(name__icontains=word) | Q(about__icontains=word) | Q(planner__icontains=word)
+        rows = rows.filter(found)
+    return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def items_narrowed(
+    rows: QuerySet[CampaignItem],
+    *,
+    text: str | None = None,
+    site: UUID | None = None,
+    standing: str | None = None,
+    forecast: str | None = None,
+) -> QuerySet[CampaignItem]:
+    """Those that are wanted; what is None or "" narrows nothing down. The forecast `none`: what
+    nothing is in the way of.
+    """
+    for word in (text or "").split():
+        rows = rows.filter(Q(device_name__icontains=word) | Q(model__icontains=word))
+    if forecast:
+        rows = rows.filter(forecast="" if forecast == "none" else forecast)
+    exact = {"site": site, "standing": standing}
+    return rows.filter(**{name: value for name, value in exact.items() if value})
 
 
 def items(actor: Actor, campaign_id: UUID) -> QuerySet[CampaignItem]:
