@@ -8,6 +8,8 @@ class ResetsConfig(AppConfig):
         from resets import holds, panels, projections, queries, reactions, steps, supplies  # noqa: F401 - they register
         from resets.applying import carrying  # noqa: F401
         from resets.applying import reactions as applying  # noqa: F401
+        from resets.campaigns import codes_reactions as campaign_mails  # noqa: F401
+        from resets.campaigns import codes_supplies as campaign_codes  # noqa: F401
         from resets.campaigns import drawing  # noqa: F401
         from resets.campaigns import projections as campaigns  # noqa: F401
         from resets.campaigns import steps as campaign_steps  # noqa: F401
@@ -28,6 +30,11 @@ class ResetsConfig(AppConfig):
         from resets.notices import reactions as telling  # noqa: F401
         from resets.recorder import queries as of_recorders  # noqa: F401
         from resets.recorder import reactions as at_recorders  # noqa: F401
+        from resets.schedules import panels as schedules
+        from resets.schedules import projections as of_schedules  # noqa: F401
+        from resets.schedules import reactions as runs  # noqa: F401
+        from resets.schedules import steps as schedule_steps  # noqa: F401
+        from resets.schedules import supplies as schedule_supplies  # noqa: F401
 
         panels.register()
         alarms.register()
@@ -36,3 +43,4 @@ class ResetsConfig(AppConfig):
         mailboxes.register()
         deliveries.register()
         holds.register()
+        schedules.register()

@@ -24,6 +24,7 @@ from fleet.eventstore.store import load
 from resets.applying.challenges import code_key_of
 from resets.applying.orders import completion_of
 from resets.approvals.binding import facts_of
+from resets.campaigns.state import CodesState
 from resets.codes import CodeKey
 from resets.models import Reset
 from resets.phone.tokens import PhoneKey
@@ -127,7 +128,9 @@ def _why(device: Device, rules: ApprovalRules, now: datetime) -> str:
 
 
 @supplies(CodeKey)
-def code_key(command: object, state: ResetState, by: By) -> CodeKey:
+def code_key(command: object, state: ResetState | CodesState, by: By) -> CodeKey:
+    if isinstance(state, CodesState):
+        return CodeKey(settings.REKEY_CODE_KEY)
     return code_key_of(state)
 
 
@@ -143,7 +146,7 @@ def known_serial(command: object, state: ResetState, by: By) -> KnownSerial:
 
 
 @supplies(PhoneKey)
-def phone_key(command: object, state: ResetState, by: By) -> PhoneKey:
+def phone_key(command: object, state: object, by: By) -> PhoneKey:
     return PhoneKey(settings.REKEY_CODE_KEY)
 
 

@@ -31,6 +31,9 @@ from resets import queries
 from resets.applying import web as applying
 from resets.applying.forms import typed_or_uploaded
 from resets.approvals import web as approvals
+from resets.campaigns import codes_web as campaign_codes
+from resets.campaigns import control_web as campaign_controls
+from resets.campaigns import live_web as live_campaigns
 from resets.campaigns.report import web as reports
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
@@ -189,6 +192,7 @@ def _by(request: HttpRequest) -> By:
 
 
 urlpatterns = [
+    *campaign_codes.urlpatterns,
     *deliveries.urlpatterns,
     *applying.urlpatterns,
     *approvals.urlpatterns,

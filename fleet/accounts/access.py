@@ -155,16 +155,25 @@ def of_a_phone(organisation: UUID | None, site: UUID | None) -> Actor:
 
     What the QR's token allows is one command, whose own check it passes (see `resets.phone`).
     """
+    assert site
     return _nobody("phone", "Whoever scanned the QR", organisation, site)
 
 
 def of_a_mailbox(organisation: UUID | None, site: UUID | None) -> Actor:
     """Whoever reads the mails of a reset at this site: nobody is signed in, as with a phone."""
+    assert site
+    return _nobody("mailbox", "Whoever reads the mailbox", organisation, site)
+
+
+def of_a_campaign_mailbox(organisation: UUID | None, site: UUID | None) -> Actor:
+    """The same for the mails of a campaign; one without a site goes over all of the organisation.
+    Which devices the token is good for, `resets.campaigns.codes_owner` sees to.
+    """
     return _nobody("mailbox", "Whoever reads the mailbox", organisation, site)
 
 
 def _nobody(kind: str, name: str, organisation: UUID | None, site: UUID | None) -> Actor:
-    assert organisation and site
+    assert organisation
     return Actor(kind, "", name, (Grant(organisation, site, Role.TECHNICIAN),))
 
 

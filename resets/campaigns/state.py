@@ -8,7 +8,7 @@ which one, and what came of it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -169,6 +169,7 @@ WHY_NOT = {
     "no_code": "The code for its mailbox was never entered",
     "never_came": "It never came back before the end",
     "not_begun": "The campaign ended before its turn",
+    "disowned": "The owner of its mailbox said that this was not them",
     "offline": "It does not answer",
     "trouble": "It is in trouble",
 }
@@ -185,9 +186,14 @@ def attempt_id(item: UUID, attempt: int) -> UUID:
 
 @state("campaign_codes")
 class CodesState(State):
+A_DAY = timedelta(days=1)
+
+
     """The codes for one mailbox in one campaign: one mail, one code, all its devices.
 
-    `sends`, `owner`, `tries_left` are as those of a reset; `site` as that of the campaign.
+    `sends`, `owner`, `tries_left` are as those of a reset; `site` as that of the campaign. `sent`:
+    when the newest codes were asked for, as many as a day allows. `delivery` and `answer` are of
+    the newest mail. `disowned`: the owner of the mailbox has said that it was not them.
     """
 
     campaign: UUID | None = None
@@ -204,6 +210,24 @@ class CodesState(State):
     disowned: bool = False
 
 
+    sent: tuple[datetime, ...] = ()
+
+    @property
+    def code_is_live(self) -> bool:
+        """Whether a code that was sent can still be typed, but for its time."""
+        return self.tries_left > 0 and not (self.verified or self.disowned)
+
+    @property
+    def may_send_from(self) -> datetime | None:
+        """When a code may be sent again; None before the first. What the rules leave one reset, of
+        an hour or a day, they leave a campaign each day: it may last for months.
+        """
+        if self.sent_at is None:
+            return None
+        soonest = self.sent_at + timedelta(seconds=self.rules.between_sends)
+        if len(self.sent) < self.rules.sends:
+            return soonest
+        return max(soonest, self.sent[-self.rules.sends] + A_DAY)
 def codes_id(campaign: UUID, mailbox: str) -> UUID:
     return uuid5(campaign, f"codes {mailbox.lower()}")
 

@@ -20,7 +20,8 @@ from django.core.mail import EmailMessage
 KEY = "rekey"  # of the reference, in the metadata
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _REFERENCE = re.compile(
-    rf"<?(?:reset-(?P<reset>{_UUID})-(?P<send>[1-9]\d?)|test-(?P<test>{_UUID}))(?:@[^\s<>@]+>?)?"
+    rf"<?(?:(?P<of>reset|campaign)-(?P<stream>{_UUID})-(?P<send>[1-9]\d{{0,3}})"
+    rf"|test-(?P<test>{_UUID}))(?:@[^\s<>@]+>?)?"
 )
 
 
@@ -45,14 +46,19 @@ _HEADERS: dict[str, tuple[str, Callable[[str], str]]] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """Which mail it is: the code of a reset's send, or (`send` 0) a test mail."""
+    """Which mail it is: the code of a reset's send, that of a campaign's, or (`send` 0) a test
+    mail.
+    """
 
     stream: UUID
     send: int = 0
+    of_campaign: bool = False
 
     @property
     def reference(self) -> str:
-        return f"reset-{self.stream}-{self.send}" if self.send else f"test-{self.stream}"
+        if not self.send:
+            return f"test-{self.stream}"
+        return f"{'campaign' if self.of_campaign else 'reset'}-{self.stream}-{self.send}"
 
     def put_on(self, letter: EmailMessage) -> None:
         """Mark a letter. The same mail has the same mark each time that it is sent."""
@@ -73,7 +79,7 @@ def read(text: object) -> Mark | None:
         return None
     if found["test"]:
         return Mark(UUID(found["test"]))
-    return Mark(UUID(found["reset"]), int(found["send"]))
+    return Mark(UUID(found["stream"]), int(found["send"]), found["of"] == "campaign")
 
 
 def of(metadata: object, message_id: object) -> Mark | None:

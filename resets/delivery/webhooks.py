@@ -26,6 +26,9 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.store import state_of
 from resets.applying.challenges import code_key_of
+from resets.campaigns.state import CodesState
+from resets.campaigns.steps.codes import RecordCampaignMail
+from resets.codes import CodeKey
 from resets.delivery import marks
 from resets.delivery.answers import cleaned
 from resets.delivery.state import MailTestState
@@ -57,6 +60,12 @@ def record_news(event: AnymailTrackingEvent, **_: Any) -> None:
             test = state_of(MailTestState, mark.stream)
             answer = cleaned(said, [test.recipient, event.recipient or ""])
             handle(RecordTestMail(delivery, answer), test.id, SERVICE)
+            return
+        if mark.of_campaign:
+            codes = state_of(CodesState, mark.stream)
+            code = CodeKey(settings.REKEY_CODE_KEY).code(codes.id, mark.send, codes.rules.digits)
+            answer = cleaned(said, [codes.mailbox, event.recipient or ""], code)
+            handle(RecordCampaignMail(mark.send, delivery, answer), codes.id, SERVICE)
             return
         reset = state_of(ResetState, mark.stream)
         mailboxes = [reset.reset_email, event.recipient or ""]

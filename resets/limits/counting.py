@@ -14,6 +14,7 @@ from datetime import datetime
 from hashlib import blake2b
 from uuid import UUID
 
+from resets.campaigns.state import CodesState
 from resets.limits.rules import Counted, Scope
 
 
@@ -21,16 +22,25 @@ from resets.limits.rules import Counted, Scope
 class About:
     """What a command or an event is about. Blank: there is none of it, or nobody knows.
 
-    `person` is the id of whoever stands behind the actor, so that a token counts for its person.
+    `person` is the id of whoever stands behind the actor, so that a token counts for its person. A
+    campaign's code is about no one device, and about no site where the campaign is for several.
     """
 
     organisation: UUID
-    site: UUID
-    device: UUID
+    site: UUID | None
+    device: UUID | None
     mailbox: str = ""
     person: str = ""
     source: str = ""
     nvr: UUID | None = None
+
+    @classmethod
+    def of_campaign(cls, codes: CodesState) -> About:
+        """Of the codes for one mailbox. Not over who asks and from where: one person may well send
+        a campaign's codes to a hundred mailboxes, and its approval and its pace hold for that.
+        """
+        assert codes.organisation
+        return cls(codes.organisation, codes.site, None, codes.mailbox)
 
     def values(self, *, strange: bool = False) -> dict[Scope, str]:
         """What is counted over, by scope; without the scopes that have nothing here.
@@ -38,13 +48,13 @@ class About:
         `strange`: a guess at somebody else's code. It is turned away unread, so it proves nothing
         about the device or the mailbox, and must not use up what their owner has left.
         """
-        own = {} if strange else {Scope.DEVICE: str(self.device), Scope.MAILBOX: self.mailbox}
+        own = {} if strange else {Scope.DEVICE: str(self.device or ""), Scope.MAILBOX: self.mailbox}
         values = {
             **own,
             Scope.PERSON: self.person,
             Scope.SOURCE: self.source,
             Scope.NVR: str(self.nvr or ""),
-            Scope.SITE: str(self.site),
+            Scope.SITE: str(self.site or ""),
             Scope.ORGANISATION: str(self.organisation),
             Scope.EVERYTHING: "everything",
         }
@@ -74,7 +84,7 @@ class Happened:
     at: datetime
     counted: Counted
     keys: Mapping[Scope, UUID]
-    device: UUID
+    device: UUID | None
     ours: bool = True
     site: UUID | None = None
 

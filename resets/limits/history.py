@@ -13,8 +13,15 @@ from django.utils import timezone
 
 from fleet.accounts.access import human
 from fleet.eventstore import store
-from fleet.eventstore.messages import Event, Recorded
+from fleet.eventstore.messages import CATEGORIES, Event, Recorded, State
 from fleet.eventstore.projections import Difference, also_rebuilt
+from resets.campaigns.state import CodesState
+from resets.campaigns.steps.codes import (
+    CampaignCodeIssued,
+    CampaignCodeRejected,
+    CampaignCodeTurnedAway,
+    CampaignCodeVerified,
+)
 from resets.limits import ledger
 from resets.limits.counting import About, Happened
 from resets.limits.models import LimitUse
@@ -30,7 +37,12 @@ COUNTS: dict[type[Event[Any]], Counted] = {
     CodeVerified: Counted.GUESSES,
     CodeRejected: Counted.GUESSES,
     CodeTurnedAway: Counted.GUESSES,
+    CampaignCodeIssued: Counted.CODES,
+    CampaignCodeVerified: Counted.GUESSES,
+    CampaignCodeRejected: Counted.GUESSES,
+    CampaignCodeTurnedAway: Counted.GUESSES,
 }
+STRANGE = (CodeTurnedAway, CampaignCodeTurnedAway)
 AT_ONCE = 1000
 
 
@@ -49,27 +61,30 @@ def happened(since: datetime, organisation: UUID | None = None) -> Iterator[Happ
             yield _use(recorded, before[recorded.stream, recorded.version], person)
 
 
-def _use(recorded: Recorded, before: ResetState, person: str) -> Happened:
-    """The use that an event was, on a reset as it stood before."""
+def _use(recorded: Recorded, before: State, person: str) -> Happened:
+    """The use that an event was, on a reset (or the codes of a campaign) as it stood before."""
     event = recorded.event
+    counted = COUNTS[type(event)]
+    if isinstance(before, CodesState):
+        keys = About.of_campaign(before).keys(counted, strange=isinstance(event, STRANGE))
+        return Happened(recorded.at, counted, keys, None, site=before.site)
     if isinstance(event, CodeIssued) and event.by_phone:
         person = event.owner
     state = event.evolve(before)
-    assert state.organisation and state.site and state.subject
+    assert isinstance(state, ResetState) and state.organisation and state.site and state.subject
     at = (state.organisation, state.site, state.subject)
     about = About(*at, state.reset_email, person, recorded.source, state.nvr)
-    counted = COUNTS[type(event)]
-    keys = about.keys(counted, strange=isinstance(event, CodeTurnedAway))
+    keys = about.keys(counted, strange=isinstance(event, STRANGE))
     return Happened(recorded.at, counted, keys, state.subject, site=state.site)
 
 
-def _states_before(some: Iterable[Recorded]) -> dict[tuple[UUID, int], ResetState]:
+def _states_before(some: Iterable[Recorded]) -> dict[tuple[UUID, int], State]:
     """Each reset as it stood before each of its events: its mailbox may have been another."""
-    before = {}
-    state = ResetState(UUID(int=0))
+    before: dict[tuple[UUID, int], State] = {}
+    state: State = ResetState(UUID(int=0))
     for recorded in store.read_streams(sorted({one.stream for one in some})):
         if recorded.version == 1:
-            state = ResetState(recorded.stream)
+            state = CATEGORIES[recorded.category](recorded.stream)
         before[recorded.stream, recorded.version] = state
         state = recorded.event.evolve(state)
     return before

@@ -14,6 +14,8 @@ from devices.models import Device
 from fleet.eventstore.handling import moment, supplies
 from fleet.eventstore.messages import By, State
 from fleet.eventstore.store import load
+from resets.campaigns.state import CodesState
+from resets.campaigns.steps.codes import SendCampaignCode
 from resets.limits import ledger
 from resets.limits.counting import About
 from resets.limits.rules import (
@@ -38,8 +40,10 @@ from resets.steps.verify_code import VerifyCode
 
 
 @supplies(Budget)
-def budget(command: RequestReset | SendCode | VerifyCode, state: ResetState, by: By) -> Budget:
+def budget(command: Any, state: ResetState | CodesState, by: By) -> Budget:
     """What the limits say of a command, and one use of each, if all of them have one left."""
+    if isinstance(state, CodesState):
+        return _of_campaign(command, state, moment())
     if state.phase is Phase.APPLYING:
         return Budget()  # no code is sent any more, also for a challenge that is brought
     now = moment()
@@ -52,6 +56,21 @@ def budget(command: RequestReset | SendCode | VerifyCode, state: ResetState, by:
         return Budget(tripped, at=now, subject=subject, tripped=True)
     keys = case.keys(counted)
     return replace(ledger.take(case.uses(counted, keys), now, keys.values()), subject=subject)
+
+
+def _of_campaign(command: Any, codes: CodesState, now: datetime) -> Budget:
+    """The same for a code of a campaign. An alarm stops it, and none is set off by it: alarms look
+    for what nobody has agreed to.
+    """
+    counted = Counted.CODES if isinstance(command, SendCampaignCode) else Counted.GUESSES
+    guesses = counted is Counted.GUESSES
+    strange = guesses and bool(codes.owner) and codes.owner != command.human.id
+    case = Case.of(About.of_campaign(codes), strange=strange)
+    if tripped := case.tripped(counted):
+        return Budget(tripped, at=now, tripped=True)
+    case = replace(case, limits=tuple(limit for limit in case.limits if not limit.trips))
+    keys = case.keys(counted)
+    return ledger.take(case.uses(counted, keys), now, keys.values())
 
 
 def left_for(about: About, now: datetime) -> tuple[Left, ...]:
@@ -105,14 +124,18 @@ class Case:
         """All of it with one query: every step of a reset passes here."""
         things = about.keys(None, strange=strange)
         ids = {
-            s: breaker_id(about.site, key) for s, key in things.items() if s not in WITHOUT_ALARM
+            s: breaker_id(about.site, key)
+            for s, key in things.items()
+            if about.site and s not in WITHOUT_ALARM
         }
-        own, wide = rules_id(about.site), rules_id(about.organisation)
-        kinds: dict[UUID, type[State]] = {own: RulesState, wide: RulesState}
+        wide = rules_id(about.organisation)
+        own = rules_id(about.site) if about.site else None
+        kinds: dict[UUID, type[State]] = dict.fromkeys((own or wide, wide), RulesState)
         loaded = load(kinds | dict.fromkeys(ids.values(), BreakerState))
         states: dict[UUID, Any] = {stream: one.state for stream, one in loaded.items()}
         everything = Limit(Counted.RESETS, Scope.EVERYTHING, settings.REKEY_RESETS_AN_HOUR, HOUR)
-        limits = in_force(states[own].limits, states[wide].limits, (everything,))
+        set_here = states[own].limits if own else None  # over several sites, no site's own hold
+        limits = in_force(set_here, states[wide].limits, (everything,))
         return cls(about, strange, limits, things, {s: states[stream] for s, stream in ids.items()})
 
     def keys(self, counted: Counted) -> Keys:

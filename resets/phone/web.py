@@ -38,7 +38,7 @@ from resets.state import Phase
 from resets.steps.show_qr import ShowQr
 
 # Nobody is signed in on these pages: they need nothing but a stylesheet and one script.
-_POLICY = {
+ALONE = {
     "default-src": [NONE],
     "script-src": [SELF],
     "style-src": [SELF],
@@ -65,14 +65,14 @@ PHONE = Door("resets/phone/phone.html", "Send the code", deeds.look, deeds.send)
 NOT_ME = Door("resets/phone/not_me.html", "This was not me", deeds.look_at_mail, deeds.disown)
 
 
-@csp_replace(_POLICY)
+@csp_replace(ALONE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def phone(request: HttpRequest) -> HttpResponse:
     """Where a QR leads: what it is for, and the button that sends the code."""
     return _opened(request, PHONE)
 
 
-@csp_replace(_POLICY)
+@csp_replace(ALONE)
 @require_http_methods(["GET", "HEAD", "POST"])
 def not_me(request: HttpRequest) -> HttpResponse:
     """Where a mail leads: what it was about, and the button that stops the reset."""
@@ -99,7 +99,7 @@ def _opened(request: HttpRequest, door: Door) -> HttpResponse:
     response = render(request, door.template, facts, status=status)
     if status is HTTPStatus.TOO_MANY_REQUESTS:
         response["Retry-After"] = str(facts["error"].facts["retry_after"])
-    return _kept_nowhere(response)
+    return kept_nowhere(response)
 
 
 def _guarded(door: Door, token: str, source: str, act: bool) -> Held:
@@ -128,7 +128,7 @@ def qr_png(request: HttpRequest, pk: UUID) -> HttpResponse:
     name = slugify(state.device_name) or "device"
     response = HttpResponse(drawing.png(addresses.of_qr(state)), content_type="image/png")
     response["Content-Disposition"] = f'attachment; filename="qr-{name}.png"'
-    return _kept_nowhere(response)
+    return kept_nowhere(response)
 
 
 @login_required
@@ -155,7 +155,7 @@ def qr_sheet(request: HttpRequest) -> HttpResponse:
         "cards": [card for card in cards if card.is_live],
         "without": [card for card in cards if not card.is_live],
     }
-    return _kept_nowhere(render(request, "resets/phone/sheet.html", facts))
+    return kept_nowhere(render(request, "resets/phone/sheet.html", facts))
 
 
 def _chosen(request: HttpRequest, by: By) -> list[UUID]:
@@ -176,7 +176,8 @@ def _chosen(request: HttpRequest, by: By) -> list[UUID]:
     return [row.pk for row in chosen]
 
 
-def _kept_nowhere(response: HttpResponse) -> HttpResponse:
+def kept_nowhere(response: HttpResponse) -> HttpResponse:
+    """The answer, so that no browser and no proxy keeps it."""
     response["Cache-Control"] = "no-store"
     return response
 

@@ -50,11 +50,16 @@ def no_such_mail() -> Refused:
 def refuse_late(reset: ResetState, now: datetime) -> None:
     """Refuse what comes long after the reset. Raises Refused."""
     if reset.expires_at is None or now >= reset.expires_at + DISOWNED_UNTIL:
-        raise Refused(
-            "not_me_expired",
-            "This mail is too old: its reset ended long ago. "
-            "Tell whoever looks after your cameras, and show them the mail.",
-        )
+        raise too_old("reset")
+
+
+def too_old(what: str) -> Refused:
+    """What is said of a mail whose reset, or campaign, ended long ago."""
+    return Refused(
+        "not_me_expired",
+        f"This mail is too old: its {what} ended long ago. "
+        "Tell whoever looks after your cameras, and show them the mail.",
+    )
 
 
 @command(by=Role.TECHNICIAN)

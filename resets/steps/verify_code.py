@@ -31,16 +31,7 @@ class CodeRejected(Event[ResetState]):
         return reset.but(tries_left=self.tries_left)
 
     def refusal(self) -> Refused:
-        left = self.tries_left
-        if not left:
-            return Refused("code_burned", _BURNED, field="code", tries_left=0)
-        tries = "1 try" if left == 1 else f"{left} tries"
-        return Refused(
-            "wrong_code",
-            f"That is not the code. {tries} left. Use the newest mail, and check each digit.",
-            field="code",
-            tries_left=left,
-        )
+        return wrong_code(self.tries_left)
 
 
 @event("resets.code_turned_away")
@@ -58,7 +49,40 @@ class CodeTurnedAway(Event[ResetState]):
         )
 
 
-_BURNED = "This code was tried too often and no longer counts. Send a new one."
+def wrong_code(left: int) -> Refused:
+    """What is said of a wrong code, with so many tries left."""
+    if not left:
+        return burned()
+    tries = "1 try" if left == 1 else f"{left} tries"
+    return Refused(
+        "wrong_code",
+        f"That is not the code. {tries} left. Use the newest mail, and check each digit.",
+        field="code",
+        tries_left=left,
+    )
+
+
+def burned() -> Refused:
+    return Refused(
+        "code_burned",
+        "This code was tried too often and no longer counts. Send a new one.",
+        field="code",
+        tries_left=0,
+    )
+
+
+def expired() -> Refused:
+    return Refused("code_expired", "This code has expired. Send a new one.", field="code")
+
+
+def in_digits(typed: str, digits: int) -> str:
+    """A code without what people put between its digits. Raises Refused for what no code looks
+    like: no guess could be it, so it costs no try.
+    """
+    typed = plain(typed)
+    if not (typed.isascii() and typed.isdigit() and len(typed) == digits):
+        raise Refused("code_malformed", f"A code has {digits} digits.", field="code")
+    return typed
 
 
 @command(by=Role.TECHNICIAN)
@@ -87,9 +111,9 @@ class VerifyCode(Command[ResetState]):
         if reset.phase is not Phase.CODE_SENT:
             raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
         if not reset.tries_left:
-            raise Refused("code_burned", _BURNED, field="code", tries_left=0)
+            raise burned()
         if reset.code_expires_at is None or now >= reset.code_expires_at:
-            raise Refused("code_expired", "This code has expired. Send a new one.", field="code")
+            raise expired()
         if reset.awaits_challenge:
             raise Refused(
                 "code_not_made",
@@ -97,10 +121,7 @@ class VerifyCode(Command[ResetState]):
                 "it. Wait, or bring its challenge from the device.",
                 field="code",
             )
-        typed, digits = plain(self.code), reset.digits
-        if not (typed.isascii() and typed.isdigit() and len(typed) == digits):
-            # No guess could look like this, so it costs no try.
-            raise Refused("code_malformed", f"A code has {digits} digits.", field="code")
+        typed, digits = in_digits(self.code, reset.digits), reset.digits
         self.budget.refuse()
         if reset.owner and reset.owner != self.human.id:
             yield CodeTurnedAway()
