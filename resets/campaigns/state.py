@@ -89,7 +89,8 @@ class Selection:
 class CampaignState(State):
     """`site` is None for one that goes over several sites: who has a role at the whole organisation
     alone sees it. `digest` is of the exact list and settings that a second person agrees to. `why`:
-    what it waits for, or why it ended: a key of `WHY`.
+    what it waits for, or why it ended: a key of `WHY`. `counted_from`: since when failures are
+    counted, where somebody has let it go on after too many.
     """
 
     kind: Kind = Kind.RESET
@@ -108,6 +109,7 @@ class CampaignState(State):
     approver: str = ""
     approver_id: str = ""
     why: str = ""
+    counted_from: datetime | None = None
     began_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -167,9 +169,9 @@ WHY_NOT = {
     "taken_out": "It was taken out of the campaign",
     "taken_out_by_owner": "The owner of its mailbox took it out",
     "no_code": "The code for its mailbox was never entered",
+    "disowned": "The owner of its mailbox said that this was not them",
     "never_came": "It never came back before the end",
     "not_begun": "The campaign ended before its turn",
-    "disowned": "The owner of its mailbox said that this was not them",
     "offline": "It does not answer",
     "trouble": "It is in trouble",
 }
@@ -184,11 +186,11 @@ def attempt_id(item: UUID, attempt: int) -> UUID:
     return uuid5(item, f"attempt {attempt}")
 
 
-@state("campaign_codes")
-class CodesState(State):
 A_DAY = timedelta(days=1)
 
 
+@state("campaign_codes")
+class CodesState(State):
     """The codes for one mailbox in one campaign: one mail, one code, all its devices.
 
     `sends`, `owner`, `tries_left` are as those of a reset; `site` as that of the campaign. `sent`:
@@ -208,8 +210,6 @@ A_DAY = timedelta(days=1)
     answer: str = ""
     verified: bool = False
     disowned: bool = False
-
-
     sent: tuple[datetime, ...] = ()
 
     @property
@@ -228,6 +228,8 @@ A_DAY = timedelta(days=1)
         if len(self.sent) < self.rules.sends:
             return soonest
         return max(soonest, self.sent[-self.rules.sends] + A_DAY)
+
+
 def codes_id(campaign: UUID, mailbox: str) -> UUID:
     return uuid5(campaign, f"codes {mailbox.lower()}")
 
