@@ -205,5 +205,7 @@ urlpatterns = [
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
     *phone.urlpatterns,
+    *live_campaigns.urlpatterns,
+    *campaign_controls.urlpatterns,
     *reports.urlpatterns,
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from resets.campaigns.settings import DAYS, Settings, Window
 from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind, Standing
 from resets.steps.prove_password import WORDS as UNPROVEN
 from resets.words import Look, trouble
@@ -48,3 +49,33 @@ def why(standing: str, code: str) -> str:
         words = UNPROVEN[code].partition(":")[0].format(doors="one of its doors")
         return words[0].upper() + words[1:]
     return WHY_NOT.get(code) or _ENDED.get(code) or trouble(code).rstrip(".")
+
+
+def window(window: Window) -> str:
+    """When devices may be begun: "Sunday, 02:00 to 05:00"."""
+    if window.always:
+        return "At any time"
+    days = sorted(set(window.days))
+    named = "Each day" if len(days) == len(DAYS) else ", ".join(DAYS[day] for day in days)
+    return f"{named}, {window.opens} to {window.closes}"
+
+
+def settings(settings: Settings) -> list[tuple[str, str]]:
+    """How a campaign goes about its devices: each setting with its label."""
+    canary, wave, share = settings.canary, settings.wave, settings.stop_share
+    return [
+        (
+            "Canary ring",
+            f"{canary:,} {'device' if canary == 1 else 'devices'}" if canary else "None",
+        ),
+        ("Waves", f"Of {_devices(wave)}" if wave else "All others at once"),
+        ("At one time, for each site", f"{settings.at_once:,}"),
+        ("Pace", f"{settings.pace:,} a minute" if settings.pace else "As fast as it goes"),
+        ("Cameras of one NVR", "One at a time" if settings.one_per_nvr else "Any number at a time"),
+        ("Stops itself", f"When {share} % have failed" if share else "Never"),
+        ("When", window(settings.window)),
+    ]
+
+
+def _devices(count: int) -> str:
+    return "1 device" if count == 1 else f"{count:,} devices"

@@ -1,0 +1,256 @@
+"""How a campaign under way gets on: how fast, for how long yet, and what it waits for. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, tzinfo
+
+from fleet.web.templatetags.times import distance, in_zone
+from resets.campaigns.settings import Settings
+from resets.campaigns.state import WHY, CampaignPhase, Standing
+
+LATELY = timedelta(minutes=5)  # over so long the pace is measured
+SHORTEST = timedelta(seconds=20)  # what ends in less than that says nothing of a pace
+ENDS = (Standing.PROVEN, Standing.UNPROVEN, Standing.FAILED)
+NAMED = 3  # sites or mailboxes that are called by name
+
+
+def per_minute(ended: int, within: timedelta) -> float | None:
+    """The pace achieved, in devices a minute; None while there is none to tell."""
+    if not ended:
+        return None
+    return ended / (max(within, SHORTEST).total_seconds() / 60)
+
+
+def time_left(to_come: int, achieved: float | None, pace: int = 0) -> timedelta | None:
+    """How long the devices that are waiting or in work take at the pace achieved, which another
+    one that was set by now holds back; None where there is no telling.
+    """
+    if not to_come:
+        return timedelta()
+    if not achieved:
+        return None
+    rate = min(achieved, pace) if pace else achieved
+    return timedelta(minutes=to_come / rate)
+
+
+def roughly(left: timedelta) -> str:
+    """ "about 40 min": no more exact than it can be."""
+    minutes = math.ceil(left.total_seconds() / 60)
+    if minutes <= 1:
+        return "about a minute"
+    if minutes < 90:
+        return f"about {minutes} min"
+    hours = round(minutes / 60)
+    return f"about {hours} h" if hours < 48 else f"about {round(hours / 24)} days"
+
+
+def last_ring(planned: int, settings: Settings) -> int:
+    """The number of the last ring; see `settings.rings`."""
+    after = planned - min(settings.canary, planned)
+    if not after:
+        return 0
+    return math.ceil(after / settings.wave) if settings.wave else 1
+
+
+def ring_name(ring: int, last: int, settings: Settings) -> str:
+    """What a ring is called; "" where there is but one."""
+    if ring == 0 and settings.canary and last:
+        return "the canary ring"
+    if not settings.wave:
+        return "all others" if settings.canary and last else ""
+    return f"wave {ring} of {last}"
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A site whose window is closed, and when it opens."""
+
+    name: str
+    opens: datetime
+    zone: tzinfo
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Mailboxes whose code was not entered: how many, the first of them, and for how many devices
+    it is waited.
+    """
+
+    mailboxes: int = 0
+    names: tuple[str, ...] = ()
+    devices: int = 0
+
+
+@dataclass(frozen=True)
+class Paused:
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a campaign at one moment. `ring`: the one whose turn it is, None if none
+    is; `in_ring` counts its devices. `begun`: devices begun within the last minute. `full`: sites
+    at which as many are in work as may be at one time.
+    """
+
+    phase: CampaignPhase
+    now: datetime
+    why: str = ""
+    settings: Settings = field(default_factory=Settings)
+    counts: Counter[Standing] = field(default_factory=Counter)
+    ring: int | None = None
+    last_ring: int = 0
+    in_ring: Counter[Standing] = field(default_factory=Counter)
+    begun: int = 0
+    full: tuple[str, ...] = ()
+    open_sites: int = 1
+    closed: tuple[Closed, ...] = ()
+    missing: Missing = Missing()
+    paused: Paused | None = None
+    ends_at: datetime | None = None
+    ended_at: datetime | None = None
+    zone: tzinfo | None = None
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Where a campaign stands, in words."""
+
+    tone: str
+    title: str
+    sentences: tuple[str, ...]
+
+
+def outlook(facts: Facts) -> Outlook:
+    return _OF[facts.phase](facts)
+
+
+def _planned(facts: Facts) -> Outlook:
+    return Outlook("quiet", "It has not begun", ("Nothing is done to any device yet.",))
+
+
+def _ended(facts: Facts) -> Outlook:
+    failed = sum(facts.counts[s] for s in Standing if s.failed)
+    tone = "quiet" if facts.why != "finished" else "bad" if failed else "ok"
+    return Outlook(tone, "It has ended", (_sentence(WHY.get(facts.why, facts.why)),))
+
+
+def _ending(facts: Facts) -> Outlook:
+    in_work = facts.counts[Standing.RUNNING]
+    about = f"{_devices(in_work)} in work {_come(in_work)} to an end." if in_work else ""
+    why = _sentence(WHY.get(facts.why, facts.why))
+    told = (why, "Nothing more begins.", about)
+    return Outlook("busy", "It is coming to its end", tuple(filter(None, told)))
+
+
+def _paused(facts: Facts) -> Outlook:
+    told = []
+    if facts.why == "failures":
+        failed = sum(facts.counts[s] for s in Standing if s.failed)
+        ended = failed + facts.counts[Standing.PROVEN]
+        share = f"{failed * 100 / ended:.0f} %" if ended else "none"
+        told.append(
+            f"Too many devices failed: {failed:,} of {ended:,} that came to an end, which is "
+            f"{share}. It stops itself at {facts.settings.stop_share} %."
+        )
+    elif facts.why == "approver_gone":
+        told.append("Whoever agreed to it may not do so any more. Cancel it, and plan it anew.")
+    title = "It paused itself"
+    if facts.paused:
+        when = f"{in_zone(facts.paused.at, facts.zone)}, {distance(facts.paused.at, facts.now)}"
+        title = f"Paused by {facts.paused.by}" if facts.why == "by_person" else title
+        told.append(f"Since {when}.")
+    told.append("No further device is begun until somebody lets it go on.")
+    if in_work := facts.counts[Standing.RUNNING]:
+        told.append(f"{_devices(in_work)} in work {_come(in_work)} to an end.")
+    return Outlook("bad" if facts.why != "by_person" else "warn", title, tuple(told))
+
+
+def _running(facts: Facts) -> Outlook:
+    in_work, waiting = facts.counts[Standing.RUNNING], facts.counts[Standing.WAITING]
+    told = [*_ring(facts), *_in_the_way(facts)]
+    if not in_work and not waiting and facts.counts[Standing.PARKED]:
+        parked = facts.counts[Standing.PARKED]
+        until = f", at the latest until {in_zone(facts.ends_at, facts.zone)}"
+        told.append(
+            f"{_devices(parked)} {'is' if parked == 1 else 'are'} parked, and taken up when seen "
+            f"again{until if facts.ends_at else ''}."
+        )
+    if not told and not in_work:
+        told.append("The next devices begin in a moment.")
+    name = ring_name(facts.ring, facts.last_ring, facts.settings) if facts.ring is not None else ""
+    title = f"At work: {name}" if name else "At work"
+    waits = not in_work and bool(told)
+    return Outlook("busy", "It waits" if waits else title, tuple(told))
+
+
+def _ring(facts: Facts) -> Iterator[str]:
+    if facts.ring is None or facts.ring >= facts.last_ring:
+        return
+    name = ring_name(facts.ring, facts.last_ring, facts.settings)
+    total = sum(facts.in_ring[s] for s in Standing if s is not Standing.PARKED)
+    over = total - facts.in_ring[Standing.WAITING] - facts.in_ring[Standing.RUNNING]
+    if name:
+        yield (
+            f"{name[0].upper()}{name[1:]} has its turn: {over:,} of {total:,} came to an end. "
+            "What follows begins when all of it has."
+        )
+
+
+def _in_the_way(facts: Facts) -> Iterator[str]:
+    """What keeps devices waiting whose turn it is."""
+    if not facts.counts[Standing.WAITING]:
+        return
+    for site in facts.closed[:NAMED]:
+        yield (
+            f"The window at {site.name} opens {in_zone(site.opens, site.zone)}, "
+            f"{distance(site.opens, facts.now)}."
+        )
+    if len(facts.closed) > NAMED:
+        yield f"At {len(facts.closed) - NAMED:,} more sites it is closed as well."
+    missing = facts.missing
+    if missing.mailboxes:
+        names = ", ".join(missing.names[:NAMED])
+        more = missing.mailboxes - len(missing.names[:NAMED])
+        of = f"The code of {names} was" if missing.mailboxes == 1 else f"The codes of {names}"
+        if missing.mailboxes > 1:
+            of += f" and {more:,} more were" if more else " were"
+        yield f"{of} not entered yet: {_devices(missing.devices).lower()} {_wait(missing.devices)}."
+    if not facts.open_sites:
+        return
+    if facts.settings.pace and facts.begun >= facts.settings.pace:
+        yield f"It keeps to its pace of {facts.settings.pace:,} devices a minute."
+    elif facts.full:
+        at = "" if len(facts.full) > NAMED else f" at {' and '.join(facts.full)}"
+        yield f"As many as may be at one time are in work{at}: {facts.settings.at_once:,}."
+
+
+_OF = {
+    CampaignPhase.DRAWING_UP: _planned,
+    CampaignPhase.AWAITING_APPROVAL: _planned,
+    CampaignPhase.RUNNING: _running,
+    CampaignPhase.PAUSED: _paused,
+    CampaignPhase.ENDING: _ending,
+    CampaignPhase.ENDED: _ended,
+}
+
+
+def _devices(count: int) -> str:
+    return "1 device" if count == 1 else f"{count:,} devices"
+
+
+def _come(count: int) -> str:
+    return "comes" if count == 1 else "come"
+
+
+def _wait(count: int) -> str:
+    return "waits for it" if count == 1 else "wait for it"
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}." if words else ""

@@ -1,0 +1,134 @@
+"""What the page of a campaign under way asks, cheap enough to be asked again and again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet, Sum
+
+from devices.mailbox import masked
+from devices.models import Site
+from fleet.eventstore.messages import Actor
+from resets.campaigns import queries
+from resets.campaigns.live_outlook import ENDS, LATELY, Missing
+from resets.campaigns.models import CampaignItem
+from resets.campaigns.state import Standing
+
+TO_COME = (Standing.WAITING, Standing.RUNNING)
+ORDERS = {
+    "number": ("number", "id"),
+    "name": ("device_name", "number", "id"),
+    "model": ("model", "number", "id"),
+    "standing": ("standing", "why", "number", "id"),
+    "changed": ("changed_at", "id"),
+}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Devices of one campaign that are alike. `ended` of them came to an end lately, and `begun`
+    were begun within the last minute.
+    """
+
+    site: UUID
+    model: str
+    standing: Standing
+    why: str
+    count: int
+    ended: int
+    begun: int
+
+
+def groups(actor: Actor, campaign: UUID, now: datetime, since: datetime) -> list[Group]:
+    """All devices of a campaign, counted in one go; `since`: those that ended after it did so
+    lately.
+    """
+    ended = Q(standing__in=[end.value for end in ENDS], ended_at__gt=since)
+    rows = (
+        queries.items(actor, campaign)
+        .order_by()
+        .values_list("site", "model", "standing", "why")
+        .annotate(
+            count=Count("pk"),
+            lately=Count("pk", filter=ended),
+            begun=Count("pk", filter=Q(begun_at__gt=now - timedelta(minutes=1))),
+        )
+    )
+    return [
+        Group(site, model, Standing(standing), why, *counts)
+        for site, model, standing, why, *counts in rows
+    ]
+
+
+def version(actor: Actor, campaign: UUID) -> str:
+    """Another one whenever anything of a campaign's devices or codes has changed: each event of
+    one of them raises its row's version by one.
+    """
+    items = queries.items(actor, campaign).order_by().aggregate(of=Sum("version"))["of"] or 0
+    codes = queries.codes(actor, campaign).order_by().aggregate(of=Sum("version"))["of"] or 0
+    return f"{items}.{codes}"
+
+
+def ring(actor: Actor, campaign: UUID) -> tuple[int | None, Counter[Standing]]:
+    """The ring whose turn it is, and where its devices stand: as the process manager has it."""
+    items = queries.items(actor, campaign)
+    to_come = items.filter(standing__in=[one.value for one in TO_COME])
+    first = to_come.order_by("ring").values_list("ring", flat=True).first()
+    if first is None:
+        return None, Counter()
+    every = [standing.value for standing in Standing]  # or the index would be of no use
+    rows = items.filter(ring=first, standing__in=every).order_by()
+    counts = rows.values_list("standing").annotate(count=Count("pk"))
+    return first, Counter({Standing(standing): count for standing, count in counts})
+
+
+def missing(actor: Actor, campaign: UUID, names: int) -> Missing:
+    """The mailboxes whose code is waited for; `names` of them by name, in part."""
+    unverified = queries.codes(actor, campaign).order_by().filter(verified=False)
+    rows = (
+        queries.items(actor, campaign)
+        .order_by()
+        .filter(standing=Standing.WAITING.value, mailbox__in=unverified.values("mailbox"))
+    )
+    found = rows.aggregate(mailboxes=Count("mailbox", distinct=True), devices=Count("pk"))
+    if not found["devices"]:
+        return Missing()
+    first = rows.order_by("mailbox").values_list("mailbox", flat=True).distinct()[:names]
+    return Missing(found["mailboxes"], tuple(map(masked, first)), found["devices"])
+
+
+def sites(actor: Actor, ids: Sequence[UUID]) -> dict[UUID, Site]:
+    """The sites of a campaign's devices, also those that are closed by now."""
+    rows: dict[UUID, Site] = Site.objects.visible_to(actor).in_bulk(ids)
+    return rows
+
+
+def narrowed(
+    rows: QuerySet[CampaignItem],
+    *,
+    text: str = "",
+    standings: Sequence[Standing] = (),
+    site: UUID | None = None,
+    model: str = "",
+    why: str = "",
+    sort: str = "",
+) -> QuerySet[CampaignItem]:
+    """Those of a campaign's devices that are wanted; what is empty narrows nothing down."""
+    for word in text.split():
+        rows = rows.filter(Q(device_name__icontains=word) | Q(model__icontains=word))
+    if standings:
+        rows = rows.filter(standing__in=[standing.value for standing in standings])
+    for field, wanted in (("site", site), ("model", model), ("why", why)):
+        if wanted:
+            rows = rows.filter(**{field: wanted})
+    name, sign = sort.lstrip("-"), "-" if sort.startswith("-") else ""
+    return rows.order_by(*(sign + field for field in ORDERS.get(name, ORDERS["number"])))
+
+
+def since(now: datetime, went_on: datetime | None) -> datetime:
+    """From when on the pace achieved is measured: not before it went on."""
+    return max(now - LATELY, went_on) if went_on else now - LATELY
