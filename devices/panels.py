@@ -53,6 +53,7 @@ _LOOKS = {
     "devices.candidate_promoted": ("ok", "lock-keyhole"),
     "devices.candidate_withdrawn": ("warn", "lock-keyhole"),
     "devices.password_revealed": ("warn", "eye"),
+    "devices.password_handed_over": ("warn", "file-lock"),
     "devices.password_given": ("quiet", "key-round"),
     "devices.history_requested": ("quiet", "archive-restore"),
     "devices.earlier_password_refused": ("quiet", "lock-keyhole"),

@@ -26,4 +26,5 @@ contents(
     "give_password",
     "try_history",
     "reveal_password",
+    "hand_over_password",
 )

@@ -115,6 +115,7 @@ NEEDS = {
     "credential.promote-candidate": Role.JOB,
     "credential.withdraw-candidate": Role.JOB,
     "credential.reveal-password": Role.ADMINISTRATOR,
+    "credential.hand-over-password": Role.ADMINISTRATOR,
     "reset.request-reset": Role.TECHNICIAN,
     "reset.approve-reset": Role.ADMINISTRATOR,
     "reset.decline-reset": Role.ADMINISTRATOR,
