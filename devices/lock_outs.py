@@ -34,6 +34,8 @@ _KNOWN = {
     ("dahua", "camera"): LockOut(tries=5, locks=300, forgets=1800),
     ("dahua", "nvr"): LockOut(tries=5, locks=300, forgets=1800),
 }
+LONGEST_MEMORY = max(one.forgets for one in (UNKNOWN, *_KNOWN.values()))
+"""Seconds after which every device has forgotten a wrong login."""
 
 
 def of(manufacturer: str, kind: str) -> LockOut:

@@ -1,23 +1,29 @@
-"""A plan is drawn up: the devices chosen, looked at, put in order, and sealed."""
+"""A plan is drawn up: the devices chosen, looked at, put in order, and sealed.
+
+They are looked at twice: once to put them in order, of which little is kept, and once more, some
+hundred at a time, as they are written down. How far it has come is how many are.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 
 from devices.models import Device
 from fleet.accounts.access import acting_again
+from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
-from fleet.eventstore.messages import Actor, Recorded
+from fleet.eventstore.messages import Actor, By, Recorded
 from fleet.eventstore.store import state_of
-from fleet.eventstore.subscriptions import reaction
+from fleet.eventstore.subscriptions import Later, reaction
 from resets.campaigns.forecast import DryRun, Forecast, agreed_facts
 from resets.campaigns.models import CampaignItem
 from resets.campaigns.selection import selected
-from resets.campaigns.settings import rings
+from resets.campaigns.settings import InLine, rings
 from resets.campaigns.state import (
     CampaignPhase,
     CampaignState,
@@ -34,6 +40,7 @@ from resets.rules import CodeRules
 from resets.supplies import rules_of
 
 BATCH = 500
+TRIES = 5  # of a batch, while other campaigns take the same devices
 T = TypeVar("T")
 
 
@@ -45,10 +52,25 @@ def draw_up_plan(recorded: Recorded) -> None:
         return
     by = recorded.because("draw up the plan")
     actor = acting_again(recorded.actor) or Actor(recorded.actor.kind, "", "")
-    forecasts = list(forecasts_of(actor, campaign))
-    for some in batches(orders(campaign, forecasts), BATCH):
-        handle_all(some, by)
+    for some in batches(in_order(actor, campaign), BATCH):
+        _write_down(campaign, some, by)
+    for needed in batches(codes(campaign), BATCH):
+        handle_all(needed, by)
     handle(seal(campaign), campaign.id, by)
+
+
+def in_order(actor: Actor, campaign: CampaignState) -> list[tuple[UUID, int, int]]:
+    """Each device with its number and its ring; one that nothing can be done for has none."""
+    ids: list[UUID] = []
+    line: list[InLine] = []
+    for one in forecasts_of(actor, campaign):
+        row = one.device
+        ids.append(row.pk)
+        if not one.impossible:
+            line.append(InLine(row.pk, row.model, row.nvr_id, ready=not one.why))
+    ring = rings(line, campaign.settings)
+    last = max(ring.values(), default=0)
+    return [(pk, number, ring.get(pk, last)) for number, pk in enumerate(ids, 1)]
 
 
 def forecasts_of(actor: Actor, campaign: CampaignState) -> Iterator[Forecast]:
@@ -57,23 +79,42 @@ def forecasts_of(actor: Actor, campaign: CampaignState) -> Iterator[Forecast]:
         yield from DryRun(campaign.kind, some, campaign.id).forecasts()
 
 
-def orders(campaign: CampaignState, forecasts: Sequence[Forecast]) -> Iterator[Order]:
-    """An item for each device, and codes for each of their mailboxes."""
-    possible = [one for one in forecasts if not one.impossible]
-    ring = rings([(one.device.pk, one.device.model) for one in possible], campaign.settings)
-    for number, one in enumerate(forecasts, 1):
-        plan = _item(campaign, one, number, ring.get(one.device.pk, 0))
-        yield Order(plan, item_id(campaign.id, one.device.pk))
-    if campaign.kind is Kind.RESET:
-        assert campaign.organisation
-        rules = rules_of(campaign.site).codes if campaign.site else CodeRules()
-        for mailbox in dict.fromkeys(one.device.reset_email.lower() for one in possible):
-            begun = BeginCodes(campaign.id, campaign.organisation, campaign.site, mailbox, rules)
-            yield Order(begun, codes_id(campaign.id, mailbox))
+def _write_down(campaign: CampaignState, some: Sequence[tuple[UUID, int, int]], by: By) -> None:
+    """Raises Later while others keep taking these devices into campaigns of their own."""
+    for _ in range(TRIES):
+        try:
+            handle_all(lambda: orders(campaign, some), by)
+        except Conflict as error:
+            if error.code != "in_campaign_already":
+                raise
+        else:
+            return
+    raise Later(1.0, "in_campaign_already")
+
+
+def orders(campaign: CampaignState, some: Sequence[tuple[UUID, int, int]]) -> list[Order]:
+    """An item for each of some devices, as they are by now."""
+    rows = Device.objects.for_jobs().in_bulk([pk for pk, _, _ in some])
+    places = {pk: (number, ring) for pk, number, ring in some}
+    forecasts = DryRun(campaign.kind, list(rows.values()), campaign.id).forecasts()
+    plans = {one.device.pk: _item(campaign, one, *places[one.device.pk]) for one in forecasts}
+    return [Order(plans[pk], item_id(campaign.id, pk)) for pk in places]
+
+
+def codes(campaign: CampaignState) -> Iterator[Order]:
+    """For each mailbox that a code is needed from."""
+    if campaign.kind is not Kind.RESET:
+        return
+    assert campaign.organisation
+    rules = rules_of(campaign.site).codes if campaign.site else CodeRules()
+    items = CampaignItem.objects.for_jobs().filter(campaign=campaign.id, standing=Standing.WAITING)
+    for mailbox in items.order_by("mailbox").values_list("mailbox", flat=True).distinct():
+        begun = BeginCodes(campaign.id, campaign.organisation, campaign.site, mailbox, rules)
+        yield Order(begun, codes_id(campaign.id, mailbox))
 
 
 def _item(campaign: CampaignState, one: Forecast, number: int, ring: int) -> PlanItem:
-    row: Device = one.device
+    row = one.device
     assert row.organisation and row.site
     return PlanItem(
         campaign=campaign.id,
@@ -114,7 +155,7 @@ def settings_sealed(campaign: CampaignState) -> bytes:
     return msgspec.json.encode(kept)
 
 
-def batches(some: Iterator[T], size: int) -> Iterator[list[T]]:
+def batches(some: Iterable[T], size: int) -> Iterator[list[T]]:
     batch: list[T] = []
     for one in some:
         batch.append(one)

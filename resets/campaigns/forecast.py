@@ -5,9 +5,10 @@ The same looks are taken once more when a device's turn has come: whatever has c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -32,7 +33,6 @@ IMPOSSIBLE = (
     "not_known",
     "on_recorder",
     "limit",
-    "alarm",
     "trouble",
 )
 """What no wait within a campaign helps against: somebody has to do something first."""
@@ -126,14 +126,16 @@ class DryRun:
 
     @cached_property
     def _locked(self) -> set[UUID]:
-        """Locked, or one more wrong login could lock it."""
-        doubtful = {row.pk: lock_outs.of(row.manufacturer, row.kind).doubtful for row in self.rows}
-        return {
-            row.device
-            for row in LoginTries.objects.filter(device__in=self.ids)
-            if (row.locked_until and row.locked_until > self.now)
-            or row.failed > doubtful[row.device]
-        }
+        """Locked, or one more wrong login could lock it; as `devices.doors.Tries` counts them."""
+        makers = {row.pk: lock_outs.of(row.manufacturer, row.kind) for row in self.rows}
+        failed, locked = Counter[UUID](), set[UUID]()
+        for row in LoginTries.objects.filter(device__in=self.ids):
+            maker = makers[row.device]
+            if row.locked_until and row.locked_until > self.now:
+                locked.add(row.device)
+            if row.failed_at and row.failed_at > self.now - timedelta(seconds=maker.forgets):
+                failed[row.device] += row.failed
+        return locked | {pk for pk, count in failed.items() if count > makers[pk].doubtful}
 
     @cached_property
     def _known(self) -> set[UUID]:
@@ -164,9 +166,3 @@ def agreed_facts(row: Device, method: RecoveryMethod | None, reason: str) -> str
     """The digest of all that is agreed to of one device."""
     facts = facts_of(row, row.reset_email)
     return Agreement(facts=facts).digest(method.value if method else "", reason)
-
-
-def seen_since(devices: Iterable[UUID]) -> dict[UUID, datetime]:
-    """When each of those that answer now was heard last."""
-    rows = Telemetry.objects.filter(device__in=list(devices), online=True)
-    return {device: at for device, at in rows.values_list("device", "seen_at") if at}

@@ -9,28 +9,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils import timezone
 
 from devices import vault
-from devices.models import Device, Site
+from devices.models import Device
 from devices.passwords import PasswordRules
 from fleet.accounts.access import actor_of, may
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
+from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle_all
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.store import state_of
-from resets.campaigns.forecast import DryRun, Forecast, agreed_facts, seen_since
+from resets.campaigns.forecast import DryRun, Forecast, agreed_facts
+from resets.campaigns.in_line import Line
 from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
-from resets.campaigns.settings import SHORTLY, BegunLately, too_many_failed
+from resets.campaigns.settings import too_many_failed
 from resets.campaigns.state import (
     CampaignPhase,
     CampaignState,
@@ -46,16 +47,27 @@ from resets.state import RecoveryMethod
 from resets.steps.begin_in_campaign import BeginInCampaign
 from resets.steps.request_reset import DeviceFacts
 
+TRIES = 5  # of a turn that others keep getting in the way of; the next beat takes another
 AT_ONCE = 200  # orders in one turn: what waits for its transaction waits for so many
+LOCKED = ("locked", "locked_out", "tries_spent")
 OUT_OF_REACH = ("unreachable", "locked_out", "tries_spent", "busy", "device_busy")
-AGAIN_AFTER = timedelta(minutes=10)  # a device that answers and is locked, or busy
+PARKS = ("offline", "locked")
+WAITS = ("being_reset", "alarm")  # without a word: neither is wrong with the device
 MOST_ATTEMPTS = 5  # of one device that keeps slipping away, until a person lets it be tried again
+
+
+_COLUMNS = ("pk", "standing", "why", "mailbox")
 
 
 def advance(campaign: UUID) -> int:
     """One turn of a campaign; answers with how much it has done: 0 when there is nothing to do."""
     by = By(Actor.job("carry out the campaign"), correlation=campaign)
-    return sum(bool(outcome.events) for outcome in handle_all(lambda: _orders(campaign), by))
+    for _ in range(TRIES):
+        with suppress(Conflict):  # somebody took a device out meanwhile, or resets it by itself
+            return sum(
+                bool(outcome.events) for outcome in handle_all(lambda: _orders(campaign), by)
+            )
+    return 0
 
 
 def open_campaigns() -> list[UUID]:
@@ -84,23 +96,22 @@ class Turn:
             return
         if not phase.under_way:
             return
-        ended = list(self._ended(now))
+        ended = list(self._ended())
         yield from ended[:AT_ONCE]
         if ended:
             return  # the next turn counts them
         counts = self._counts
         if not any(counts[s] for s in Standing if s.open):
-            if phase is not CampaignPhase.PAUSED:
-                failed = counts[Standing.FAILED] + counts[Standing.UNPROVEN]
-                tally = (counts[Standing.PROVEN], failed, counts[Standing.LEFT_OUT])
-                yield Order(EndCampaign(*tally), self.campaign.id)
+            failed = counts[Standing.FAILED] + counts[Standing.UNPROVEN]
+            tally = (counts[Standing.PROVEN], failed, counts[Standing.LEFT_OUT])
+            yield Order(EndCampaign(*tally), self.campaign.id)
         elif phase is CampaignPhase.ENDING:
             yield from self._left_out()
         elif phase is CampaignPhase.RUNNING:
             if why := self._stops():
                 yield Order(StopItself(why), self.campaign.id)
             else:
-                yield from self._next(now)
+                yield from self._next(Line(self.campaign, now))
 
     # --- what has come to its end -----------------------------------------------------------------
 
@@ -108,7 +119,7 @@ class Turn:
     def _items(self) -> Any:
         return CampaignItem.objects.for_jobs().filter(campaign=self.campaign.id)
 
-    def _ended(self, now: datetime) -> Iterator[Order]:
+    def _ended(self) -> Iterator[Order]:
         """Devices whose resets are over: parked where they were out of reach."""
         running = self._items.filter(standing=Standing.RUNNING.value)
         items = {reset: (pk, attempt) for pk, reset, attempt in
@@ -134,21 +145,29 @@ class Turn:
         waiting = [Standing.WAITING.value, Standing.PARKED.value]
         rows = self._items.filter(standing__in=waiting).order_by("number")
         over = self.campaign.why == "over"
-        for pk, standing, mailbox in rows.values_list("pk", "standing", "mailbox")[:AT_ONCE]:
+        for pk, standing, parked, mailbox in rows.values_list(*_COLUMNS)[:AT_ONCE]:
             why = "not_begun"
-            if over and standing == Standing.PARKED:
-                why = "never_came"
+            if standing == Standing.PARKED:
+                why = "locked" if parked in LOCKED else "never_came"
             elif over and mailbox and mailbox not in self._verified:
                 why = "no_code"
             yield Order(LeaveOut(why), pk)
+
+    @cached_property
+    def _verified(self) -> set[str]:
+        rows = CampaignCodes.objects.for_jobs().filter(campaign=self.campaign.id, verified=True)
+        return set(rows.values_list("mailbox", flat=True))
 
     # --- whether to go on -------------------------------------------------------------------------
 
     def _stops(self) -> str:
         """Why it has to pause; "" if it may go on."""
-        counts, settings = self._counts, self.campaign.settings
+        counts = self._counts
+        if self.campaign.counted_from:  # somebody has looked at those that failed before
+            since = self._items.filter(ended_at__gt=self.campaign.counted_from)
+            counts = Counter(dict(since.values_list("standing").annotate(n=Count("pk"))))
         failed = counts[Standing.FAILED] + counts[Standing.UNPROVEN]
-        if too_many_failed(settings, failed, failed + counts[Standing.PROVEN]):
+        if too_many_failed(self.campaign.settings, failed, failed + counts[Standing.PROVEN]):
             return "failures"
         return "" if self._approver_may() else "approver_gone"
 
@@ -159,8 +178,8 @@ class Turn:
 
     # --- what begins ------------------------------------------------------------------------------
 
-    def _next(self, now: datetime) -> Iterator[Order]:
-        chosen = self._chosen(now)
+    def _next(self, line: Line) -> Iterator[Order]:
+        chosen = line.next()
         if not chosen:
             return
         ids = [item.device_id for item in chosen]
@@ -170,12 +189,13 @@ class Turn:
         begun: list[tuple[CampaignItem, Forecast]] = []
         for item in chosen:
             one = forecasts[item.device_id]
+            if one.why in WAITS:
+                continue
             if why := self._against(item, one):
                 yield Order(LeaveOut(why), item.pk)
-            elif one.why == "offline" or (one.why == "locked" and item.standing != "parked"):
-                if item.standing == Standing.WAITING:
-                    yield Order(ParkItem(one.why), item.pk)
-            elif one.why not in ("being_reset", "locked"):
+            elif one.why in PARKS:
+                yield Order(ParkItem(one.why), item.pk)
+            else:
                 begun.append((item, one))
         yield from self._begin(begun)
 
@@ -220,91 +240,3 @@ class Turn:
             by_code=self.campaign.kind is Kind.RESET,
             secret=secret,
         )
-
-    def _chosen(self, now: datetime) -> list[CampaignItem]:
-        """Those whose turn it is: in the present ring, within the pace, the window of their site,
-        and what may be in work there at one time.
-        """
-        settings = self.campaign.settings
-        room = min(settings.allowance(self._begun_lately(now)), AT_ONCE // 2)
-        in_work = Counter(self._running.values_list("site", flat=True))
-        busy = set(self._running.values_list("nvr", flat=True)) - {None}
-        chosen: list[CampaignItem] = []
-        for site in self._sites_open(now):
-            free = min(settings.at_once - in_work[site], room - len(chosen))
-            if free <= 0:
-                continue
-            for item in self._candidates(site, now, free, busy if settings.one_per_nvr else set()):
-                chosen.append(item)
-                busy.add(item.nvr)
-        return chosen
-
-    @cached_property
-    def _running(self) -> Any:
-        return self._items.filter(standing=Standing.RUNNING.value)
-
-    def _candidates(
-        self, site: UUID, now: datetime, free: int, busy: set[UUID | None]
-    ) -> list[CampaignItem]:
-        ready = Q(standing=Standing.WAITING.value, ring=self._ring) | Q(
-            standing=Standing.PARKED.value, device__in=self._back(now)
-        )
-        rows = self._items.filter(ready, site=site)
-        if self.campaign.kind is Kind.RESET:
-            rows = rows.filter(mailbox__in=self._verified)
-        if self.campaign.settings.one_per_nvr:
-            rows = rows.exclude(nvr__in=[nvr for nvr in busy if nvr])
-        open_resets = Reset.objects.for_jobs().filter(open=True).values("device")
-        rows = rows.exclude(device__in=open_resets).order_by("number")
-        if not self.campaign.settings.one_per_nvr:
-            return list(rows[:free])
-        found: list[CampaignItem] = []
-        seen: set[UUID] = set()
-        for item in rows.iterator(200):
-            if item.nvr is None or item.nvr not in seen:
-                found.append(item)
-                seen.update({item.nvr} - {None})
-            if len(found) == free:
-                break
-        return found
-
-    @cached_property
-    def _ring(self) -> int:
-        """The ring whose turn it is: the first with a device that waits or is in work. Those that
-        are parked keep nobody waiting.
-        """
-        rows = self._items.filter(standing__in=["waiting", "running"])
-        first = rows.order_by("ring").values_list("ring", flat=True).first()
-        return -1 if first is None else int(first)
-
-    def _back(self, now: datetime) -> list[UUID]:
-        """Parked devices that have been heard since; those that are locked, after a while."""
-        parked = self._items.filter(standing=Standing.PARKED.value)
-        since = {d: (at, why) for d, at, why in parked.values_list("device", "changed_at", "why")}
-        seen = seen_since(since)
-        unheard = ("unreachable", "offline")
-        return [
-            device
-            for device, (at, why) in since.items()
-            if (seen.get(device, at) > at if why in unheard else now - at >= AGAIN_AFTER)
-        ]
-
-    @cached_property
-    def _verified(self) -> set[str]:
-        rows = CampaignCodes.objects.for_jobs().filter(campaign=self.campaign.id, verified=True)
-        return set(rows.values_list("mailbox", flat=True))
-
-    def _sites_open(self, now: datetime) -> list[UUID]:
-        waiting = [Standing.WAITING.value, Standing.PARKED.value]
-        ids = self._items.filter(standing__in=waiting).values("site").distinct()
-        rows = Site.objects.for_jobs().filter(pk__in=ids).values_list("pk", "timezone")
-        window = self.campaign.settings.window
-        return sorted(pk for pk, zone in rows if window.is_open(now, ZoneInfo(zone)))
-
-    def _begun_lately(self, now: datetime) -> BegunLately:
-        if not self.campaign.settings.pace:
-            return BegunLately()
-        shortly = Count("pk", filter=Q(begun_at__gt=now - timedelta(seconds=SHORTLY)))
-        rows = self._items.filter(begun_at__gt=now - timedelta(minutes=1))
-        found = rows.aggregate(minute=Count("pk"), shortly=shortly)
-        return BegunLately(found["minute"], found["shortly"])

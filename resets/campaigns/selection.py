@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Case, Exists, OuterRef, QuerySet, Subquery, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from devices import queries as devices
@@ -16,11 +17,17 @@ from resets.campaigns.state import CampaignState, Selection
 
 
 def selected(actor: Actor, campaign: CampaignState) -> QuerySet[Device]:
-    """The devices of a campaign's place that its selection is for, site by site and by name."""
+    """The devices of a campaign's place that its selection is for: site by site and by name, an NVR
+    followed by its cameras in the order of their channels.
+    """
     rows = devices.devices(actor).filter(organisation=campaign.organisation)
     if campaign.site:
         rows = rows.filter(site=campaign.site)
-    return narrowed(rows, campaign.selection).order_by("site", "name", "id")
+    of_nvr = (Coalesce("nvr__name", "name"), Coalesce("nvr_id", "id"))
+    first = Case(When(nvr=None, then=0), default=1)
+    return narrowed(rows, campaign.selection).order_by(
+        "site", *of_nvr, first, "channel", "name", "id"
+    )
 
 
 def narrowed(rows: QuerySet[Device], wanted: Selection) -> QuerySet[Device]:

@@ -6,9 +6,10 @@ are read: settings that were allowed once stay readable.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from typing import Any
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from fleet.errors import Refused
@@ -29,6 +30,9 @@ class Window:
     """When devices may be begun: on these days of the week (0 is Monday), from `opens` to `closes`
     in the site's own zone, as "HH:MM". One that closes before it opens goes past midnight, and
     belongs to the day on which it opened. Without days: at any time.
+
+    The clocks at the site decide: an hour that they show twice counts twice, one that they leave
+    out does not count.
     """
 
     days: tuple[int, ...] = ()
@@ -55,13 +59,24 @@ class Window:
         """From when on it is open, from `at` on; `at` itself while it is open."""
         if self.is_open(at, zone):
             return at
-        local = at.astimezone(zone)
-        for ahead in range(8):
-            day = local.date() + timedelta(days=ahead)
+        return min(m for m in self._moments(at, zone) if m > at and self.is_open(m, zone))
+
+    def _moments(self, at: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+        """When it may open within two weeks and a day, the second in case the clocks are set
+        forward over the first: at its time, and at any quarter of an hour of such a day.
+        """
+        today = at.astimezone(zone).date()
+        for ahead in range(16):
+            day = today + timedelta(days=ahead)
+            begins, ends = (
+                datetime.combine(day + timedelta(days=n), time(), zone).astimezone(UTC)
+                for n in (0, 1)
+            )
             opening = datetime.combine(day, _time(self.opens), zone)
-            if day.weekday() in self.days and opening > local:
-                return opening
-        raise AssertionError("a window with days opens within a week")
+            yield opening.astimezone(UTC)
+            if ends - begins != timedelta(days=1):
+                yield opening.replace(fold=1).astimezone(UTC)
+                yield from (begins + timedelta(minutes=15 * n) for n in range(4 * 26))
 
     def checked(self) -> Window:
         """Raises Refused for one that never opens."""
@@ -139,26 +154,67 @@ FEWEST_ENDED = 5  # below that many, a share says nothing
 
 
 def too_many_failed(settings: Settings, failed: int, ended: int) -> bool:
-    """Whether so many of those that ended have failed that a campaign stops itself."""
+    """Whether so many of those that ended have failed that a campaign stops itself.
+
+    In a canary ring that is smaller than that, all of it is enough.
+    """
     enough = ended >= min(FEWEST_ENDED, settings.canary or FEWEST_ENDED)
     return bool(settings.stop_share and enough and failed * 100 >= settings.stop_share * ended > 0)
 
 
-def rings(models: list[tuple[Any, str]], settings: Settings) -> dict[Any, int]:
-    """The ring of each device, given as (key, model) in their order: 0 is the canary ring."""
-    ring: dict[Any, int] = {}
-    seen: set[str] = set()
-    firsts = [key for key, model in models if not (model in seen or seen.add(model))]  # type: ignore[func-returns-value]
-    others = [key for key, _ in models if key not in set(firsts)]
-    in_order = [*firsts, *others]
-    canaries = in_order[: settings.canary]
-    for key in canaries:
-        ring[key] = 0
-    chosen = set(canaries)
-    rest = [key for key, _ in models if key not in chosen]
-    for place, key in enumerate(rest):
-        ring[key] = 1 + (place // settings.wave if settings.wave else 0)
-    return ring
+def canaries_left(settings: Settings, in_work: int, tried: int) -> int | None:
+    """How many devices may be begun while the first few are still tried; None: all others too.
+
+    `tried`: those that came to an end at the device. Where one of the canary ring cannot be tried,
+    because it is away or its code is missing, the next one in line stands in for it: what is
+    promised is that no more than so many are touched before so many have ended.
+    """
+    return None if tried >= settings.canary else max(0, settings.canary - tried - in_work)
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """A device in a campaign's line. `nvr`: what it is on. `ready`: nothing is in its way."""
+
+    key: UUID
+    model: str
+    nvr: UUID | None = None
+    ready: bool = True
+
+
+def rings(line: Sequence[InLine], settings: Settings) -> dict[UUID, int]:
+    """The ring of each device: 0 is the canary ring, waves of the others follow in their order.
+
+    No camera is in a ring before that of its NVR, where the NVR is in the line, and ahead of it:
+    Rekey needs the NVR's own password to tell it that of its camera.
+    """
+    ring = dict.fromkeys(_canaries(line, settings.canary), 0)
+    rest = [one.key for one in line if one.key not in ring]
+    wave = settings.wave or len(rest) or 1
+    return ring | {key: 1 + place // wave for place, key in enumerate(rest)}
+
+
+def _canaries(line: Sequence[InLine], most: int) -> set[UUID]:
+    """One of each model first, those that are ready before the others; a camera with its NVR."""
+    by_key = {one.key: one for one in line}
+    in_turn = sorted(line, key=lambda one: not one.ready)
+    chosen: set[UUID] = set()
+    models: set[str] = set()
+
+    def take(one: InLine) -> None:
+        needed = [k for k in (one.nvr, one.key) if k in by_key and k not in chosen]
+        if len(chosen) + len(needed) <= most:
+            chosen.update(k for k in needed if k)
+            models.update(by_key[k].model for k in needed if k)
+
+    for one in in_turn:
+        if one.model not in models:
+            take(one)
+    for one in in_turn:
+        if len(chosen) == most:
+            break
+        take(one)
+    return chosen
 
 
 def _time(text: str) -> time:

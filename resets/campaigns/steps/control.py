@@ -34,9 +34,15 @@ class CampaignResumed(Event[CampaignState]):
     """{actor} let the campaign go on."""
 
     settings: Settings
+    counted_from: datetime | None
 
     def evolve(self, state: CampaignState) -> CampaignState:
-        return state.but(phase=CampaignPhase.RUNNING, why="", settings=self.settings)
+        return state.but(
+            phase=CampaignPhase.RUNNING,
+            why="",
+            settings=self.settings,
+            counted_from=self.counted_from,
+        )
 
 
 @event("resets.campaign_pace_set")
@@ -91,11 +97,11 @@ class StopItself(Command[CampaignState]):
 
 @command(by=Role.ADMINISTRATOR)
 class ResumeCampaign(Command[CampaignState]):
-    """Go on. One that stopped itself because devices failed goes on with another failure share."""
+    """Go on. Where it stopped itself because devices failed, those do not count any more."""
 
     stop_share: int | None = asked(
         "Stop itself again when so many percent have failed",
-        help="0: never. Left open: as it is, and where that is reached already, not any more.",
+        help="0: never. Left open: as it is. If it has stopped itself, it counts anew from here.",
         default=None,
     )
 
@@ -111,13 +117,10 @@ class ResumeCampaign(Command[CampaignState]):
                 "Whoever agreed to this campaign may not do so any more. Cancel it, and plan it "
                 "anew for somebody else to agree to.",
             )
-        share = state.settings.stop_share
-        if self.stop_share is not None:
-            share = self.stop_share
-        elif state.why == "failures":
-            share = 0
+        share = state.settings.stop_share if self.stop_share is None else self.stop_share
         changed = Settings(**{**state.settings.__dict__, "stop_share": share})
-        yield CampaignResumed(changed.checked())
+        counted_from = now if state.why == "failures" else state.counted_from
+        yield CampaignResumed(changed.checked(), counted_from)
 
 
 @command(by=Role.ADMINISTRATOR)

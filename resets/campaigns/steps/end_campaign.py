@@ -57,6 +57,6 @@ class EndCampaign(Command[CampaignState]):
     left_out: int
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        if state.phase in (CampaignPhase.RUNNING, CampaignPhase.ENDING):
-            why = state.why or "finished"
+        if state.phase.under_way:
+            why = state.why if state.phase is CampaignPhase.ENDING else "finished"
             yield CampaignEnded(why, self.proven, self.failed, self.left_out, now)

@@ -171,7 +171,8 @@ class ParkItem(Command[ItemState]):
     why: str
 
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
-        if state.standing in (Standing.WAITING, Standing.RUNNING):
+        other = state.standing is Standing.PARKED and state.why != self.why
+        if other or state.standing in (Standing.WAITING, Standing.RUNNING):
             yield ItemParked(self.why)
 
 
