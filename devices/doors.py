@@ -16,7 +16,7 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,6 +24,7 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -42,12 +43,15 @@ from devices.drivers.proof import Door
 from devices.drivers.registry import abilities_of, driver
 from devices.models import Device, DeviceLease, LoginTries
 from devices.steps.certificates import PinCertificate, RecordCertificateChange
+from fleet.eventstore import database
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By, Recorded
 from fleet.eventstore.subscriptions import Later
+from fleet.eventstore.together import together
 
 MANAGEMENT_USERNAME = "rekey"
-LEASE = timedelta(seconds=40)  # renewed before each call
+LEASE = timedelta(seconds=40)  # renewed before a call
+RENEW_AFTER = 5.0  # seconds; what is left is longer than a call
 LONGEST_CALL = 30.0  # seconds; below the lease, so that it never ends while somebody talks
 LONGEST_TALK = 300.0
 
@@ -94,13 +98,25 @@ def talking(device: Device, recorded: Recorded, job: str) -> Iterator[Talk]:
 
 def lease(device: UUID, holder: str) -> bool:
     """Take a device's lease, if nobody else holds it."""
-    now = timezone.now()
-    DeviceLease.objects.bulk_create(
-        [DeviceLease(device=device, holder="", until=now)], ignore_conflicts=True
+    return _lease((device, holder))
+
+
+def _leases(asked: list[tuple[UUID, str]]) -> list[bool]:
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    until = connection.ops.adapt_datetimefield_value(timezone.now() + LEASE)
+    found = database.rows(
+        "INSERT INTO device_lease (device, holder, until) VALUES "  # noqa: S608 - marks alone
+        + ", ".join(["(%s, %s, %s)"] * len(asked))
+        + " ON CONFLICT (device) DO UPDATE SET holder = excluded.holder, until = excluded.until"
+        " WHERE device_lease.until <= %s OR device_lease.holder = excluded.holder"
+        " RETURNING device",
+        [value for device, holder in asked for value in (device, holder, until)] + [now],
     )
-    free = Q(until__lte=now) | Q(holder=holder)
-    taken = DeviceLease.objects.filter(free, device=device).update(holder=holder, until=now + LEASE)
-    return bool(taken)
+    taken = {database.as_uuid(device) for (device,) in found}
+    return [device in taken for device, _ in asked]
+
+
+_lease = together(_leases)
 
 
 def renew(holder: str) -> None:
@@ -109,7 +125,17 @@ def renew(holder: str) -> None:
 
 
 def release(device: UUID, holder: str) -> None:
-    DeviceLease.objects.filter(device=device, holder=holder).update(until=timezone.now())
+    _release((device, holder))
+
+
+def _releases(held: list[tuple[UUID, str]]) -> list[None]:
+    devices, holders = {device for device, _ in held}, {holder for _, holder in held}
+    rows = DeviceLease.objects.filter(device__in=devices, holder__in=holders)
+    rows.update(until=timezone.now())
+    return [None] * len(held)
+
+
+_release = together(_releases)
 
 
 @dataclass
@@ -121,6 +147,7 @@ class Talk:
     _runner: asyncio.Runner
     _holder: str
     _ends: float = field(default_factory=lambda: time.monotonic() + LONGEST_TALK)
+    _renewed: float = field(default_factory=time.monotonic)
     _drivers: dict[str, Driver] = field(default_factory=dict)
     _right: Login | None = None
     _sure: list[Login] = field(default_factory=list)
@@ -213,7 +240,9 @@ class Talk:
         return self.check(login, service)
 
     def _run(self, call: Coroutine[Any, Any, T]) -> T:
-        renew(self._holder)
+        if time.monotonic() - self._renewed > RENEW_AFTER:
+            renew(self._holder)
+            self._renewed = time.monotonic()
         ends = min(self._ends, time.monotonic() + LONGEST_CALL)
         try:
             return self._runner.run(_until(call, ends))
@@ -252,26 +281,27 @@ class Tries:
 
     def left(self) -> int:
         """How many doubtful logins may still be tried: the last two tries are not for them."""
-        return max(0, self._lock_out.doubtful - sum(row.failed for row in self._of_all()))
+        rows = _tries_of([self])[self.device.id]
+        return max(0, self._lock_out.doubtful - sum(row.failed for row in rows))
 
     def spend(self, *, sure: bool = False) -> None:
         """Count a login before it is tried. Raises LockedOut, TriesSpent.
 
         The last try is never spent, and the one before it only by a login that should be right.
         """
-        rows, now = self._of_all(), timezone.now()
+        _spend((self, sure))
+
+    def against(self, rows: list[LoginTries], *, sure: bool) -> DeviceError | None:
+        """Why a login must not be tried, by what every account has spent; None if it may be."""
+        now = timezone.now()
         locked = max((row.locked_until for row in rows if row.locked_until), default=now)
         if locked > now:
-            raise LockedOut(int((locked - now).total_seconds()) + 1)
-        most = self._lock_out.doubtful + sure
-        if sum(row.failed for row in rows) >= most:
-            oldest = min(row.failed_at for row in rows if row.failed and row.failed_at)
-            frees = oldest + timedelta(seconds=self._lock_out.forgets)
-            raise TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
-        if not self._rows().update(failed=F("failed") + 1, failed_at=now):
-            LoginTries.objects.create(
-                device=self.device.id, username=self.username, failed=1, failed_at=now
-            )
+            return LockedOut(int((locked - now).total_seconds()) + 1)
+        if sum(row.failed for row in rows) < self._lock_out.doubtful + sure:
+            return None
+        oldest = min(row.failed_at for row in rows if row.failed and row.failed_at)
+        frees = oldest + timedelta(seconds=self._lock_out.forgets)
+        return TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
 
     def give_back(self) -> None:
         """The login that was counted last never got to be judged."""
@@ -279,7 +309,7 @@ class Tries:
 
     def accepted(self) -> None:
         """A right login: devices count from here anew."""
-        self._rows().update(failed=0, failed_at=None, locked_until=None)
+        _accept(self)
 
     def locked(self, seconds: int | None) -> None:
         """The device says that it is locked: nothing is tried before it opens again."""
@@ -293,12 +323,57 @@ class Tries:
     def _rows(self) -> Any:
         return LoginTries.objects.filter(device=self.device.id, username=self.username)
 
-    def _of_all(self) -> list[LoginTries]:
-        """What every account has spent; what the device has forgotten by now is forgotten here."""
-        rows = LoginTries.objects.filter(device=self.device.id)
-        forgotten = timezone.now() - timedelta(seconds=self._lock_out.forgets)
-        known = list(rows)
-        if any(row.failed and row.failed_at and row.failed_at <= forgotten for row in known):
-            rows.filter(failed__gt=0, failed_at__lte=forgotten).update(failed=0, failed_at=None)
-            known = list(rows.all())
-        return known
+    def forgotten(self, row: LoginTries) -> bool:
+        """Whether the device has forgotten by now what was spent."""
+        since = timezone.now() - timedelta(seconds=self._lock_out.forgets)
+        return bool(row.failed and row.failed_at and row.failed_at <= since)
+
+
+def _tries_of(some: Iterable[Tries]) -> dict[UUID, list[LoginTries]]:
+    """What every account of these devices has spent; what a device has forgotten by now is
+    forgotten here.
+    """
+    tries = {one.device.id: one for one in some}
+    found: dict[UUID, list[LoginTries]] = {device: [] for device in tries}
+    for row in LoginTries.objects.filter(device__in=tries):
+        if tries[row.device].forgotten(row):
+            row.failed, row.failed_at = 0, None
+            LoginTries.objects.filter(pk=row.pk).update(failed=0, failed_at=None)
+        found[row.device].append(row)
+    return found
+
+
+def _accounts(some: Iterable[Tries]) -> Any:
+    """Their rows. Accounts mostly have the same name everywhere: one condition for each name."""
+    names: dict[str, list[UUID]] = {}
+    for one in some:
+        names.setdefault(one.username, []).append(one.device.id)
+    chosen = Q(pk__in=[])
+    for name, devices in names.items():
+        chosen |= Q(username=name, device__in=devices)
+    return LoginTries.objects.filter(chosen)
+
+
+def _spend_many(asked: list[tuple[Tries, bool]]) -> list[DeviceError | None]:
+    known, now = _tries_of(tries for tries, _ in asked), timezone.now()
+    answers = [tries.against(known[tries.device.id], sure=sure) for tries, sure in asked]
+    may = [tries for (tries, _), why in zip(asked, answers, strict=True) if why is None]
+    if may:
+        _accounts(may).update(failed=F("failed") + 1, failed_at=now)
+    new = [
+        LoginTries(device=one.device.id, username=one.username, failed=1, failed_at=now)
+        for one in may
+        if one.username not in {row.username for row in known[one.device.id]}
+    ]
+    if new:
+        LoginTries.objects.bulk_create(new)
+    return answers
+
+
+def _accept_many(accepted: list[Tries]) -> list[None]:
+    _accounts(accepted).update(failed=0, failed_at=None, locked_until=None)
+    return [None] * len(accepted)
+
+
+_spend = together(_spend_many)
+_accept = together(_accept_many)

@@ -39,6 +39,7 @@ from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.models import Checkpoint, EventRow, Job
 from fleet.eventstore.subscriptions import CHECKPOINT
+from fleet.eventstore.together import together
 
 M = TypeVar("M", bound=Model)
 
@@ -264,15 +265,30 @@ def hold_place(site_id: UUID) -> None:
 
 
 def device_for_jobs(device_id: UUID) -> Device:
-    row: Device = Device.objects.for_jobs().select_related("place").get(pk=device_id)
-    return row
+    """Raises Device.DoesNotExist."""
+    return _device_for_jobs(device_id)
+
+
+def _devices_for_jobs(ids: list[UUID]) -> list[Device | Exception]:
+    rows = Device.objects.for_jobs().select_related("place").in_bulk(ids)
+    return [rows.get(pk) or Device.DoesNotExist(f"no device {pk}") for pk in ids]
+
+
+_device_for_jobs = together(_devices_for_jobs)
 
 
 def credential_for_jobs(device_id: UUID, purpose: Purpose) -> Credential | None:
-    row: Credential | None = (
-        Credential.objects.for_jobs().filter(device=device_id, purpose=purpose.value).first()
-    )
-    return row
+    return _credential_for_jobs((device_id, purpose))
+
+
+def _credentials_for_jobs(asked: list[tuple[UUID, Purpose]]) -> list[Credential | None]:
+    devices, purposes = {device for device, _ in asked}, {purpose.value for _, purpose in asked}
+    rows = Credential.objects.for_jobs().filter(device__in=devices, purpose__in=purposes)
+    found = {(row.device, row.purpose): row for row in rows.order_by("-id")}
+    return [found.get((device, purpose.value)) for device, purpose in asked]
+
+
+_credential_for_jobs = together(_credentials_for_jobs)
 
 
 def one(rows: QuerySet[M], pk: UUID, what: str) -> M:

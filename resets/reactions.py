@@ -30,6 +30,7 @@ from resets.steps.send_code import CodeIssued
     GlassBroken,
     MailboxCorrected,
     due=lambda event: event.expires_at,
+    wanted=lambda reset: reset.campaign is None,  # nobody has a next step to take there
 )
 def expire_reset(recorded: Recorded) -> None:
     handle(ExpireReset(), recorded.stream, recorded.because("end what nobody went on with"))

@@ -27,10 +27,12 @@ from devices.vault.forgetting import held_by as held_by
 from devices.vault.key_ring import DATA_KEY, Altered, MasterKey, first_context, opened, ring, sealed
 from fleet.errors import Conflict
 from fleet.eventstore import database
+from fleet.eventstore.database import as_uuid
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By
 from fleet.eventstore.tables import Table
+from fleet.eventstore.together import together
 from fleet.secrets import UnsuitableKey
 
 log = structlog.get_logger(__name__)
@@ -128,7 +130,22 @@ def get(secret: UUID, device: UUID) -> str:
 
     Raises VaultError.
     """
-    return _opened(_row(secret), device)
+    return _get((secret, device))
+
+
+def _get_some(asked: list[tuple[UUID, UUID]]) -> list[str | Exception]:
+    rows = _rows([secret for secret, _ in asked])
+    return [_opened_or_why(rows.get(secret), device) for secret, device in asked]
+
+
+_get = together(_get_some)
+
+
+def _opened_or_why(row: Row | None, device: UUID) -> str | Exception:
+    try:
+        return _opened(row, device) if row else VaultError.forgotten()
+    except VaultError as error:
+        return error
 
 
 def get_many(wanted: Mapping[UUID, UUID]) -> dict[UUID, str]:
@@ -171,13 +188,19 @@ def reveal(device: UUID, username: str, reason: str, by: By) -> str:
 
 
 def _row(secret: UUID) -> Row:
-    found = database.rows(
-        "SELECT key_id, wrapped_key, ciphertext FROM vault WHERE id = %s", [secret]
-    )
-    if not found:
+    if (row := _rows([secret]).get(secret)) is None:
         raise VaultError.forgotten()
-    key_id, wrapped_key, ciphertext = found[0]
-    return Row(secret, key_id, bytes(wrapped_key), bytes(ciphertext))
+    return row
+
+
+def _rows(secrets: list[UUID]) -> dict[UUID, Row]:
+    marks = ", ".join(["%s"] * len(secrets))
+    found = database.rows(
+        f"SELECT id, key_id, wrapped_key, ciphertext FROM vault WHERE id IN ({marks})",  # noqa: S608
+        secrets,
+    )
+    rows = (Row(as_uuid(secret), key, *map(bytes, content)) for secret, key, *content in found)
+    return {row.secret: row for row in rows}
 
 
 def _sealed_row(key: MasterKey, device: UUID, password: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from django.utils import timezone
 from fleet.errors import Conflict, NotFound, Refused, RekeyError
 from fleet.eventstore import gate, projections, store, subscriptions
 from fleet.eventstore.messages import SUPPLIED, By, Command, Event, State
+from fleet.eventstore.together import together
 
 JOB = "job"  # the kind of actor that is Rekey itself, and its role
 TRIES = 20  # of one command against others on the same stream
@@ -122,10 +124,32 @@ def handle_all(orders: Sequence[Order] | Callable[[], Sequence[Order]], by: By) 
     Several for one stream see each other's events. Recorded refusals stand in the outcomes. Orders
     that depend on what is true by then come as a function: it is called inside the transaction.
     """
+    return _carried_out(lambda: [(o, by) for o in (orders() if callable(orders) else orders)])
+
+
+def handle_together(orders: Sequence[Order], by: By) -> list[Outcome]:
+    """As `handle_all`, for what a job records: those of jobs that run side by side are carried out
+    in one transaction, and one by one should that fail. Only for commands that nothing is looked up
+    for: it would not see what the other jobs' commands come to.
+    """
+    return _together((orders, by))
+
+
+def _handle_many(asked: list[tuple[Sequence[Order], By]]) -> list[list[Outcome]]:
+    outcomes = iter(_carried_out(lambda: [(o, by) for orders, by in asked for o in orders]))
+    return [list(islice(outcomes, len(orders))) for orders, _ in asked]
+
+
+_together = together(_handle_many)
+
+Signed = tuple[Order, By]
+
+
+def _carried_out(orders: Callable[[], Sequence[Signed]]) -> list[Outcome]:
     for attempt in range(TRIES):
         try:
             with transaction.atomic(durable=True):
-                return _attempt(orders() if callable(orders) else orders, by)
+                return _attempt(orders())
         except store.VersionTaken:
             _rest(attempt)
         except IntegrityError as error:
@@ -142,12 +166,12 @@ def _rest(attempt: int) -> None:
     time.sleep(random.uniform(0, 0.01) * attempt)  # noqa: S311 - only spreads the tries
 
 
-def _attempt(orders: Sequence[Order], by: By) -> list[Outcome]:
+def _attempt(orders: Sequence[Signed]) -> list[Outcome]:
     now = timezone.now()
     _moment.set(now)
-    loaded = store.load({order.stream: order.command.of for order in orders})
+    loaded = store.load({order.stream: order.command.of for order, _ in orders})
     outcomes, rows = [], []
-    for order in orders:
+    for order, by in orders:
         stream = loaded[order.stream]
         before = stream.state
         events = _decide(order, stream, by, now)

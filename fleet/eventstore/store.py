@@ -24,6 +24,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By, Event, Recorded, S, State, decode, encode
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.tables import Table, batches
+from fleet.eventstore.together import together
 
 UUID = uuid.UUID
 
@@ -68,9 +69,17 @@ def load(streams: dict[UUID, type[State]]) -> dict[UUID, Loaded]:
 
 def state_of(kind: type[S], stream: UUID) -> S:
     """A stream's state as it is now; blank when there is no such stream."""
-    state = load({stream: kind})[stream].state
+    state = _state((stream, kind))
     assert isinstance(state, kind)
     return state
+
+
+def _states(asked: list[tuple[UUID, type[State]]]) -> list[State]:
+    loaded = load(dict(asked))
+    return [loaded[stream].state for stream, _ in asked]
+
+
+_state = together(_states)
 
 
 def append(
@@ -149,7 +158,14 @@ def read_between(after: int, upto: int, types: Sequence[str], limit: int) -> lis
 
 
 def read_one(position: int) -> Recorded:
-    return _recorded("WHERE position = %s", [position])[0]
+    return read_at([position])[position]
+
+
+def read_at(positions: Sequence[int]) -> dict[int, Recorded]:
+    """The events at these positions, by them."""
+    marks = ", ".join(["%s"] * len(positions))
+    found = _recorded(f"WHERE position IN ({marks})", positions)
+    return {recorded.position: recorded for recorded in found}
 
 
 def read_stream(stream: UUID) -> list[Recorded]:

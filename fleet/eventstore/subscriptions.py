@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,6 +27,7 @@ from django.utils import timezone
 from fleet.eventstore import store
 from fleet.eventstore.messages import Event, Recorded
 from fleet.eventstore.models import Checkpoint, Job
+from fleet.eventstore.together import together
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,8 @@ class Reaction:
     on: tuple[str, ...]
     urgent: bool
     due: Callable[[Any], datetime] | None
+    wanted: Callable[[Any], bool] | None = None
+    many: bool = False
 
     def due_at(self, recorded: Recorded) -> datetime:
         return self.due(recorded.event) if self.due else recorded.at
@@ -76,17 +80,23 @@ def reaction(
     *events: type[Event[Any]],
     due: Callable[[Any], datetime] | None = None,
     urgent: bool = False,
+    wanted: Callable[[Any], bool] | None = None,
+    many: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a reaction to these events, under the function's own module and name.
 
     `due` takes the event and says when; without it, at once. `urgent` is what a person waits for:
-    it passes by the thousands of jobs of an import. The function gets the recorded event,
-    must be idempotent, and may raise Later. Any other error is tried again with growing waits.
+    it passes by the thousands of jobs of an import. `wanted` takes the stream's state as it is when
+    the event is read: where it says no, which must be for good, no job is written. Of `many`, such
+    as talk to devices, a worker carries out dozens side by side (see `side_by_side`). The function
+    gets the recorded event, must be idempotent, and may raise Later. Any other error is tried again
+    with growing waits.
     """
 
     def register(function: Function) -> Function:
         name = f"{function.__module__.split('.')[0]}.{function.__name__}"
-        REACTIONS[name] = Reaction(name, function, tuple(e.tag for e in events), urgent, due)
+        tags = tuple(e.tag for e in events)
+        REACTIONS[name] = Reaction(name, function, tags, urgent, due, wanted, many)
         return function
 
     return register
@@ -97,10 +107,10 @@ def urgent() -> list[str]:
     return [name for name, r in REACTIONS.items() if r.urgent]
 
 
-def urgent_among(job_ids: list[int]) -> set[int]:
-    """Those that people wait for."""
-    rows = Job.objects.filter(id__in=job_ids, reaction__in=urgent())
-    return set(rows.values_list("id", flat=True))
+def reactions_of(job_ids: list[int]) -> dict[int, Reaction]:
+    """What each job carries out, in this order."""
+    names = dict(Job.objects.filter(id__in=job_ids).values_list("id", "reaction"))
+    return {job: REACTIONS[names[job]] for job in job_ids if names.get(job) in REACTIONS}
 
 
 def heard_types() -> list[str]:
@@ -143,14 +153,19 @@ def _pump_some(types: list[str]) -> bool:
                 site=recorded.site,
                 due_at=reaction.due_at(recorded),
             )
-            for recorded in events
-            for reaction in REACTIONS.values()
-            if recorded.type in reaction.on
+            for recorded, reaction in _wanted(events)
         )
         full = len(events) == PUMP_AT_ONCE
         checkpoint.position = events[-1].position if full else max(end, checkpoint.position)
         checkpoint.save()
     return full
+
+
+def _wanted(events: list[Recorded]) -> list[tuple[Recorded, Reaction]]:
+    owed = [(e, r) for e in events for r in REACTIONS.values() if e.type in r.on]
+    asked = {e.stream: e.event.of for e, r in owed if r.wanted}
+    states = store.load(asked) if asked else {}
+    return [(e, r) for e, r in owed if r.wanted is None or r.wanted(states[e.stream].state)]
 
 
 def due_jobs(limit: int = 500) -> list[int]:
@@ -185,24 +200,34 @@ def _urgent_first() -> list[Case]:
 def run(job_id: int) -> None:
     """Run one job, if it is still owed and nobody else is at it."""
     lease = uuid4()
-    if (job := _claim(job_id, lease)) is None:
-        return
-    if job.attempts > MOST_ATTEMPTS:  # its workers were killed, each before it could say why
-        _put_back(job, lease, 0, "worker_killed", attempts=job.attempts, park=True)
-        return
-    try:
+    for job in claim([job_id], lease):
         with _renewed(job_id, lease):
-            REACTIONS[job.reaction].run(store.read_one(job.position))
+            carry_out(job, lease, partial(store.read_one, job.position))
+
+
+def carry_out(job: Job, lease: UUID, recorded: Callable[[], Recorded]) -> None:
+    """Carry out a job that this process holds, and say what came of it."""
+    try:
+        REACTIONS[job.reaction].run(recorded())
     except Later as later:
         # It works, only not yet: so this counts as no failure, and clears those before it.
         _put_back(job, lease, later.seconds, later.why, attempts=0)
     except Exception as error:
         # Only the kind of error is kept: its text may hold what a device or a server said.
-        log.exception("job_failed", job=job_id, reaction=job.reaction, attempt=job.attempts)
+        log.exception("job_failed", job=job.id, reaction=job.reaction, attempt=job.attempts)
         seconds, park = min(2.0**job.attempts, 300.0), job.attempts >= MOST_ATTEMPTS
         _put_back(job, lease, seconds, type(error).__name__, attempts=job.attempts, park=park)
     else:
-        Job.objects.filter(id=job_id, lease=lease).delete()
+        _done((job.id, lease))
+
+
+def _delete(done: list[tuple[int, UUID]]) -> list[None]:
+    jobs, leases = {job for job, _ in done}, {lease for _, lease in done}
+    Job.objects.filter(id__in=jobs, lease__in=leases).delete()
+    return [None] * len(done)
+
+
+_done = together(_delete)
 
 
 def retry(job_id: int) -> None:
@@ -216,12 +241,17 @@ def _free(now: datetime) -> Q:
     return Q(lease_until=None) | Q(lease_until__lt=now)
 
 
-def _claim(job_id: int, lease: UUID) -> Job | None:
+def claim(job_ids: list[int], lease: UUID) -> list[Job]:
+    """Take those of them that are still owed and that nobody is at; they are to be carried out."""
     now = timezone.now()
     taken = Job.objects.filter(
-        _free(now), id=job_id, status=Job.Status.WAITING, due_at__lte=now
+        _free(now), id__in=job_ids, status=Job.Status.WAITING, due_at__lte=now
     ).update(lease=lease, lease_until=now + LEASE, attempts=F("attempts") + 1)
-    return Job.objects.get(id=job_id) if taken else None
+    jobs = list(Job.objects.filter(id__in=job_ids, lease=lease)) if taken else []
+    for job in jobs:
+        if job.attempts > MOST_ATTEMPTS:  # its workers were killed, each before it could say why
+            _put_back(job, lease, 0, "worker_killed", attempts=job.attempts, park=True)
+    return [job for job in jobs if job.attempts <= MOST_ATTEMPTS]
 
 
 def _put_back(

@@ -7,11 +7,13 @@ from typing import Any
 import structlog
 from celery import Task, shared_task
 
-from fleet.eventstore import subscriptions
+from fleet.eventstore import side_by_side, subscriptions
+from fleet.eventstore.tables import batches
 
 log = structlog.get_logger(__name__)
 
 
+SOME = 16  # jobs that one message is for: few enough that all workers have a part
 USUAL, URGENT = "celery", "urgent"  # queues, see fleet.settings
 
 
@@ -29,14 +31,23 @@ def wake(task: Task[Any, Any], *arguments: Any, urgent: bool = False) -> bool:
 def sweep() -> None:
     """Turn new events into jobs and wake somebody for every job that is due."""
     subscriptions.pump()
-    due = subscriptions.due_jobs()
-    urgent = subscriptions.urgent_among(due)
-    for job_id in due:
-        if not wake(run, job_id, urgent=job_id in urgent):
-            break  # each further one would wait for the broker as well
+    due = subscriptions.reactions_of(subscriptions.due_jobs())
+    many = [job_id for job_id, reaction in due.items() if reaction.many]
+    for some in batches(many, SOME):
+        if not wake(run_many, some, urgent=True):
+            return  # each further one would wait for the broker as well
+    for job_id, reaction in due.items():
+        if not reaction.many and not wake(run, job_id, urgent=reaction.urgent):
+            return
 
 
 @shared_task(name="fleet.eventstore.tasks.run")
 def run(job_id: int) -> None:
     """Run one job."""
     subscriptions.run(job_id)
+
+
+@shared_task(name="fleet.eventstore.tasks.run_many")
+def run_many(job_ids: list[int]) -> None:
+    """Run jobs side by side. This ends as they begin: there are always hands for the next look."""
+    side_by_side.start(job_ids)

@@ -28,7 +28,13 @@ from resets.steps.prove_password import SIGNED
 from resets.steps.take_challenge import ChallengeBrought
 
 
-@reaction(PasswordGenerated, PasswordTyped, ChallengeBrought, urgent=True)
+@reaction(
+    PasswordGenerated,
+    PasswordTyped,
+    ChallengeBrought,
+    urgent=True,
+    wanted=lambda reset: reset.is_offline,
+)
 def give_order(recorded: Recorded) -> None:
     """Make the order that answers the challenge which was brought, once the password is chosen."""
     reset = state_of(ResetState, recorded.stream)

@@ -22,7 +22,7 @@ from devices.state import CredentialState, credential_id
 from devices.steps.check_device import RecordCheck, RecordTrouble
 from devices.steps.credential import PromoteCandidate, StoreCandidate, WithdrawCandidate
 from devices.vault import VaultError
-from fleet.eventstore.handling import Order, handle, handle_all
+from fleet.eventstore.handling import Order, handle_together
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, later
@@ -69,7 +69,7 @@ class Change:
         came_back = self.secret in self.credential.known
         if not came_back:
             self.talk.ask(lambda driver: driver.is_there())
-        handle(StoreCandidate(self.secret), self.account, self.talk.by)
+        handle_together([Order(StoreCandidate(self.secret), self.account)], self.talk.by)
         if came_back and self.talk.check(self.new):
             return
         self.put()
@@ -118,7 +118,7 @@ class Change:
         orders.append(Order(RecordProof(doors, reason), self.reset.id))
         if proof.proven or proof.reason == NVR_LAGS:
             orders.append(Order(RecordCheck(opened=True), self.device.id))
-        handle_all(orders, self.talk.by)
+        handle_together(orders, self.talk.by)
         if self.device.nvr_id:  # what its NVR says of the camera is old news by now
             read_soon(self.device.nvr_id)
 
@@ -129,7 +129,7 @@ class Change:
             orders.append(Order(WithdrawCandidate(self.secret), self.account))
         if error.code in LASTING:  # it is wrong with the device, and stays so for whoever looks
             orders.append(Order(RecordTrouble(error.code), self.device.id))
-        handle_all(orders, self.talk.by)
+        handle_together(orders, self.talk.by)
 
     def wait(self, error: DeviceError | VaultError) -> None:
         """Come back later; after too long, fail. What the device may have heard stays candidate.
@@ -140,7 +140,7 @@ class Change:
         if timezone.now() >= until or (isinstance(error, LockedOut) and error.for_good):
             self.give_up(error, withdraw=False)
             return
-        handle(RecordWait(error.code, until), self.reset.id, self.talk.by)
+        handle_together([Order(RecordWait(error.code, until), self.reset.id)], self.talk.by)
         if isinstance(error, LockedOut | TriesSpent) and error.seconds_left:
             raise Later(error.seconds_left, error.code) from error
         raise later(self.recorded, error.code, longest=60) from error

@@ -72,7 +72,7 @@ def correct_open_reset(recorded: Recorded) -> None:
         _correct(pk, recorded.stream, recorded)
 
 
-@reaction(ResetRequested)
+@reaction(ResetRequested, wanted=lambda reset: reset.campaign is None)
 def correct_new_reset(recorded: Recorded) -> None:
     """It may have read the old mailbox while that was being changed, and not have been there yet
     when those that were open were corrected.

@@ -37,14 +37,14 @@ from resets.steps.prove_password import ResetProven, ResetUnproven
 GIVE_UP_AFTER = timedelta(days=2)  # of a mail server that takes no letter
 
 
-@reaction(ResetProven, ResetUnproven, ResetFailed)
+@reaction(ResetProven, ResetUnproven, ResetFailed, wanted=lambda reset: reset.campaign is None)
 def tell_of_end(recorded: Recorded) -> None:
     """Every recovery is told to its owner (NIST SP 800-63B-4; OWASP ASVS 5.0, 6.3.7), and to the
-    administrators of the site: whatever came of it, once a new password was chosen.
+    administrators of the site: whatever came of it, once a new password was chosen. A campaign
+    tells of all its devices at once.
     """
     reset, case = of_reset(recorded)
-    if reset.campaign is None:  # a campaign tells of all its devices at once
-        _tell(case, _administrators(case), readers.owner(reset.reset_email))
+    _tell(case, _administrators(case), readers.owner(reset.reset_email))
 
 
 @reaction(GlassBroken, urgent=True)

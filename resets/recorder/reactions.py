@@ -67,7 +67,7 @@ Declined = Callable[[str], None]
 # --- off it ---------------------------------------------------------------------------------------
 
 
-@reaction(ResetRequested)
+@reaction(ResetRequested, wanted=lambda reset: reset.recorder is AtRecorder.TO_REMOVE)
 def look_at_recorder(recorded: Recorded) -> None:
     """Note how the NVR has the camera, as long as it has it: it may be removed by hand."""
     reset, by = _reset(recorded), recorded.because("look at the NVR")
@@ -134,7 +134,7 @@ def _still_asked(reset: ResetState) -> bool:
 # --- back on it -----------------------------------------------------------------------------------
 
 
-@reaction(*ENDINGS, urgent=True)
+@reaction(*ENDINGS, urgent=True, wanted=lambda reset: reset.nvr is not None)
 def put_right_on_recorder(recorded: Recorded) -> None:
     """The reset is over: put the camera back, or give the NVR the new password."""
     _put_right(recorded, recorded.stream)

@@ -124,7 +124,7 @@ POINTS: list[tuple[Any, str]] = [
     (Checkpoint, "save"),
     (subscriptions, "due_jobs"),
     (tasks, "wake"),
-    (subscriptions, "_claim"),
+    (subscriptions, "claim"),
     (store, "read_one"),
     (subscriptions, "_renewed"),
     (subscriptions, "_put_back"),
