@@ -13,6 +13,7 @@ from fleet.eventstore.messages import Event, Recorded
 from fleet.eventstore.store import read_stream
 from fleet.web.templatetags.times import in_zone
 from resets import words
+from resets.handover.steps import PasswordsHandedOver
 from resets.limits.steps import BreakerTripped
 from resets.rules import APPROVAL_WORDS
 from resets.state import ResetState, masked
@@ -174,4 +175,26 @@ def of_alarm(recorded: Recorded) -> Case:
         recorded.sentence,
         tuple(lines),
         reverse("alarm", args=[recorded.stream]),
+    )
+
+
+def of_handover(recorded: Recorded) -> Case:
+    """Somebody took passwords of a site along."""
+    event = recorded.event
+    assert isinstance(event, PasswordsHandedOver) and event.site
+    place = place_for_jobs(event.site)
+    return Case(
+        recorded,
+        event.organisation,
+        event.site,
+        f"Passwords of {place.name} were taken along",
+        recorded.sentence,
+        (
+            ("Site", place.name),
+            ("Taken by", _by(recorded, ZoneInfo(place.timezone))),
+            ("Devices", f"{event.devices:,}"),
+            ("The file opens to", event.opens),
+            ("Reason given", event.reason),
+        ),
+        reverse("trace", args=[recorded.correlation]),
     )

@@ -156,7 +156,9 @@ def _sites_seen(actor: Actor) -> Mapping[UUID, tuple[str, ZoneInfo]]:
 
 
 def _facts(actor: Actor, row: Campaign) -> Iterator[tuple[str, str]]:
-    name, zone = _sites_seen(actor).get(row.site, ("All sites of the organisation", _UTC))
+    name, zone = "All sites of the organisation", _UTC
+    if row.site:
+        name, zone = _sites_seen(actor)[row.site]
     settings = msgspec.convert(row.settings, Settings)
     phase = words.PHASES[CampaignPhase(row.phase)].text
     yield "Kind", words.KINDS[Kind(row.kind)].text

@@ -209,7 +209,8 @@ def _font_of(letter: str, asian: str) -> str | None:
 
 
 def _width(text: str, font: str, size: float) -> float:
-    return sum(pdfmetrics.stringWidth(run, name, size) for name, run in _runs(text, font))
+    widths = (pdfmetrics.stringWidth(run, name, size) for name, run in _runs(text, font))
+    return float(sum(widths))
 
 
 @lru_cache(maxsize=4096)  # sites, models and reasons come again and again
