@@ -23,6 +23,7 @@ from resets.approvals import api as approvals
 from resets.campaigns import api as campaigns
 from resets.campaigns.report import api as reports
 from resets.delivery import api as deliveries
+from resets.handover import api as handovers
 from resets.limits import api as limits
 from resets.mailboxes import api as mailboxes
 from resets.phone.api import ShowQrView
@@ -199,5 +200,6 @@ urlpatterns = [
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
     *reports.urlpatterns,
+    *handovers.urlpatterns,
     *campaigns.urlpatterns,
 ]

@@ -18,6 +18,7 @@ class ResetsConfig(AppConfig):
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401
         from resets.delivery import supplies as of_test_mails  # noqa: F401
+        from resets.handover import steps as of_handovers  # noqa: F401
         from resets.limits import history, refusals
         from resets.limits import panels as alarms
         from resets.limits import projections as of_limits  # noqa: F401

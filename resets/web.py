@@ -37,6 +37,7 @@ from resets.campaigns import live_web as live_campaigns
 from resets.campaigns.report import web as reports
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
+from resets.handover import web as handovers
 from resets.limits import web as limits
 from resets.limits.budgets import near_the_edge
 from resets.limits.rules import Counted
@@ -208,4 +209,5 @@ urlpatterns = [
     *live_campaigns.urlpatterns,
     *campaign_controls.urlpatterns,
     *reports.urlpatterns,
+    *handovers.urlpatterns,
 ]

@@ -116,6 +116,7 @@ EVENTS = {
     "resets.left_off_recorder": ("quiet", "unplug"),
     "resets.code_turned_away": ("warn", "triangle-alert"),
     "resets.mailbox_corrected": ("warn", "mailbox"),
+    "resets.passwords_handed_over": ("warn", "file-lock"),
     "resets.code_issued": ("busy", "send"),
     "resets.qr_shown": ("busy", "qr-code"),
     "resets.code_handed_over": ("ok", "mail-check"),

@@ -14,9 +14,10 @@ from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import later, reaction
 from fleet.mail import MailDeferred, MailRefused, deliver
+from resets.handover.steps import PasswordsHandedOver
 from resets.limits.steps import BreakerTripped
 from resets.notices import readers
-from resets.notices.cases import Case, of_alarm, of_reset
+from resets.notices.cases import Case, of_alarm, of_handover, of_reset
 from resets.notices.letters import letter_to
 from resets.notices.readers import Reader
 from resets.notices.state import NoticeState, Told, notice_id
@@ -79,6 +80,13 @@ def tell_of_answer(recorded: Recorded) -> None:
 @reaction(BreakerTripped, urgent=True)
 def tell_of_alarm(recorded: Recorded) -> None:
     case = of_alarm(recorded)
+    _tell(case, _administrators(case))
+
+
+@reaction(PasswordsHandedOver, urgent=True)
+def tell_of_handover(recorded: Recorded) -> None:
+    """Also whoever took them: it may have been somebody else at their screen."""
+    case = of_handover(recorded)
     _tell(case, _administrators(case))
 
 

@@ -37,6 +37,7 @@ from fleet.eventstore.models import EventRow
 from resets import queries as resets
 from resets.delivery import queries as mails
 from resets.delivery.steps import SendTestMail, SendTestMailTo
+from resets.handover.steps import HandOver
 from resets.limits.rules import DEFAULTS, Counted, Limit, Scope
 from resets.limits.state import Refusal
 from resets.limits.steps import RecordRefusal, TripBreaker
@@ -116,6 +117,7 @@ NEEDS = {
     "credential.withdraw-candidate": Role.JOB,
     "credential.reveal-password": Role.ADMINISTRATOR,
     "credential.hand-over-password": Role.ADMINISTRATOR,
+    "handover.hand-over": Role.ADMINISTRATOR,
     "reset.request-reset": Role.TECHNICIAN,
     "reset.approve-reset": Role.ADMINISTRATOR,
     "reset.decline-reset": Role.ADMINISTRATOR,
@@ -282,6 +284,10 @@ def a_refusal(who: Cast, device: UUID) -> Refusal:
     return Refusal(who.organisation, who.site, SITE_LIMIT, "", device, "Gate", "Tess")
 
 
+def a_handover(who: Cast) -> HandOver:
+    return HandOver(who.site, None, 1, "a passphrase", "A test")
+
+
 def a_notice(who: Cast) -> RecordNotice:
     told = Told("mailbox", "The owner", "o•••r@e•••e.com", False, "250 OK")
     return RecordNotice(who.organisation, who.site, new_id(), "A test", told)
@@ -313,6 +319,8 @@ def world(db: None) -> World:
     handle(SendTestMail(target), tested, who.by(who.alice))
     noticed = new_id()
     handle(a_notice(who), noticed, SETUP)
+    handed = new_id()
+    handle(a_handover(who), handed, who.by(who.alice))
     token = new_id()
     handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
     [role] = EventRow.everything.filter(
@@ -337,6 +345,7 @@ def world(db: None) -> World:
             "breaker": alarm,
             "notice": noticed,
             "test_mail": tested,
+            "handover": handed,
         },
     )
 
@@ -403,6 +412,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "notice.record-notice": lambda who, device: a_notice(who),
     "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
     "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
+    "handover.hand-over": lambda who, device: a_handover(who),
     "credential.begin-credential": lambda who, device: BeginCredential(
         who.organisation, who.site, device, "root", Purpose.DEVICE, uuid4()
     ),
