@@ -21,6 +21,7 @@ from resets import queries
 from resets.applying import api as applying
 from resets.approvals import api as approvals
 from resets.campaigns import api as campaigns
+from resets.campaigns import codes_api as campaign_codes
 from resets.campaigns.report import api as reports
 from resets.delivery import api as deliveries
 from resets.handover import api as handovers
@@ -202,4 +203,5 @@ urlpatterns = [
     *reports.urlpatterns,
     *handovers.urlpatterns,
     *campaigns.urlpatterns,
+    *campaign_codes.urlpatterns,
 ]
