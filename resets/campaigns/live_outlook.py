@@ -15,6 +15,7 @@ from resets.campaigns.state import WHY, CampaignPhase, Standing
 LATELY = timedelta(minutes=5)  # over so long the pace is measured
 SHORTEST = timedelta(seconds=20)  # what ends in less than that says nothing of a pace
 ENDS = (Standing.PROVEN, Standing.UNPROVEN, Standing.FAILED)
+CANARY = "the canary ring"
 NAMED = 3  # sites or mailboxes that are called by name
 
 
@@ -59,7 +60,7 @@ def last_ring(planned: int, settings: Settings) -> int:
 def ring_name(ring: int, last: int, settings: Settings) -> str:
     """What a ring is called; "" where there is but one."""
     if ring == 0 and settings.canary and last:
-        return "the canary ring"
+        return CANARY
     if not settings.wave:
         return "all others" if settings.canary and last else ""
     return f"wave {ring} of {last}"
@@ -95,7 +96,8 @@ class Paused:
 class Facts:
     """What is known of a campaign at one moment. `ring`: the one whose turn it is, None if none
     is; `in_ring` counts its devices. `begun`: devices begun within the last minute. `full`: sites
-    at which as many are in work as may be at one time.
+    at which as many are in work as may be at one time. `failures`: how many have failed, of how
+    many that ended, as far as it counts them. `alarms`: sites whose resets an alarm holds up.
     """
 
     phase: CampaignPhase
@@ -103,18 +105,41 @@ class Facts:
     why: str = ""
     settings: Settings = field(default_factory=Settings)
     counts: Counter[Standing] = field(default_factory=Counter)
+    planned: int = 0
+    failures: tuple[int, int] = (0, 0)
     ring: int | None = None
-    last_ring: int = 0
     in_ring: Counter[Standing] = field(default_factory=Counter)
     begun: int = 0
     full: tuple[str, ...] = ()
     open_sites: int = 1
     closed: tuple[Closed, ...] = ()
+    alarms: tuple[str, ...] = ()
     missing: Missing = Missing()
     paused: Paused | None = None
     ends_at: datetime | None = None
     ended_at: datetime | None = None
     zone: tzinfo | None = None
+
+    @property
+    def tried(self) -> int:
+        """Devices that came to an end at the device itself."""
+        return sum(self.counts[end] for end in ENDS)
+
+    @property
+    def canaries(self) -> int:
+        """How many are tried before the others; 0 where all are."""
+        return self.settings.canary if self.settings.canary < self.planned else 0
+
+    @property
+    def turn(self) -> str:
+        """Which ring has its turn; "" where it is no matter. Where one of the canary ring cannot
+        be tried, another device stands in for it.
+        """
+        if self.tried < self.canaries:
+            return CANARY
+        if not self.settings.wave or not self.ring:
+            return ""
+        return ring_name(self.ring, last_ring(self.planned, self.settings), self.settings)
 
 
 @dataclass(frozen=True)
@@ -151,9 +176,8 @@ def _ending(facts: Facts) -> Outlook:
 def _paused(facts: Facts) -> Outlook:
     told = []
     if facts.why == "failures":
-        failed = sum(facts.counts[s] for s in Standing if s.failed)
-        ended = failed + facts.counts[Standing.PROVEN]
-        share = f"{failed * 100 / ended:.0f} %" if ended else "none"
+        failed, ended = facts.failures
+        share = f"{failed * 100 / ended:.0f} %" if ended else "too much"
         told.append(
             f"Too many devices failed: {failed:,} of {ended:,} that came to an end, which is "
             f"{share}. It stops itself at {facts.settings.stop_share} %."
@@ -183,29 +207,30 @@ def _running(facts: Facts) -> Outlook:
         )
     if not told and not in_work:
         told.append("The next devices begin in a moment.")
-    name = ring_name(facts.ring, facts.last_ring, facts.settings) if facts.ring is not None else ""
-    title = f"At work: {name}" if name else "At work"
+    title = f"At work: {facts.turn}" if facts.turn else "At work"
     waits = not in_work and bool(told)
     return Outlook("busy", "It waits" if waits else title, tuple(told))
 
 
 def _ring(facts: Facts) -> Iterator[str]:
-    if facts.ring is None or facts.ring >= facts.last_ring:
+    if not facts.turn:
         return
-    name = ring_name(facts.ring, facts.last_ring, facts.settings)
-    total = sum(facts.in_ring[s] for s in Standing if s is not Standing.PARKED)
-    over = total - facts.in_ring[Standing.WAITING] - facts.in_ring[Standing.RUNNING]
-    if name:
-        yield (
-            f"{name[0].upper()}{name[1:]} has its turn: {over:,} of {total:,} came to an end. "
-            "What follows begins when all of it has."
-        )
+    over, total = facts.tried, facts.canaries
+    if facts.turn != CANARY:
+        total = sum(facts.in_ring[s] for s in Standing if s is not Standing.PARKED)
+        over = total - facts.in_ring[Standing.WAITING] - facts.in_ring[Standing.RUNNING]
+    yield (
+        f"{facts.turn[0].upper()}{facts.turn[1:]} has its turn: {over:,} of {total:,} came to an "
+        "end. What follows begins when all of it has."
+    )
 
 
 def _in_the_way(facts: Facts) -> Iterator[str]:
     """What keeps devices waiting whose turn it is."""
     if not facts.counts[Standing.WAITING]:
         return
+    if facts.alarms:
+        yield f"An alarm holds resets up at {', '.join(facts.alarms)}, until somebody closes it."
     for site in facts.closed[:NAMED]:
         yield (
             f"The window at {site.name} opens {in_zone(site.opens, site.zone)}, "

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,6 +18,7 @@ from fleet.eventstore.store import read_stream
 from resets import words as reset_words
 from resets.campaigns import live_queries, queries, words
 from resets.campaigns.control_page import Button, buttons
+from resets.campaigns.live_counts import Figure, Reason, Share
 from resets.campaigns.live_outlook import (
     NAMED,
     Closed,
@@ -26,7 +26,6 @@ from resets.campaigns.live_outlook import (
     Missing,
     Outlook,
     Paused,
-    last_ring,
     outlook,
     per_minute,
     roughly,
@@ -43,119 +42,9 @@ from resets.campaigns.steps.items import CampaignNow
 from resets.campaigns.steps.reopen_campaign import CampaignReopened, ReopenCampaign
 
 SLICE = 10  # seconds for which pace and time left are told while nothing else has changed
-BAR = 1000  # units that a bar is wide
 WENT_ON = (CampaignApproved, CampaignResumed, CampaignReopened)
 AGREEING = (ApproveCampaign, DeclineCampaign)  # asked on the page of the plan
 BEFORE = (CampaignPhase.DRAWING_UP, CampaignPhase.AWAITING_APPROVAL)
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A part of a bar: one standing, and how much of it."""
-
-    standing: Standing
-    count: int
-    x: float
-    width: float
-
-    @property
-    def look(self) -> reset_words.Look:
-        return words.STANDINGS[self.standing]
-
-
-@dataclass(frozen=True)
-class Share:
-    """Some devices of a campaign: those of a site, of a model, or all. `of` is what they have in
-    common: the name of a filter, and `key` its value.
-    """
-
-    name: str
-    of: str
-    key: str
-    counts: Counter[Standing]
-
-    @property
-    def href(self) -> str:
-        """To the list of these."""
-        return _devices(**{self.of: self.key})
-
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def over(self) -> int:
-        return sum(count for standing, count in self.counts.items() if not standing.open)
-
-    @property
-    def proven(self) -> int:
-        return self.counts[Standing.PROVEN]
-
-    @property
-    def failed(self) -> int:
-        return sum(count for standing, count in self.counts.items() if standing.failed)
-
-    @property
-    def left_out(self) -> int:
-        return self.counts[Standing.LEFT_OUT]
-
-    @property
-    def bar(self) -> list[Stretch]:
-        """What is to be drawn; what waits leaves the bar empty."""
-        stretches, x = [], 0.0
-        for standing in words.STANDINGS:
-            if (count := self.counts[standing]) and standing is not Standing.WAITING:
-                width = count * BAR / self.total
-                stretches.append(Stretch(standing, count, round(x, 2), round(width, 2)))
-                x += width
-        return stretches
-
-    @property
-    def told(self) -> str:
-        """The bar in words: "312 of 1,000 proven, 5 failed"."""
-        told = [f"{self.proven:,} of {self.total:,} proven"]
-        for standing, look in words.STANDINGS.items():
-            if (count := self.counts[standing]) and standing is not Standing.PROVEN:
-                told.append(f"{count:,} {look.text.lower()}")
-        return ", ".join(told)
-
-
-@dataclass(frozen=True)
-class Reason:
-    """How many devices stand somewhere for a reason."""
-
-    standing: Standing
-    why: str
-    count: int
-
-    @property
-    def words(self) -> str:
-        return words.why(self.standing, self.why)
-
-    @property
-    def look(self) -> reset_words.Look:
-        return words.STANDINGS[self.standing]
-
-    @property
-    def href(self) -> str:
-        return _devices(standing=self.standing, why=self.why)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """How many devices stand somewhere."""
-
-    standing: Standing
-    count: int
-
-    @property
-    def look(self) -> reset_words.Look:
-        look = words.STANDINGS[self.standing]
-        return look if self.count else look._replace(tone="")
-
-    @property
-    def href(self) -> str:
-        return _devices(standing=self.standing)
 
 
 @dataclass(frozen=True)
@@ -300,29 +189,39 @@ class LivePage:
 
     @property
     def _facts(self) -> Facts:
-        state, counts, running = self.state, self.all.counts, self.state.phase.under_way
-        ring, in_ring = live_queries.ring(self.actor, state.id) if running else (None, Counter())
+        state = self.state
+        by_code = self.by_code and state.phase is CampaignPhase.RUNNING
+        ring, in_ring = None, Counter[Standing]()
+        if state.phase is CampaignPhase.RUNNING and state.settings.wave:
+            ring, in_ring = live_queries.ring(self.actor, state.id, self.by_code)
         waits = {g.site for g in self.groups if g.standing is Standing.WAITING}
         closed = self._closed(waits)
-        by_code = self.by_code and state.phase is CampaignPhase.RUNNING
         return Facts(
             phase=state.phase,
             now=self.now,
             why=state.why,
             settings=state.settings,
-            counts=counts,
+            counts=self.all.counts,
+            planned=state.planned,
+            failures=self._failures,
             ring=ring,
-            last_ring=last_ring(state.planned, state.settings),
             in_ring=in_ring,
             begun=sum(group.begun for group in self.groups),
             full=self._full(waits),
             open_sites=len(waits) - len(closed),
             closed=closed,
+            alarms=self._named(live_queries.alarms(self.actor, waits)) if by_code else (),
             missing=self._missing if by_code else Missing(),
             paused=self._paused,
             ends_at=state.ends_at,
             zone=self.zone,
         )
+
+    @property
+    def _failures(self) -> tuple[int, int]:
+        if self.state.why != "failures":
+            return 0, 0
+        return live_queries.failures(self.actor, self.state.id, self.state.counted_from)
 
     @cached_property
     def _missing(self) -> Missing:
@@ -343,7 +242,10 @@ class LivePage:
             if group.standing is Standing.RUNNING:
                 in_work[group.site] += group.count
         full = [site for site in sites if in_work[site] >= self.state.settings.at_once]
-        return tuple(sorted(self._sites[site].name for site in full if site in self._sites))
+        return self._named(full)
+
+    def _named(self, sites: Iterable[UUID]) -> tuple[str, ...]:
+        return tuple(sorted(self._sites[site].name for site in sites if site in self._sites))
 
     @property
     def _paused(self) -> Paused | None:
@@ -426,11 +328,6 @@ class LivePage:
     @property
     def correlation(self) -> UUID:
         return self.story[0].correlation
-
-
-def _devices(**narrowed: str) -> str:
-    """To the list of some devices, on this very page."""
-    return f"?{urlencode(narrowed)}#devices"
 
 
 def _tags(events: Iterable[Any]) -> set[str]:

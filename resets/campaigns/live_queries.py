@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
@@ -17,8 +18,9 @@ from resets.campaigns import queries
 from resets.campaigns.live_outlook import ENDS, LATELY, Missing
 from resets.campaigns.models import CampaignItem
 from resets.campaigns.state import Standing
+from resets.limits.queries import breakers
+from resets.limits.rules import Scope
 
-TO_COME = (Standing.WAITING, Standing.RUNNING)
 ORDERS = {
     "number": ("number", "id"),
     "name": ("device_name", "number", "id"),
@@ -73,11 +75,12 @@ def version(actor: Actor, campaign: UUID) -> str:
     return f"{items}.{codes}"
 
 
-def ring(actor: Actor, campaign: UUID) -> tuple[int | None, Counter[Standing]]:
+def ring(actor: Actor, campaign: UUID, by_code: bool) -> tuple[int | None, Counter[Standing]]:
     """The ring whose turn it is, and where its devices stand: as the process manager has it."""
     items = queries.items(actor, campaign)
-    to_come = items.filter(standing__in=[one.value for one in TO_COME])
-    first = to_come.order_by("ring").values_list("ring", flat=True).first()
+    able = Q(mailbox__in=_codes(actor, campaign, verified=True)) if by_code else Q()
+    to_come = Q(standing=Standing.RUNNING.value) | (Q(standing=Standing.WAITING.value) & able)
+    first = items.filter(to_come).order_by("ring").values_list("ring", flat=True).first()
     if first is None:
         return None, Counter()
     every = [standing.value for standing in Standing]  # or the index would be of no use
@@ -86,13 +89,36 @@ def ring(actor: Actor, campaign: UUID) -> tuple[int | None, Counter[Standing]]:
     return first, Counter({Standing(standing): count for standing, count in counts})
 
 
+def failures(actor: Actor, campaign: UUID, since: datetime | None) -> tuple[int, int]:
+    """How many have failed, of how many that came to an end; since somebody let it go on."""
+    rows = queries.items(actor, campaign).order_by()
+    if since:
+        rows = rows.filter(ended_at__gt=since)
+    counts = Counter(dict(rows.values_list("standing").annotate(count=Count("pk"))))
+    failed = sum(counts[standing] for standing in Standing if standing.failed)
+    return failed, failed + counts[Standing.PROVEN]
+
+
+def alarms(actor: Actor, sites: Iterable[UUID]) -> set[UUID]:
+    """Those sites at which an alarm holds up all resets."""
+    rows = breakers(actor).order_by().filter(scope=Scope.SITE.value, tripped=True)
+    return {row.site for row in rows.filter(site__in=list(sites)) if row.site}
+
+
+def _codes(actor: Actor, campaign: UUID, *, verified: bool) -> QuerySet[Any]:
+    rows = queries.codes(actor, campaign).order_by().filter(verified=verified)
+    return rows.values("mailbox")
+
+
 def missing(actor: Actor, campaign: UUID, names: int) -> Missing:
     """The mailboxes whose code is waited for; `names` of them by name, in part."""
-    unverified = queries.codes(actor, campaign).order_by().filter(verified=False)
     rows = (
         queries.items(actor, campaign)
         .order_by()
-        .filter(standing=Standing.WAITING.value, mailbox__in=unverified.values("mailbox"))
+        .filter(
+            standing=Standing.WAITING.value,
+            mailbox__in=_codes(actor, campaign, verified=False),
+        )
     )
     found = rows.aggregate(mailboxes=Count("mailbox", distinct=True), devices=Count("pk"))
     if not found["devices"]:

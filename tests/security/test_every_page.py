@@ -110,6 +110,12 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "not-me": {"GET": ANYBODY, "POST": ANYBODY},
     "qr-png": {"GET": OWN},
     "qr-sheet": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
+    "campaign": {"GET": Role.VIEWER},
+    "campaign-live": {"GET": Role.VIEWER},
+    "campaign-items": {"GET": Role.VIEWER},
+    "campaign-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
+    "campaign-retry-failed": {"POST": Role.ADMINISTRATOR},
+    "campaign-item-step": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
 }
 
 FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
@@ -195,7 +201,15 @@ HERE = {
 THERE = {"vera": Role.VIEWER, "alice": Role.ADMINISTRATOR}
 THROUGH = (200, 201, 204, 302, 409)
 # What they find has changed under the one before, or asks for more than a form of the tests says.
-MAY_REFUSE = ("reset-step", "send-test-mail", "bulk-move", "bulk-remove", *device_steps())
+MAY_REFUSE = (
+    "reset-step",
+    "campaign-retry-failed",
+    "close-site",
+    "send-test-mail",
+    "bulk-move",
+    "bulk-remove",
+    *device_steps(),
+)
 PAGES = [a for a in addresses(but=("api/", "^api/")) if not a.name.startswith("account_")]
 
 
@@ -268,6 +282,12 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "revoke-role": {"pk": at.role},
         "trace": {"correlation": at.reset},
         "retry-job": {"parked": at.parked},
+        "campaign": {"pk": at.campaign},
+        "campaign-live": {"pk": at.campaign},
+        "campaign-items": {"pk": at.campaign},
+        "campaign-step": {"pk": at.campaign, "step": "pause-campaign"},
+        "campaign-retry-failed": {"pk": at.campaign},
+        "campaign-item-step": {"pk": at.campaign, "item": at.item, "step": "take-out"},
     }.get(address.name, dict.fromkeys(address.ids, at.device))
 
 

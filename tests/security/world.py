@@ -30,7 +30,12 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import EventRow, Job
-from fleet.eventstore.store import state_of
+from fleet.eventstore.store import read_stream, state_of
+from resets.campaigns.drawing import draw_up_plan
+from resets.campaigns.state import CampaignState, Selection, item_id
+from resets.campaigns.state import Kind as CampaignKind
+from resets.campaigns.steps.approve_campaign import ApproveCampaign
+from resets.campaigns.steps.plan_campaign import PlanCampaign
 from resets.delivery.steps import SendTestMail
 from resets.limits.rules import Counted, Limit, Scope
 from resets.limits.state import Refusal
@@ -52,7 +57,7 @@ A_LIST = f"Name,Address,Password\na list,203.0.113.88,{PASSWORD}\n"
 class Place:
     """A site of ours and what is at it. `device` has a reset under way, `other` has none; `found`
     is something that the `scan` came upon. Somebody proposed a mailbox for the one in `change`,
-    and Alice did in `own_change`.
+    and Alice did in `own_change`. A `campaign` of hers is under way for its `item` alone.
     """
 
     site: UUID
@@ -67,6 +72,8 @@ class Place:
     own_change: UUID
     test_mail: UUID
     alarm: UUID
+    campaign: UUID
+    item: UUID
     secret: str  # a word that stands in the names of its devices
 
     @property
@@ -74,7 +81,8 @@ class Place:
         """What an outsider never comes to see."""
         return (
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
-            self.found, self.change, self.own_change, self.test_mail, self.alarm,
+            self.found, self.change, self.own_change, self.test_mail, self.alarm, self.campaign,
+            self.item,
         )  # fmt: skip
 
 
@@ -186,8 +194,31 @@ def _place(who: Cast, site: UUID) -> Place:
     limit = Limit(Counted.RESETS, Scope.SITE, 40, 3600, trips=True)
     case = Refusal(who.organisation, site, limit, "", device, f"{secret} 1", "Alice")
     handle(TripBreaker(Scope.SITE, case, 0), alarm, SETUP)
-    ids = (job.id, role, scan, found, *changes, tested, alarm)
+    campaign = _campaign(who, site, a_device(who, site, 5, secret), secret)
+    ids = (job.id, role, scan, found, *changes, tested, alarm, *campaign)
     return Place(site, device, other, reset, *ids, secret)
+
+
+def _campaign(who: Cast, site: UUID, device: UUID, secret: str) -> tuple[UUID, UUID]:
+    """A campaign for one device that somebody else has agreed to, and its item."""
+    campaign, by = new_id(), who.by(who.alice)
+    plan = PlanCampaign(
+        place_id=site,
+        kind=CampaignKind.RESET,
+        name=f"{secret} anew",
+        reason="A test",
+        ends_at=datetime.now(UTC) + timedelta(days=30),
+        selection=Selection(devices=(device,)),
+    )
+    handle(plan, campaign, by)
+    draw_up_plan(read_stream(campaign)[0])
+    amber = Person.objects.create_user(f"amber-{site}@example.com", name="Amber")
+    handle(
+        GrantRole(amber.id, "Amber", Role.ADMINISTRATOR, who.organisation, site), new_id(), SETUP
+    )
+    digest = state_of(CampaignState, campaign).digest
+    handle(ApproveCampaign(digest), campaign, who.by(amber))
+    return campaign, item_id(campaign, device)
 
 
 def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:
