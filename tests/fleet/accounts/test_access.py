@@ -35,6 +35,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import COMMANDS, Actor, By, Command, State
 from fleet.eventstore.models import EventRow
 from resets import queries as resets
+from resets.campaigns.steps.codes import BeginCodes
 from resets.delivery import queries as mails
 from resets.delivery.steps import SendTestMail, SendTestMailTo
 from resets.handover.steps import HandOver
@@ -45,7 +46,7 @@ from resets.mailboxes import queries as mailboxes
 from resets.mailboxes.steps import ProposeMailbox
 from resets.notices.state import Told
 from resets.notices.steps import RecordNotice
-from resets.rules import rules_id
+from resets.rules import CodeRules, rules_id
 from resets.steps.request_reset import RequestReset
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits
 from tests.cast import SETUP, Cast, cast, organisation, person
@@ -174,6 +175,11 @@ NEEDS = {
     "reset.fail-reset": Role.JOB,
     "reset.expire-reset": Role.JOB,
     "reset.correct-mailbox": Role.JOB,
+    "campaign_codes.begin-codes": Role.JOB,
+    "campaign_codes.send-campaign-code": Role.TECHNICIAN,
+    "campaign_codes.enter-campaign-code": Role.TECHNICIAN,
+    "campaign_codes.record-campaign-mail": Role.JOB,
+    "campaign_codes.disown-campaign-codes": Role.TECHNICIAN,
     "mailbox_change.propose-mailbox": Role.TECHNICIAN,
     "mailbox_change.approve-mailbox": Role.ADMINISTRATOR,
     "mailbox_change.decline-mailbox": Role.ADMINISTRATOR,
@@ -284,6 +290,10 @@ def a_refusal(who: Cast, device: UUID) -> Refusal:
     return Refusal(who.organisation, who.site, SITE_LIMIT, "", device, "Gate", "Tess")
 
 
+def some_codes(who: Cast) -> BeginCodes:
+    return BeginCodes(new_id(), who.organisation, who.site, "owner@example.com", CodeRules())
+
+
 def a_handover(who: Cast) -> HandOver:
     return HandOver(who.site, None, 1, "a passphrase", "A test")
 
@@ -321,6 +331,8 @@ def world(db: None) -> World:
     handle(a_notice(who), noticed, SETUP)
     handed = new_id()
     handle(a_handover(who), handed, who.by(who.alice))
+    codes = new_id()
+    handle(some_codes(who), codes, SETUP)
     token = new_id()
     handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
     [role] = EventRow.everything.filter(
@@ -346,6 +358,7 @@ def world(db: None) -> World:
             "notice": noticed,
             "test_mail": tested,
             "handover": handed,
+            "campaign_codes": codes,
         },
     )
 
@@ -412,6 +425,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "notice.record-notice": lambda who, device: a_notice(who),
     "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
     "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
+    "campaign_codes.begin-codes": lambda who, device: some_codes(who),
     "handover.hand-over": lambda who, device: a_handover(who),
     "credential.begin-credential": lambda who, device: BeginCredential(
         who.organisation, who.site, device, "root", Purpose.DEVICE, uuid4()
