@@ -1,7 +1,7 @@
 """Where the apps above hang what they know of a device into its pages.
 
 They know the device, and devices know nothing of them: a part is a template and who fills it, the
-list's extra column is a label and who fills that.
+list's extra column is a label and who fills that, a button of the list leads to a page by its name.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
 
 
@@ -43,8 +44,20 @@ class Column:
     provider: Callable[[Actor, Iterable[UUID]], Mapping[UUID, Mark]]
 
 
+@dataclass(frozen=True)
+class Bulk:
+    """A button under the list for the devices that are ticked. Their ids are posted to the page of
+    this name, each as `device`, with `back`: the list as it was shown.
+    """
+
+    label: str
+    url_name: str
+    role: Role
+
+
 _parts: list[Part] = []
 _columns: list[Column] = []
+_bulks: list[Bulk] = []
 
 
 def part(
@@ -60,6 +73,17 @@ def column(label: str, provider: Callable[[Actor, Iterable[UUID]], Mapping[UUID,
     """Add a column to the list of devices. The provider is asked once for all rows."""
     if all(known.label != label for known in _columns):
         _columns.append(Column(label, provider))
+
+
+def bulk(label: str, url_name: str, role: Role) -> None:
+    """Add a button for ticked devices, shown to those who have this role somewhere."""
+    if all(known.url_name != url_name for known in _bulks):
+        _bulks.append(Bulk(label, url_name, role))
+
+
+def bulks_of(actor: Actor) -> list[Bulk]:
+    """The buttons that are worth showing to an actor."""
+    return [one for one in _bulks if any(g.role.rank >= one.role.rank for g in actor.grants)]
 
 
 def parts_of(actor: Actor, device: Any) -> list[dict[str, Any]]:

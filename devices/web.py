@@ -28,6 +28,7 @@ from devices.discovery.web import discovery_urlpatterns
 from devices.filters import SIZES, DeviceFilters
 from devices.forms import add_device_form, open_site_form, organisation_chosen
 from devices.lists.web import import_urlpatterns
+from devices.page_parts import bulks_of
 from devices.page_parts import columns as further_columns
 from devices.steps.add_device import AddDevice
 from devices.steps.check_device import CheckDevice
@@ -148,6 +149,7 @@ def devices(request: HttpRequest) -> HttpResponse:
         "sizes": SIZES,
         "may_add": _has(actor, Role(AddDevice.by)),
         "deeds": _deeds(actor) if form.can_be_ticked else (),
+        "bulks": bulks_of(actor),
     }
     return render(request, "devices/devices.html", facts)
 

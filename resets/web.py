@@ -35,6 +35,7 @@ from resets.campaigns import codes_web as campaign_codes
 from resets.campaigns import control_web as campaign_controls
 from resets.campaigns import live_web as live_campaigns
 from resets.campaigns.report import web as reports
+from resets.campaigns import web as campaigns
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
 from resets.handover import web as handovers
@@ -206,6 +207,7 @@ urlpatterns = [
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
     *phone.urlpatterns,
+    *campaigns.urlpatterns,
     *live_campaigns.urlpatterns,
     *campaign_controls.urlpatterns,
     *reports.urlpatterns,

@@ -18,11 +18,11 @@ from resets.approvals.lines import waiting
 class Waiting(TypedDict):
     """Something that somebody else has to agree to."""
 
-    kind: Literal["reset", "mailbox"]
+    kind: Literal["reset", "mailbox", "campaign"]
     id: UUID
     what: str
     why: Annotated[str, Meta(description="Why a second person is needed.")]
-    device_name: str
+    device_name: Annotated[str, Meta(description="Of a campaign: its own name.")]
     site_name: str
     asker: str
     reason: str
@@ -33,7 +33,7 @@ class WaitingFilters(TypedDict, total=False):
     own: Annotated[
         bool, Meta(description="What you have asked for yourself, instead of what waits for you.")
     ]
-    kind: Literal["reset", "mailbox"]
+    kind: Literal["reset", "mailbox", "campaign"]
     site: UUID
     q: text("A part of the device's name, the reason, or who asked.")  # type: ignore[valid-type]
 

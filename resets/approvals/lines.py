@@ -12,8 +12,10 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from devices.mailbox import masked
+from devices.queries import place_for_jobs
 from fleet.eventstore.messages import Actor
 from resets.approvals import queries
+from resets.campaigns import queries as campaigns
 from resets.mailboxes import queries as mailboxes
 from resets.queries import with_text
 from resets.rules import APPROVAL_WORDS
@@ -85,10 +87,36 @@ def _mailboxes(rows: Iterable[Any]) -> Iterator[Line]:
         )
 
 
+def _campaigns(rows: Iterable[Any]) -> Iterator[Line]:
+    """One campaign over several sites is at none of them; its times are then in UTC."""
+    for row in rows:
+        place = place_for_jobs(row.site) if row.site else None
+        yield Line(
+            kind="campaign",
+            id=row.pk,
+            what=f"{'Resets' if row.kind == 'reset' else 'Rotations'} of {row.planned:,} devices",
+            why="a campaign takes two people",
+            device_name=row.name,
+            site_name=place.name if place else "All sites",
+            asker=row.planner,
+            reason=row.about,
+            expires_at=row.ends_at,
+            zone=place.timezone if place else "UTC",
+            address=reverse("campaign-plan", args=[row.pk]),
+        )
+
+
 SOURCES = {
     "reset": Source("Resets", queries.waiting, queries.own, with_text, _resets),
     "mailbox": Source(
         "Mailboxes", mailboxes.waiting, mailboxes.own, mailboxes.with_text, _mailboxes
+    ),
+    "campaign": Source(
+        "Campaigns",
+        campaigns.awaiting,
+        campaigns.own,
+        campaigns.with_text,
+        _campaigns,
     ),
 }
 

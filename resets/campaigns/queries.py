@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,10 +12,13 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from devices.queries import one
-from fleet.accounts.access import human
+from fleet.accounts.access import human, may
+from fleet.accounts.state import Role
 from fleet.eventstore.messages import COMMANDS, Actor, Command
 from fleet.eventstore.store import state_of
+from resets.campaigns.estimate import Share
 from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
+from resets.campaigns.selection import selected
 from resets.campaigns.state import CampaignState, ItemState
 
 OWN_WAYS = ("take-out-by-owner", "reopen-campaign")
@@ -38,6 +44,10 @@ def campaigns_narrowed(
         found = Q(name__icontains=word) | Q(about__icontains=word) | Q(planner__icontains=word)
         rows = rows.filter(found)
     return rows.filter(**{name: value for name, value in wanted.items() if value is not None})
+
+
+def with_text(rows: QuerySet[Campaign], text: str) -> QuerySet[Campaign]:
+    return campaigns_narrowed(rows, text=text)
 
 
 def items_narrowed(
@@ -86,10 +96,42 @@ def standings(actor: Actor, campaign_id: UUID) -> dict[str, int]:
     return dict(rows)
 
 
+def chosen(actor: Actor, campaign: CampaignState) -> int:
+    """How many devices a campaign's selection is for, now."""
+    return selected(actor, campaign).order_by().count()
+
+
+def shares(actor: Actor, campaign_id: UUID) -> list[Share]:
+    """How many devices wait in which ring, at which site, on which NVR."""
+    rows = items(actor, campaign_id).filter(standing="waiting", forecast="").order_by()
+    counted = rows.values_list("site", "ring", "nvr").annotate(n=Count("pk"))
+    return [Share(site, ring, nvr, n) for site, ring, nvr, n in counted if site]
+
+
+def standings_of(actor: Actor, campaigns: Sequence[UUID]) -> dict[UUID, Counter[str]]:
+    """How many devices stand where, of several campaigns at once."""
+    rows: QuerySet[CampaignItem] = CampaignItem.objects.visible_to(actor)
+    rows = rows.filter(campaign__in=list(campaigns)).order_by()
+    found: dict[UUID, Counter[str]] = {pk: Counter() for pk in campaigns}
+    for campaign, standing, n in rows.values_list("campaign", "standing").annotate(n=Count("pk")):
+        found[campaign][standing] = n
+    return found
+
+
 def awaiting(actor: Actor) -> QuerySet[Campaign]:
-    """Campaigns that somebody else has to agree to."""
-    rows = campaigns(actor).filter(phase="awaiting_approval", ends_at__gt=timezone.now())
-    return rows.exclude(planner_id=human(actor).id)
+    """Campaigns that this actor may agree to: an administrator there, and somebody else's."""
+    return _asked_for(replace(actor, grants=_administers(actor))).exclude(
+        planner_id=human(actor).id
+    )
+
+
+def own(actor: Actor) -> QuerySet[Campaign]:
+    """Campaigns that this actor has planned and somebody else has to agree to."""
+    return _asked_for(actor).filter(planner_id=human(actor).id)
+
+
+def _asked_for(actor: Actor) -> QuerySet[Campaign]:
+    return campaigns(actor).filter(phase="awaiting_approval", ends_at__gt=timezone.now())
 
 
 def steps() -> dict[str, type[Command[CampaignState]]]:
@@ -109,8 +151,14 @@ def offered(actor: Actor, campaign_id: UUID) -> list[type[Command[CampaignState]
     return [
         step
         for step in steps().values()
-        if step.offered(state, now) and step.offered_to(state, person)
+        if step.offered(state, now)
+        and step.offered_to(state, person)
+        and may(actor, Role(step.by), state.organisation, state.site)
     ]
+
+
+def _administers(actor: Actor) -> tuple[Any, ...]:
+    return tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
 
 
 def _steps(kind: type) -> dict[str, type[Command[Any]]]:
