@@ -203,6 +203,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 1.0,
         "options": {"expires": 2.0},
     },
+    "strike schedules": {
+        "task": "resets.tasks.strike_schedules",
+        "schedule": 30.0,
+        "options": {"expires": 30.0},
+    },
     "sum refusals": {
         "task": "resets.tasks.sum_refusals",
         "schedule": 60.0,

@@ -30,6 +30,7 @@ from resets.mailboxes import api as mailboxes
 from resets.phone.api import ShowQrView
 from resets.queries import Glass
 from resets.recorder.state import AtRecorder
+from resets.schedules import api as schedules
 from resets.site_rules import api as site_rules
 from resets.state import Delivery, Phase, RecoveryMethod
 from resets.steps.approve_reset import ApproveReset
@@ -200,6 +201,7 @@ urlpatterns = [
     *deliveries.urlpatterns,
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
+    *schedules.urlpatterns,
     *reports.urlpatterns,
     *handovers.urlpatterns,
     *campaigns.urlpatterns,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 
+import structlog
 from celery import shared_task
 from django.utils import timezone
 
 from resets.campaigns import process
 from resets.limits import ledger, refusals
+from resets.schedules import clock
 
 
 @shared_task(name="resets.tasks.sum_refusals")
@@ -24,6 +26,7 @@ def forget_uses() -> None:
     ledger.forget(timezone.now())
 
 
+log = structlog.get_logger(__name__)
 LONGEST_TURNS = 5.0  # seconds; then the next message goes on
 
 
@@ -34,3 +37,14 @@ def advance_campaigns() -> None:
     for campaign in process.open_campaigns():
         while process.advance(campaign) and time.monotonic() < until:
             pass
+
+
+@shared_task(name="resets.tasks.strike_schedules")
+def strike_schedules() -> None:
+    """Begin the runs that are due, and tell of those that come."""
+    for schedule in clock.active():
+        try:
+            clock.strike(schedule)
+        except Exception:
+            # One that cannot be begun keeps no other one waiting; it is tried again next time.
+            log.exception("schedule_failed", schedule=str(schedule))

@@ -45,6 +45,7 @@ from resets.limits.rules import Counted
 from resets.mailboxes import web as mailboxes
 from resets.outlook import Outlook
 from resets.phone import web as phone
+from resets.schedules import web as schedules
 from resets.site_rules import web as site_rules
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
@@ -206,6 +207,7 @@ urlpatterns = [
     path("resets/<uuid:pk>/<slug:step>/", reset_step, name="reset-step"),
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
+    *schedules.urlpatterns,
     *phone.urlpatterns,
     *campaigns.urlpatterns,
     *live_campaigns.urlpatterns,

@@ -252,7 +252,7 @@ class CampaignsView(ApiView):
             reason=asked["reason"],
             ends_at=asked["ends_at"],
             selection=Selection(**msgspec.structs.asdict(asked["selection"])),
-            settings=_settings(asked["settings"]),
+            settings=settings_of(asked["settings"]),
         )
         handle(plan, campaign, self.by)
         return created(_facts(self, campaign), "api-campaign", campaign_id=campaign)
@@ -315,7 +315,7 @@ def item_step_view(command: type[Command[ItemState]]) -> type[ApiView]:
     return type(f"{command.__name__}View", (ApiView,), {"post": declared})
 
 
-def _settings(asked: CampaignSettings) -> Settings:
+def settings_of(asked: CampaignSettings) -> Settings:
     told = msgspec.structs.asdict(asked)
     return Settings(**(told | {"window": Window(**msgspec.structs.asdict(asked.window))}))
 

@@ -7,6 +7,7 @@ contents(
     "plan_campaign",
     "seal_plan",
     "approve_campaign",
+    "by_schedule",
     "codes",
     "control",
     "items",

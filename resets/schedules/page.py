@@ -1,0 +1,235 @@
+"""A schedule as pages show it, to one reader: nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django import forms
+
+from devices import queries as devices
+from fleet.accounts.access import may
+from fleet.accounts.state import Role
+from fleet.eventstore.messages import Actor, Command
+from fleet.web.command_forms import form_of
+from resets.campaigns.state import WHY_NOT, CampaignPhase
+from resets.campaigns.words import PHASES as CAMPAIGN_PHASES
+from resets.notices.queries import notices_of
+from resets.schedules import queries, words
+from resets.schedules.queries import Standing
+from resets.schedules.state import SchedulePhase, SchedulePlan, ScheduleState
+from resets.schedules.steps import (
+    ApproveSchedule,
+    ChangeSchedule,
+    EndSchedule,
+    PauseSchedule,
+    ResumeSchedule,
+)
+from resets.schedules.timing import Every, Timing
+from resets.words import Look
+
+RUNS = 10  # of those before, that are shown
+
+
+@dataclass(frozen=True)
+class Says:
+    """How a step is named, and what is said before and after it."""
+
+    name: str
+    title: str
+    icon: str
+    done: str
+    look: str = ""
+
+
+SAYS: dict[type[Command[Any]], Says] = {
+    ApproveSchedule: Says(
+        "Agree", "Agree to this schedule?", "user-check", "Agreed. Its runs begin by themselves.",
+        "primary",
+    ),
+    ChangeSchedule: Says(
+        "Change it", "Change the schedule", "pencil",
+        "Changed. Another administrator has to agree to it now.",
+    ),
+    PauseSchedule: Says(
+        "Pause", "Pause the schedule?", "circle-pause", "Paused. No further run begins.",
+    ),
+    ResumeSchedule: Says(
+        "Go on", "Let the schedule go on?", "circle-play", "It goes on with its next run.",
+        "primary",
+    ),
+    EndSchedule: Says("End it", "End the schedule?", "flag", "Ended. No further run begins."),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ScheduleStep:
+    """Something that this reader may do about a schedule, and how it is asked."""
+
+    command: type[Command[ScheduleState]]
+    standing: Standing
+
+    @property
+    def slug(self) -> str:
+        return self.command.slug
+
+    @property
+    def about(self) -> str:
+        return self.command.about
+
+    @property
+    def says(self) -> Says:
+        return SAYS[self.command]
+
+    def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
+        """The digest of what is shown goes with the form, unseen."""
+        form = form_of(self.command, answers, {"digest": self.standing.state.digest})
+        if self.command is ApproveSchedule:
+            form.fields["digest"].widget = forms.HiddenInput()
+        return form
+
+
+@dataclass(frozen=True)
+class SchedulePage:
+    standing: Standing
+    actor: Actor
+
+    @classmethod
+    def of(cls, actor: Actor, schedule: UUID) -> SchedulePage:
+        return cls(queries.standing(actor, schedule), actor)
+
+    @property
+    def row(self) -> Any:
+        return self.standing.row
+
+    @property
+    def state(self) -> ScheduleState:
+        return self.standing.state
+
+    @property
+    def plan(self) -> SchedulePlan:
+        assert self.state.plan
+        return self.state.plan
+
+    @property
+    def look(self) -> Look:
+        return words.PHASES[self.state.phase]
+
+    @property
+    def place(self) -> str:
+        return words.place_of(self.state)
+
+    @property
+    def timing(self) -> str:
+        return words.timing(self.plan.timing)
+
+    @property
+    def window(self) -> str:
+        return words.window(self.plan.settings.window)
+
+    @property
+    def lasting(self) -> str:
+        return words.lasting(self.plan.lasting)
+
+    @property
+    def devices(self) -> str:
+        """Which devices a run is for."""
+        return words.selection(self.plan.wanted, self._nvr)
+
+    @property
+    def how(self) -> str:
+        return words.how(self.plan.settings)
+
+    @property
+    def awaits(self) -> bool:
+        return self.state.phase is SchedulePhase.AWAITING_APPROVAL
+
+    @property
+    def may_agree(self) -> bool:
+        return ApproveSchedule in self.standing.offered and self.administers
+
+    @property
+    def own(self) -> bool:
+        return self.awaits and self.standing.person == self.state.maker_id
+
+    @property
+    def administers(self) -> bool:
+        at = (self.state.organisation, self.state.site)
+        return may(self.actor, Role.ADMINISTRATOR, *at)
+
+    @cached_property
+    def steps(self) -> list[ScheduleStep]:
+        """Those beside the answer that it waits for."""
+        if not self.administers:
+            return []
+        offered = (step for step in self.standing.offered if step is not ApproveSchedule)
+        return [ScheduleStep(step, self.standing) for step in offered]
+
+    @property
+    def approval(self) -> ScheduleStep:
+        return ScheduleStep(ApproveSchedule, self.standing)
+
+    @cached_property
+    def runs(self) -> list[tuple[Any, Look]]:
+        """The campaigns of the runs before, the newest first."""
+        rows = queries.runs(self.actor, self.row.pk)[:RUNS]
+        return [(row, CAMPAIGN_PHASES[CampaignPhase(row.phase)]) for row in rows]
+
+    @property
+    def against(self) -> list[tuple[str, Any]]:
+        """What the newest report has found in the way."""
+        report = self.state.report
+        return [(WHY_NOT.get(one.why, one.why), one) for one in report.against] if report else []
+
+    @cached_property
+    def told(self) -> list[Any]:
+        """Who was told by mail, for `resets/notices/told.html`."""
+        return list(notices_of(self.actor, self.row.pk))
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """The story for the timeline, newest first."""
+        entries = []
+        for recorded in reversed(self.standing.story):
+            tone, icon = words.EVENTS[recorded.type]
+            entries.append(
+                {
+                    "sentence": recorded.sentence,
+                    "at": recorded.at,
+                    "actor": recorded.actor.name,
+                    "source": recorded.source,
+                    "tone": tone,
+                    "icon": icon,
+                }
+            )
+        return entries
+
+    @property
+    def _nvr(self) -> str:
+        chosen = self.plan.selection.nvr
+        row = devices.devices(self.actor).filter(pk=chosen).first() if chosen else None
+        return row.name if row else ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A schedule in the list."""
+
+    row: Any
+    place: str
+
+    @property
+    def look(self) -> Look:
+        return words.PHASES[SchedulePhase(self.row.phase)]
+
+    @property
+    def timing(self) -> str:
+        return words.timing(Timing(Every(self.row.every), self.row.number, self.row.first))
+
+
+def lines(actor: Actor, rows: Sequence[Any]) -> list[Line]:
+    sites = {row.pk: row.name for row in devices.site_names(actor)}
+    return [Line(row, sites.get(row.site, "") if row.site else "All sites") for row in rows]

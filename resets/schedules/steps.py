@@ -1,0 +1,357 @@
+"""A schedule: made, agreed to, changed, paused, ended; and what its clock does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+from fleet.accounts.state import Human, Role
+from fleet.errors import Conflict, Forbidden
+from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from resets.campaigns.settings import Settings
+from resets.campaigns.state import Selection
+from resets.schedules.state import (
+    AHEAD,
+    LASTING,
+    LONGEST_NAME,
+    LONGEST_REASON,
+    Report,
+    SchedulePhase,
+    SchedulePlan,
+    ScheduleState,
+    digest_of,
+    refuse_unless,
+)
+from resets.schedules.timing import Every, Timing
+from resets.steps.site_rules import Place
+
+OPEN = (SchedulePhase.AWAITING_APPROVAL, SchedulePhase.ACTIVE, SchedulePhase.PAUSED)
+
+
+@event("resets.schedule_made")
+class ScheduleMade(Event[ScheduleState]):
+    """{actor} made the schedule {plan.name}: {plan.reason}"""
+
+    organisation: UUID
+    site: UUID | None
+    plan: SchedulePlan
+    maker: str
+    maker_id: str
+    digest: str
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(
+            organisation=self.organisation,
+            site=self.site,
+            plan=self.plan,
+            maker=self.maker,
+            maker_id=self.maker_id,
+            digest=self.digest,
+        )
+
+
+@event("resets.schedule_changed")
+class ScheduleChanged(Event[ScheduleState]):
+    """{actor} changed the schedule {plan.name}: somebody else has to agree to it anew."""
+
+    plan: SchedulePlan
+    maker: str
+    maker_id: str
+    digest: str
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(
+            plan=self.plan,
+            maker=self.maker,
+            maker_id=self.maker_id,
+            digest=self.digest,
+            phase=SchedulePhase.AWAITING_APPROVAL,
+            approver="",
+            approver_id="",
+            counts_from=None,
+            report=None,
+        )
+
+
+@event("resets.schedule_approved")
+class ScheduleApproved(Event[ScheduleState]):
+    """{actor} agreed to the schedule, and to each of its runs."""
+
+    approver: str
+    approver_id: str
+    at: datetime
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(
+            phase=SchedulePhase.ACTIVE,
+            approver=self.approver,
+            approver_id=self.approver_id,
+            counts_from=self.at,
+        )
+
+
+@event("resets.schedule_paused")
+class SchedulePaused(Event[ScheduleState]):
+    """{actor} paused the schedule: no further run begins."""
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(phase=SchedulePhase.PAUSED)
+
+
+@event("resets.schedule_resumed")
+class ScheduleResumed(Event[ScheduleState]):
+    """{actor} let the schedule go on."""
+
+    at: datetime
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(phase=SchedulePhase.ACTIVE, counts_from=self.at)
+
+
+@event("resets.schedule_ended")
+class ScheduleEnded(Event[ScheduleState]):
+    """{actor} ended the schedule."""
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(phase=SchedulePhase.ENDED)
+
+
+@event("resets.schedule_run_told")
+class RunTold(Event[ScheduleState]):
+    """Of {report.chosen} devices the next run would rotate {report.possible}."""
+
+    report: Report
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(report=self.report)
+
+
+@event("resets.schedule_ran")
+class ScheduleRan(Event[ScheduleState]):
+    """Run {run} of the schedule began."""
+
+    run: int
+    campaign: UUID
+    begins_at: datetime
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(run=self.run, campaign=self.campaign, ran_at=self.begins_at, skipped=False)
+
+
+@event("resets.schedule_run_skipped")
+class RunSkipped(Event[ScheduleState]):
+    """Run {run} of the schedule was left out: the one before has not ended yet."""
+
+    run: int
+    begins_at: datetime
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(run=self.run, ran_at=self.begins_at, skipped=True)
+
+
+# --- what people do -------------------------------------------------------------------------------
+
+_EVERY = "Months and weeks count from the first day on. By age: whenever passwords are that old."
+_NUMBER = "How many months or weeks; by age, how many days old a password may become."
+
+
+def _plan(asked_for: MakeSchedule | ChangeSchedule, now: datetime) -> SchedulePlan:
+    return SchedulePlan(
+        name=asked_for.name.strip(),
+        reason=asked_for.reason.strip(),
+        timing=Timing(asked_for.every, asked_for.number, asked_for.first),
+        lasting=asked_for.lasting,
+        ahead=asked_for.ahead,
+        selection=asked_for.selection,
+        settings=asked_for.settings,
+    ).checked(now)
+
+
+@command(by=Role.ADMINISTRATOR, creates=True)
+class MakeSchedule(Command[ScheduleState]):
+    """Make a schedule of rotations. Nothing happens before another administrator has agreed to it.
+
+    `place_id` is a site, or the organisation for all its sites.
+    """
+
+    place_id: UUID
+    name: str = asked("Name", max_length=LONGEST_NAME)
+    reason: str = asked(
+        "Why?", help="It stands in the history of each device.", long=True,
+        max_length=LONGEST_REASON,
+    )  # fmt: skip
+    every: Every = asked("When?", help=_EVERY)
+    number: int = asked("Every so many", help=_NUMBER)
+    first: date = asked("First day", help="A run begins when the window opens from then on.")
+    lasting: int = asked(
+        "A run ends after so many hours",
+        help=f"{LASTING[0]} to {LASTING[1]:,}. A device that does not answer is waited for until "
+        "then.",
+    )
+    ahead: int = asked(
+        "Tell what it would do, so many days before",
+        help=f"{AHEAD[0]}, never, to {AHEAD[1]}. Administrators get a mail.",
+        initial=3,
+        default=3,
+    )
+    selection: Selection = asked("Which devices?", default=Selection())
+    settings: Settings = asked("How?", default=Settings())
+    ground: Place = supplied()
+    human: Human = supplied()
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        plan, at = _plan(self, now), self.ground
+        yield ScheduleMade(
+            organisation=at.organisation,
+            site=at.site,
+            plan=plan,
+            maker=self.human.name,
+            maker_id=self.human.id,
+            digest=digest_of(state.id, at.site or at.organisation, plan),
+        )
+
+
+@command(by=Role.ADMINISTRATOR)
+class ChangeSchedule(Command[ScheduleState]):
+    """Change the schedule. What was agreed to holds no more: another administrator has to agree
+    anew. A run that has begun goes on.
+    """
+
+    name: str = asked("Name", max_length=LONGEST_NAME)
+    reason: str = asked("Why?", long=True, max_length=LONGEST_REASON)
+    every: Every = asked("When?", help=_EVERY)
+    number: int = asked("Every so many", help=_NUMBER)
+    first: date = asked("First day", help="A run begins when the window opens from then on.")
+    lasting: int = asked("A run ends after so many hours")
+    ahead: int = asked("Tell what it would do, so many days before", initial=3, default=3)
+    selection: Selection = asked("Which devices?", default=Selection())
+    settings: Settings = asked("How?", default=Settings())
+    human: Human = supplied()
+
+    @classmethod
+    def offered(cls, state: ScheduleState, now: datetime) -> bool:
+        return state.phase in OPEN
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        refuse_unless(state, *OPEN)
+        plan, place = _plan(self, now), state.site or state.organisation
+        assert place
+        if plan != state.plan:
+            digest = digest_of(state.id, place, plan)
+            yield ScheduleChanged(plan, self.human.name, self.human.id, digest)
+
+
+@command(by=Role.ADMINISTRATOR)
+class ApproveSchedule(Command[ScheduleState]):
+    """Agree to the schedule as it is shown, and so to each of its runs."""
+
+    digest: str = asked(
+        "Digest of what is agreed to",
+        help="As the schedule itself shows it: it stands for all its settings.",
+        max_length=64,
+    )
+    human: Human = supplied()
+
+    @classmethod
+    def offered(cls, state: ScheduleState, now: datetime) -> bool:
+        return state.phase is SchedulePhase.AWAITING_APPROVAL
+
+    @classmethod
+    def offered_to(cls, state: ScheduleState, person: str) -> bool:
+        return person != state.maker_id
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        refuse_unless(state, SchedulePhase.AWAITING_APPROVAL)
+        if not self.human.id:
+            raise Forbidden("nobody_behind", "Only a person may agree to a schedule.")
+        if self.human.id == state.maker_id:
+            raise Forbidden(
+                "own_request",
+                "You made this schedule, or changed it last. Another administrator has to agree.",
+            )
+        if self.digest.strip() != state.digest:
+            raise Conflict(
+                "digest_differs", "This is not what was shown. Load the page anew and read it."
+            )
+        yield ScheduleApproved(self.human.name, self.human.id, now)
+
+
+@command(by=Role.ADMINISTRATOR)
+class PauseSchedule(Command[ScheduleState]):
+    """Pause: no further run begins. One that is under way goes on."""
+
+    @classmethod
+    def offered(cls, state: ScheduleState, now: datetime) -> bool:
+        return state.phase is SchedulePhase.ACTIVE
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        refuse_unless(state, SchedulePhase.ACTIVE)
+        yield SchedulePaused()
+
+
+@command(by=Role.ADMINISTRATOR)
+class ResumeSchedule(Command[ScheduleState]):
+    """Go on with the next run. Those that were missed are not made up for."""
+
+    @classmethod
+    def offered(cls, state: ScheduleState, now: datetime) -> bool:
+        return state.phase is SchedulePhase.PAUSED
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        refuse_unless(state, SchedulePhase.PAUSED)
+        yield ScheduleResumed(now)
+
+
+@command(by=Role.ADMINISTRATOR)
+class EndSchedule(Command[ScheduleState]):
+    """End the schedule for good. A run that is under way goes on."""
+
+    @classmethod
+    def offered(cls, state: ScheduleState, now: datetime) -> bool:
+        return state.phase in OPEN
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        refuse_unless(state, *OPEN)
+        yield ScheduleEnded()
+
+
+# --- what its clock does --------------------------------------------------------------------------
+
+
+@command(by=Role.JOB)
+class TellRun(Command[ScheduleState]):
+    """Tell once of each run what it would do."""
+
+    report: Report
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        told = state.report is not None and state.report.run >= self.report.run
+        if state.phase is SchedulePhase.ACTIVE and self.report.run == state.run + 1 and not told:
+            yield RunTold(self.report)
+
+
+@command(by=Role.JOB)
+class RecordRun(Command[ScheduleState]):
+    """Record that a run begins, in the transaction that plans its campaign."""
+
+    run: int
+    campaign: UUID
+    begins_at: datetime
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        if state.phase is not SchedulePhase.ACTIVE or self.run != state.run + 1:
+            raise Conflict("schedule_moved_on", "Somebody has changed it, or begun the run.")
+        yield ScheduleRan(self.run, self.campaign, self.begins_at)
+
+
+@command(by=Role.JOB)
+class SkipRun(Command[ScheduleState]):
+    """Leave out a run because the one before is under way still."""
+
+    run: int
+    begins_at: datetime
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        if state.phase is SchedulePhase.ACTIVE and self.run == state.run + 1:
+            yield RunSkipped(self.run, self.begins_at)
