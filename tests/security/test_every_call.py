@@ -98,6 +98,10 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-alarm": {"GET": Role.VIEWER},
     "api-alarm-close": {"POST": Role.ADMINISTRATOR},
     "api-device-budget": {"GET": Role.VIEWER},
+    "api-campaign-codes": {"GET": Role.VIEWER},
+    "api-campaign-mailbox": {"GET": Role.VIEWER},
+    "api-campaign-code-send": {"POST": Role.TECHNICIAN},
+    "api-campaign-code-enter": {"POST": Role.TECHNICIAN},
     "api-mailboxes": {"GET": Role.VIEWER},
     "api-mailbox": {"GET": Role.VIEWER},
     "api-device-mailboxes": {"POST": Role.TECHNICIAN},
@@ -110,6 +114,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
 }
 
 BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
+    "api-campaign-code-enter": lambda w, at: {"code": "12345678"},
     "api-tokens": lambda w, at: {"name": "x", "organisation": str(w.who.organisation)},
     "api-roles": lambda w, at: {
         "email": "new@example.com",
@@ -248,6 +253,8 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "discovered_id": at.found,
         "test_mail_id": at.test_mail,
         "alarm_id": at.alarm,
+        "campaign_id": at.campaign,
+        "codes_id": at.codes,
         "place": at.site,
         "change_id": at.own_change if LEAST[address.name].get("POST") is PROPOSER else at.change,
     }

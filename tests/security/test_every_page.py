@@ -94,6 +94,11 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "mailbox": {"GET": Role.VIEWER},
     "mailbox-live": {"GET": Role.VIEWER},
     "mailbox-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
+    "campaign-codes": {"GET": Role.VIEWER},
+    "campaign-mailbox": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
+    "campaign-mailbox-live": {"GET": Role.VIEWER},
+    "send-campaign-code": {"POST": Role.TECHNICIAN},
+    "your-devices": {"GET": ANYBODY, "POST": ANYBODY},
     "resets": {"GET": Role.VIEWER},
     "approvals": {"GET": Role.VIEWER},
     "limits": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
@@ -185,6 +190,8 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "mailbox-step": lambda w, at: {"reason": "A test"},
     "limits": lambda w, at: {"do": "defaults"},
     "alarm": lambda w, at: {"reason": "A test"},
+    "campaign-mailbox": lambda w, at: {"code": "12345678"},
+    "your-devices": lambda w, at: {"token": w.a_code_mail(at)},
     "phone": lambda w, at: {"token": w.a_qr(at)},
     "not-me": lambda w, at: {"token": w.a_not_me(at)},
     "qr-sheet": lambda w, at: {"reset": str(at.reset)},
@@ -205,6 +212,7 @@ MAY_REFUSE = (
     "reset-step",
     "campaign-retry-failed",
     "close-site",
+    "send-campaign-code",
     "send-test-mail",
     "bulk-move",
     "bulk-remove",
@@ -257,7 +265,10 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         return {"pk": at.found}
     if address.name in ("scan", "scan-live", "stop-scan"):
         return {"pk": at.scan}
+    if "codes" in address.ids:
+        return {"pk": at.campaign, "codes": at.codes}
     return {
+        "campaign-codes": {"pk": at.campaign},
         "site-networks": {"pk": at.site},
         "close-site": {"pk": at.site},
         "site": {"pk": at.site},

@@ -31,8 +31,9 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.models import EventRow, Job
 from fleet.eventstore.store import read_stream, state_of
+from resets.campaigns.codes_letter import owners_page
 from resets.campaigns.drawing import draw_up_plan
-from resets.campaigns.state import CampaignState, Selection, item_id
+from resets.campaigns.state import CampaignState, CodesState, Selection, codes_id, item_id
 from resets.campaigns.state import Kind as CampaignKind
 from resets.campaigns.steps.approve_campaign import ApproveCampaign
 from resets.campaigns.steps.plan_campaign import PlanCampaign
@@ -77,12 +78,17 @@ class Place:
     secret: str  # a word that stands in the names of its devices
 
     @property
+    def codes(self) -> UUID:
+        """Of the one mailbox in the campaign."""
+        return codes_id(self.campaign, "owner@example.com")
+
+    @property
     def ids(self) -> tuple[UUID, ...]:
         """What an outsider never comes to see."""
         return (
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
             self.found, self.change, self.own_change, self.test_mail, self.alarm, self.campaign,
-            self.item,
+            self.item, self.codes,
         )  # fmt: skip
 
 
@@ -119,6 +125,10 @@ class World:
         """What a QR says that Alice shows there."""
         handle(ShowQr(), at.reset, self.who.by(self.who.alice))
         return of_qr(state_of(ResetState, at.reset))
+
+    def a_code_mail(self, at: Place) -> str:
+        """What the mail with the first code of the campaign there says."""
+        return owners_page(state_of(CodesState, at.codes), 1)
 
     def a_not_me(self, at: Place) -> str:
         """What the mail with the first code of the reset there says."""
