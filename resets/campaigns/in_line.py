@@ -125,11 +125,20 @@ class Line:
         rows = self._able.filter(self._waiting(self._ring) | self._back)
         if self.settings.pace:  # so that `begun_at` tells of everything that was begun
             rows = rows.exclude(begun_at__gt=self.now - MINUTE)
-        before = self._able.filter(standing=Standing.WAITING.value, device=OuterRef("nvr"))
         in_work = [one.device_id for one in self._running]
-        return rows.filter(~Exists(before)).exclude(
-            Q(nvr__in=in_work) | Q(device__in=self._nvrs_in_work)
+        return rows.exclude(
+            Q(nvr__in=[*in_work, *self._nvrs_waiting]) | Q(device__in=self._nvrs_in_work)
         )
+
+    @cached_property
+    def _nvrs_waiting(self) -> list[UUID]:
+        """Asked for by themselves: beside each camera, the database looked through all of them."""
+        cameras = self.items.filter(open=True, nvr__isnull=False).order_by()
+        nvrs = list(cameras.values_list("nvr", flat=True).distinct())
+        if not nvrs:
+            return []
+        waiting = self._able.filter(standing=Standing.WAITING.value, device__in=nvrs)
+        return list(waiting.order_by().values_list("device", flat=True))
 
     @cached_property
     def _able(self) -> QuerySet[CampaignItem]:

@@ -78,7 +78,9 @@ def open_campaigns() -> list[UUID]:
 
 
 def _orders(campaign: UUID) -> Sequence[Order]:
-    list(Campaign.objects.for_jobs().select_for_update().filter(pk=campaign).values_list("pk"))
+    rows = Campaign.objects.for_jobs().select_for_update(skip_locked=True).filter(pk=campaign)
+    if not list(rows.values_list("pk")):
+        return []  # somebody else is at it: a worker that waits could do something else
     return list(Turn(state_of(CampaignState, campaign)).orders())
 
 

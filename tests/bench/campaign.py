@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import statistics
 import tempfile
 import time
 from collections import Counter
@@ -128,7 +129,9 @@ class One:
         events = EventRow.everything.count() - events
         standings = Counter(self._items(campaign).values_list("standing", flat=True))
         self._verify(campaign, devices, standings)
+        stages = self._stages(campaign)
         self._report(took, bare, events, standings, before, after)
+        print("  median seconds from beginning a device:", stages)
         Job.objects.all().delete()
 
     # --- putting them there -----------------------------------------------------------------------
@@ -231,6 +234,19 @@ class One:
         assert len(set(new.values())) == len(proven), "two devices have one password"
         wrong = asyncio.run(_opens(self.control, devices, new))
         assert not wrong, f"{len(wrong)} devices do not open as they should: {wrong[:5]}"
+
+    def _stages(self, campaign: UUID) -> str:
+        """When a device that was proven got its password, was proven, and counted as ended."""
+        rows = self._items(campaign).filter(standing=Standing.PROVEN.value)
+        items = {reset: (begun, ended) for reset, begun, ended in
+                 rows.values_list("reset", "begun_at", "ended_at")}  # fmt: skip
+        found = dict[str, list[float]]()
+        types = ("resets.password_applied", "resets.reset_proven")
+        events = EventRow.everything.filter(stream__in=items, type__in=types)
+        for stream, kind, at in events.values_list("stream", "type", "at"):
+            found.setdefault(kind, []).append((at - items[stream][0]).total_seconds())
+        found["ended"] = [(ended - begun).total_seconds() for begun, ended in items.values()]
+        return ", ".join(f"{kind} {statistics.median(times):.2f}" for kind, times in found.items())
 
     def _report(
         self,
