@@ -1,0 +1,448 @@
+"""What comes of each device: proven, failed, parked and taken up again, left out, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from devices import lock_outs
+from fleet.accounts.models import Person, RoleRow
+from fleet.accounts.steps.revoke_role import RevokeRole
+from fleet.errors import Conflict
+from fleet.eventstore.handling import Order, handle, handle_all
+from fleet.eventstore.ids import new_id
+from resets.campaigns import deeds, process
+from resets.campaigns.in_line import AGAIN_AFTER
+from resets.campaigns.settings import Settings
+from resets.campaigns.state import CampaignPhase, Kind, Selection, item_id
+from resets.campaigns.steps.approve_campaign import DeclineCampaign
+from resets.campaigns.steps.by_schedule import ApproveBySchedule, PlanRun, StandingApproval
+from resets.campaigns.steps.control import CancelCampaign, PauseCampaign, ResumeCampaign
+from resets.campaigns.steps.items import TakeOut
+from resets.models import Reset
+from tests.cast import Cast, cast
+from tests.resets.campaigns import ground, quiet
+
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
+
+
+@pytest.fixture
+def who() -> Cast:
+    return cast()
+
+
+@pytest.fixture
+def ada(who: Cast) -> Person:
+    return ground.second(who)
+
+
+@pytest.fixture
+def clock() -> Iterator[Any]:
+    with time_machine.travel(timezone.now(), tick=False) as travelling:
+        yield travelling
+
+
+def how(**more: object) -> Settings:
+    return replace(ground.SETTINGS, **more)  # type: ignore[arg-type]
+
+
+def resets() -> int:
+    return Reset.objects.for_jobs().count()
+
+
+# --- out of reach ---------------------------------------------------------------------------------
+
+
+def test_a_device_that_is_offline_is_parked_and_taken_up_when_it_is_seen_again(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    [device] = quiet.many(who, 1)
+    campaign = quiet.under_way(who, ada)
+    quiet.heard(device, online=False)
+    ground.turns(campaign)
+    assert ground.standings(campaign) == {"Camera 001": "parked offline"}
+    assert not resets()
+    clock.shift(AGAIN_AFTER * 3)
+    assert ground.turns(campaign) == 0  # time alone does not bring it back
+    quiet.heard(device, online=True)
+    ground.turns(campaign)
+    assert quiet.in_work(campaign) == [device]
+
+
+def test_one_that_slips_away_during_its_reset_is_parked_until_it_is_heard_after_that(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    [device] = quiet.many(who, 1)
+    campaign = quiet.under_way(who, ada)
+    quiet.heard(device, online=True)
+    clock.shift(1)
+    ground.turns(campaign)
+    quiet.end(device, "unreachable")
+    clock.shift(1)
+    ground.turns(campaign)
+    assert ground.standings(campaign) == {"Camera 001": "parked unreachable"}
+    clock.shift(1)
+    assert ground.turns(campaign) == 0  # what was heard before says nothing
+    quiet.heard(device, online=True)
+    ground.turns(campaign)
+    assert ground.item_of(campaign, device).attempt == 2
+
+
+def test_one_that_keeps_slipping_away_fails_until_a_person_lets_it_be_tried_again(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    device, _ = quiet.many(who, 2)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=1))
+    for _ in range(process.MOST_ATTEMPTS):
+        clock.shift(1)
+        quiet.heard(device, online=True)
+        ground.turns(campaign)
+        quiet.end(device, "unreachable")
+        process.advance(campaign)
+    assert ground.standings(campaign)["Camera 001"] == "failed unreachable"
+    deeds.retry_failed(campaign, who.by(who.alice))
+    assert ground.item_of(campaign, device).standing == "waiting"
+
+
+@pytest.mark.parametrize("locked", ["told", "tries", "tries of two accounts"])
+def test_a_locked_device_is_parked_untouched_and_tried_when_it_has_forgotten(
+    who: Cast, ada: Person, clock: Any, locked: str
+) -> None:
+    device, other = quiet.many(who, 2)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=1))
+    until = timezone.now() + timedelta(minutes=30)
+    if locked == "told":
+        quiet.wrong_logins(device, 0, until)
+    elif locked == "tries":
+        quiet.wrong_logins(device, 4)
+    else:
+        quiet.wrong_logins(device, 2, username="x")
+        quiet.wrong_logins(device, 2, username="y")
+    ground.turns(campaign)
+    assert ground.standings(campaign)["Camera 001"] == "parked locked"
+    assert quiet.in_work(campaign) == [other]  # it takes nobody's place
+    quiet.end_all(campaign)
+    for _ in range(2):
+        clock.shift(AGAIN_AFTER)
+        assert ground.turns(campaign) == 0
+    assert resets() == 1
+    clock.shift(timedelta(seconds=lock_outs.LONGEST_MEMORY))
+    ground.turns(campaign)
+    assert quiet.in_work(campaign) == [device]
+
+
+def test_a_parked_device_that_stays_locked_takes_no_place_of_one_that_could_be_begun(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    device, other = quiet.many(who, 2)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=1))
+    ground.turns(campaign)
+    quiet.end(device, "locked_out")
+    quiet.wrong_logins(device, 0, timezone.now() + timedelta(hours=2))
+    ground.turns(campaign)
+    quiet.end(other, "busy")
+    ground.turns(campaign)
+    clock.shift(AGAIN_AFTER)
+    ground.turns(campaign)
+    assert quiet.in_work(campaign) == [other]
+
+
+def test_one_that_is_seen_again_and_locked_by_then_is_parked_for_that(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    device, other = quiet.many(who, 2)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=1))
+    quiet.heard(device, online=False)
+    ground.turns(campaign)
+    clock.shift(1)
+    quiet.heard(device, online=True)
+    quiet.wrong_logins(device, 0, timezone.now() + timedelta(hours=1))
+    quiet.end(other)
+    ground.turns(campaign)
+    assert ground.standings(campaign)["Camera 001"] == "parked locked"
+    clock.shift(timedelta(hours=1))
+    ground.turns(campaign)
+    assert quiet.in_work(campaign) == [device]
+
+
+# --- the end date ---------------------------------------------------------------------------------
+
+
+def test_at_the_end_date_each_device_that_was_not_begun_is_left_out_with_its_reason(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    away, locked, *_ = quiet.devices(who, "Away", "Bolted", "In work", reset_email="a@example.com")
+    quiet.devices(who, "Next", reset_email="a@example.com")
+    quiet.devices(who, "No code", reset_email="b@example.com")
+    campaign = quiet.under_way(who, ada, Kind.RESET, settings=how(at_once=1))
+    quiet.code_entered(who, campaign, "a@example.com")
+    quiet.heard(away, online=False)
+    quiet.wrong_logins(locked, 0, timezone.now() + timedelta(days=3))
+    ground.turns(campaign)
+    clock.shift(timedelta(days=1))
+    ground.turns(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.ENDING
+    assert ground.standings(campaign) == {
+        "Away": "left_out never_came",
+        "Bolted": "left_out locked",
+        "In work": "running",
+        "Next": "left_out not_begun",
+        "No code": "left_out no_code",
+    }
+    quiet.end_all(campaign)
+    ground.turns(campaign)
+    state = ground.state(campaign)
+    assert (state.phase, state.why) == (CampaignPhase.ENDED, "over")
+
+
+def test_what_slips_away_while_the_campaign_ends_is_told_as_never_come(
+    who: Cast, ada: Person
+) -> None:
+    [device] = quiet.many(who, 1)
+    campaign = quiet.under_way(who, ada)
+    ground.turns(campaign)
+    handle(CancelCampaign(), campaign, who.by(who.alice))
+    quiet.end(device, "unreachable")
+    ground.turns(campaign)
+    assert ground.standings(campaign) == {"Camera 001": "left_out never_came"}
+    assert ground.state(campaign).phase is CampaignPhase.ENDED
+
+
+def test_a_campaign_that_nobody_agrees_to_ends_at_its_end_date(who: Cast, clock: Any) -> None:
+    quiet.many(who, 2)
+    campaign = quiet.planned(who)
+    clock.shift(timedelta(days=1))
+    ground.turns(campaign)
+    assert ground.state(campaign).why == "over"
+    assert set(ground.standings(campaign).values()) == {"left_out not_begun"}
+    assert campaign not in process.open_campaigns()
+    assert quiet.planned(who)  # the devices are free for another one
+
+
+def test_a_campaign_that_was_declined_ends_and_touches_nothing(who: Cast, ada: Person) -> None:
+    quiet.many(who, 2)
+    campaign = quiet.planned(who)
+    handle(DeclineCampaign("Not in the season"), campaign, who.by(ada))
+    ground.turns(campaign)
+    assert ground.state(campaign).why == "declined"
+    assert set(ground.standings(campaign).values()) == {"left_out not_begun"}
+    assert not resets()
+
+
+# --- people at the controls -----------------------------------------------------------------------
+
+
+def test_after_a_pause_nothing_begins_and_what_is_in_work_ends(who: Cast, ada: Person) -> None:
+    quiet.many(who, 4)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=2))
+    ground.turns(campaign)
+    handle(PauseCampaign(), campaign, who.by(who.alice))
+    assert quiet.end_all(campaign) == 2
+    assert ground.turns(campaign) == 0
+    assert sorted(ground.standings(campaign).values()) == [
+        "proven proven", "proven proven", "waiting", "waiting",
+    ]  # fmt: skip
+
+
+def test_resume_loses_nothing_and_repeats_nothing(who: Cast, ada: Person) -> None:
+    quiet.many(who, 6)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=2))
+    for _ in range(3):
+        ground.turns(campaign)
+        handle(PauseCampaign(), campaign, who.by(who.alice))
+        quiet.end_all(campaign)
+        ground.turns(campaign)
+        if ground.state(campaign).phase is CampaignPhase.PAUSED:
+            handle(ResumeCampaign(), campaign, who.by(who.alice))
+    quiet.to_the_end(campaign)
+    assert set(ground.standings(campaign).values()) == {"proven proven"}
+    assert resets() == 6
+
+
+def test_a_paused_campaign_ends_with_the_last_of_its_devices(who: Cast, ada: Person) -> None:
+    quiet.many(who, 1)
+    campaign = quiet.under_way(who, ada)
+    ground.turns(campaign)
+    handle(PauseCampaign(), campaign, who.by(who.alice))
+    quiet.end_all(campaign)
+    ground.turns(campaign)
+    state = ground.state(campaign)
+    assert (state.phase, state.why) == (CampaignPhase.ENDED, "finished")
+
+
+def test_cancel_leaves_out_what_has_not_begun_and_no_device_half_changed(
+    who: Cast, ada: Person
+) -> None:
+    quiet.many(who, 4)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=2))
+    ground.turns(campaign)
+    handle(CancelCampaign(), campaign, who.by(who.alice))
+    ground.turns(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.ENDING
+    assert len(quiet.in_work(campaign)) == 2
+    quiet.end_all(campaign)
+    ground.turns(campaign)
+    assert sorted(ground.standings(campaign).values()) == [
+        "left_out not_begun", "left_out not_begun", "proven proven", "proven proven",
+    ]  # fmt: skip
+    assert ground.state(campaign).why == "cancelled"
+    assert resets() == 2
+
+
+def test_a_device_that_is_taken_out_is_not_begun(who: Cast, ada: Person) -> None:
+    first, second = quiet.many(who, 2)
+    campaign = quiet.under_way(who, ada)
+    handle(TakeOut(), item_id(campaign, first), who.by(who.tess))
+    ground.turns(campaign)
+    assert quiet.in_work(campaign) == [second]
+
+
+# --- it stops itself ------------------------------------------------------------------------------
+
+
+def test_at_the_failure_share_it_stops_itself_and_begins_nothing_more(
+    who: Cast, ada: Person
+) -> None:
+    quiet.many(who, 12)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=5, stop_share=20))
+    ground.turns(campaign)
+    first, *others = quiet.in_work(campaign)
+    quiet.end(first, "declined")
+    for device in others:
+        quiet.end(device)
+    ground.turns(campaign)
+    state = ground.state(campaign)
+    assert (state.phase, state.why) == (CampaignPhase.PAUSED, "failures")
+    assert resets() == 5
+
+
+def test_one_that_goes_on_after_failures_counts_them_anew(
+    who: Cast, ada: Person, clock: Any
+) -> None:
+    quiet.many(who, 20)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=5, stop_share=50))
+    ground.turns(campaign)
+    quiet.end_all(campaign, "declined")
+    ground.turns(campaign)
+    clock.shift(1)
+    handle(ResumeCampaign(), campaign, who.by(who.alice))
+    assert ground.state(campaign).settings.stop_share == 50
+    clock.shift(1)
+    ground.turns(campaign)
+    quiet.end_all(campaign)
+    ground.turns(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.RUNNING
+    clock.shift(1)
+    quiet.end_all(campaign, "declined")
+    ground.turns(campaign)
+    assert ground.state(campaign).why == "failures"  # 5 of 10 since
+
+
+def test_canaries_that_all_fail_stop_the_campaign(who: Cast, ada: Person) -> None:
+    quiet.many(who, 9)
+    campaign = quiet.under_way(who, ada, settings=how(canary=2, stop_share=50))
+    ground.turns(campaign)
+    quiet.end_all(campaign, "declined")
+    ground.turns(campaign)
+    assert ground.state(campaign).why == "failures"
+    assert resets() == 2
+
+
+def test_devices_that_are_away_are_no_failures(who: Cast, ada: Person) -> None:
+    quiet.many(who, 9)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=6, stop_share=1))
+    ground.turns(campaign)
+    quiet.end_all(campaign, "unreachable")
+    ground.turns(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.RUNNING
+
+
+# --- whoever agreed -------------------------------------------------------------------------------
+
+
+def revoke(who: Cast, person: Person) -> None:
+    for row in RoleRow.objects.for_jobs().filter(person=person.id, active=True):
+        handle(RevokeRole("Left"), row.pk, who.by(who.alice))
+
+
+@pytest.mark.parametrize("loses", ["the role", "the account"])
+def test_when_whoever_agreed_may_not_any_more_it_pauses_and_what_is_in_work_ends(
+    who: Cast, ada: Person, loses: str
+) -> None:
+    quiet.many(who, 3)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=1))
+    ground.turns(campaign)
+    if loses == "the role":
+        revoke(who, ada)
+    else:
+        Person.objects.filter(pk=ada.pk).update(is_active=False)
+    quiet.end_all(campaign)
+    ground.turns(campaign)
+    state = ground.state(campaign)
+    assert (state.phase, state.why) == (CampaignPhase.PAUSED, "approver_gone")
+    assert resets() == 1
+    with pytest.raises(Conflict) as gone:
+        handle(ResumeCampaign(), campaign, who.by(who.alice))
+    assert gone.value.code == "approver_gone"
+    handle(CancelCampaign(), campaign, who.by(who.alice))
+    ground.turns(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.ENDED
+
+
+def test_so_does_one_that_was_agreed_to_with_its_schedule(who: Cast, ada: Person) -> None:
+    quiet.many(who, 2)
+    campaign, ends_at = new_id(), timezone.now() + timedelta(hours=3)
+    run = PlanRun(
+        who.organisation, who.site, "Quarterly", "It is time", Selection(), ground.SETTINGS,
+        ends_at, "Alice", str(who.alice.id), new_id(),
+    )  # fmt: skip
+    handle(run, campaign, quiet.JOB)
+    quiet.draw_up()
+    agreed = replace(ApproveBySchedule(), approval=StandingApproval(ada.name, str(ada.id)))
+    handle_all([Order(agreed, campaign, looked_up=True)], quiet.JOB)
+    assert ground.state(campaign).phase is CampaignPhase.RUNNING
+    revoke(who, ada)
+    ground.turns(campaign)
+    assert ground.state(campaign).why == "approver_gone"
+    assert not resets()
+
+
+# --- once more ------------------------------------------------------------------------------------
+
+
+def test_what_failed_is_tried_again_after_the_rest_and_in_a_reset_of_its_own(
+    who: Cast, ada: Person
+) -> None:
+    device, _ = quiet.many(who, 2)
+    campaign = quiet.under_way(who, ada)
+    ground.turns(campaign)
+    quiet.end(device, "declined")
+    process.advance(campaign)
+    first = ground.item_of(campaign, device).reset
+    deeds.retry_failed(campaign, who.by(who.alice))
+    ground.turns(campaign)
+    item = ground.item_of(campaign, device)
+    assert (item.standing, item.attempt) == ("running", 2)
+    assert item.reset != first
+    quiet.to_the_end(campaign)
+    assert set(ground.standings(campaign).values()) == {"proven proven"}
+
+
+def test_a_finished_campaign_that_is_reopened_ends_again(who: Cast, ada: Person) -> None:
+    [device] = quiet.many(who, 1)
+    campaign = quiet.under_way(who, ada)
+    ground.turns(campaign)
+    quiet.end(device, "declined")
+    ground.turns(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.ENDED
+    deeds.retry_failed(campaign, who.by(who.alice))
+    assert campaign in process.open_campaigns()
+    quiet.to_the_end(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.ENDED
+    assert ground.standings(campaign) == {"Camera 001": "proven proven"}
