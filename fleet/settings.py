@@ -69,6 +69,9 @@ REKEY_SWEEP_DEVICES_SECONDS = env.float("REKEY_SWEEP_DEVICES_SECONDS", default=3
 
 # The one limit over all organisations together; theirs and their sites' are set in the console.
 REKEY_RESETS_AN_HOUR = env.int("REKEY_RESETS_AN_HOUR", default=10_000)
+# After how many days readiness asks for another drill, and calls a password old.
+REKEY_DRILL_DAYS = env.int("REKEY_DRILL_DAYS", default=180)
+REKEY_PASSWORD_DAYS = env.int("REKEY_PASSWORD_DAYS", default=365)
 
 # --- apps -----------------------------------------------------------------------------------------
 

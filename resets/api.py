@@ -29,6 +29,7 @@ from resets.limits import api as limits
 from resets.mailboxes import api as mailboxes
 from resets.phone.api import ShowQrView
 from resets.queries import Glass
+from resets.readiness import api as readiness
 from resets.recorder.state import AtRecorder
 from resets.schedules import api as schedules
 from resets.site_rules import api as site_rules
@@ -201,6 +202,7 @@ urlpatterns = [
     *deliveries.urlpatterns,
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
+    *readiness.urlpatterns,
     *schedules.urlpatterns,
     *reports.urlpatterns,
     *handovers.urlpatterns,

@@ -30,6 +30,10 @@ class ResetsConfig(AppConfig):
         from resets.mailboxes import reactions as correcting  # noqa: F401
         from resets.notices import projections as notices  # noqa: F401
         from resets.notices import reactions as telling  # noqa: F401
+        from resets.readiness import panels as readiness
+        from resets.readiness import projections as drills  # noqa: F401
+        from resets.readiness import reactions as drilling  # noqa: F401
+        from resets.readiness import supplies as of_drills  # noqa: F401
         from resets.recorder import queries as of_recorders  # noqa: F401
         from resets.recorder import reactions as at_recorders  # noqa: F401
         from resets.schedules import panels as schedules
@@ -44,6 +48,7 @@ class ResetsConfig(AppConfig):
         refusals.register()
         mailboxes.register()
         deliveries.register()
+        readiness.register()
         campaign_panels.register()
         holds.register()
         schedules.register()

@@ -17,6 +17,7 @@ from resets.limits.models import RefusalCount as RefusalCount
 from resets.limits.models import Refusals as Refusals
 from resets.mailboxes.models import MailboxChange as MailboxChange
 from resets.notices.models import Notice as Notice
+from resets.readiness.models import Drill as Drill
 from resets.schedules.models import Schedule as Schedule
 from resets.state import Delivery, Phase
 

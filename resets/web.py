@@ -45,6 +45,7 @@ from resets.limits.rules import Counted
 from resets.mailboxes import web as mailboxes
 from resets.outlook import Outlook
 from resets.phone import web as phone
+from resets.readiness import web as readiness
 from resets.schedules import web as schedules
 from resets.site_rules import web as site_rules
 from resets.state import ResetState
@@ -208,6 +209,7 @@ urlpatterns = [
     *mailboxes.urlpatterns,
     *limits.urlpatterns,
     *schedules.urlpatterns,
+    *readiness.urlpatterns,
     *phone.urlpatterns,
     *campaigns.urlpatterns,
     *live_campaigns.urlpatterns,

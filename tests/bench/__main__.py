@@ -23,6 +23,7 @@ ROWS = (
     "imports",
     "sweep",
     "limits",
+    "readiness",
 )
 LONG_ROWS = ("campaign",)  # with workers of their own
 

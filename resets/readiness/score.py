@@ -1,0 +1,226 @@
+"""How ready a device is for a reset, from 0 to 100, with every reason why it is not readier.
+
+One table holds the rule: what the worst of each kind weighs adds up to 100, and of one kind only
+one reason counts. So to put a reason right never lowers the score. Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from functools import lru_cache
+
+BEST = 100
+
+
+class Fact(StrEnum):
+    """One of the kinds of facts, its values from the worst to the best."""
+
+    @property
+    def rank(self) -> int:
+        return list(type(self)).index(self)
+
+
+class Mailbox(Fact):
+    """What is known of the Reset Password Email."""
+
+    MISSING = "mailbox_missing"
+    BOUNCING = "mailbox_bouncing"
+    UNTESTED = "mailbox_untested"
+    REACHED = "mailbox_reached"
+
+
+class Way(Fact):
+    """How a new password would get onto the device."""
+
+    RESTORE_ONLY = "restore_only"
+    NO_ACCOUNT = "no_management_account"
+    ACCOUNT = "management_account"
+
+
+class Firmware(Fact):
+    """Whether a published flaw is in it."""
+
+    FLAWED = "firmware_flaw"
+    UNCLEAR = "firmware_unclear"
+    NO_FLAW_KNOWN = "no_flaw_known"
+
+
+class Standing(Fact):
+    """Whether the stored credential opens the device."""
+
+    NOT_CERTIFIED = "not_certified"
+    TROUBLE = "in_trouble"
+    NEVER_CERTIFIED = "never_certified"
+    CERTIFIED = "certified"
+
+
+class Age(Fact):
+    """Of its password."""
+
+    OLD = "password_old"
+    FRESH = "password_fresh"
+
+
+class Drilled(Fact):
+    """How the last drill ended."""
+
+    FAILED = "drill_failed"
+    OVERDUE = "drill_overdue"
+    PASSED = "drill_passed"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the score is made of."""
+
+    mailbox: Mailbox
+    way: Way
+    firmware: Firmware
+    standing: Standing
+    age: Age
+    drilled: Drilled
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a device is not readier, and what to do next. `weight`: by how much."""
+
+    code: str
+    weight: int
+    words: str
+    next: str
+
+    @property
+    def tone(self) -> str:
+        return "bad" if self.weight >= 15 else "warn" if self.weight >= 8 else "quiet"
+
+
+REASONS = {
+    reason.code: reason
+    for reason in (
+        Reason(
+            Mailbox.MISSING,
+            25,
+            "No Reset Password Email",
+            "Name a mailbox on the device’s page; a second person has to agree to it.",
+        ),
+        Reason(
+            Mailbox.BOUNCING,
+            25,
+            "Mails to its mailbox fail",
+            "See what the mail server said, and correct the mailbox on the device’s page.",
+        ),
+        Reason(
+            Mailbox.UNTESTED,
+            8,
+            "No mail to its mailbox yet",
+            "Send a test mail from the device’s page, or begin a drill.",
+        ),
+        Reason(
+            Way.RESTORE_ONLY,
+            17,
+            "Only the factory restore is left",
+            "Check the device while its password is known: Rekey then makes an account of its own.",
+        ),
+        Reason(
+            Way.NO_ACCOUNT,
+            5,
+            "No management account",
+            "Check the device while its password is known: Rekey then makes an account of its own.",
+        ),
+        Reason(
+            Firmware.FLAWED,
+            15,
+            "Firmware with a published flaw",
+            "Update the firmware, as the maker’s notice says; then check the device.",
+        ),
+        Reason(
+            Firmware.UNCLEAR,
+            5,
+            "Firmware may have a published flaw",
+            "Compare the model, the hardware and the firmware with the maker’s notice.",
+        ),
+        Reason(
+            Standing.NOT_CERTIFIED,
+            25,
+            "Not certified",
+            "Reset its password, or give the right one on the device’s page.",
+        ),
+        Reason(
+            Standing.TROUBLE,
+            18,
+            "In trouble",
+            "The device’s page says what is wrong with it, and what to do.",
+        ),
+        Reason(
+            Standing.NEVER_CERTIFIED,
+            12,
+            "Never certified",
+            "Check the device: nobody has seen yet whether its password opens it.",
+        ),
+        Reason(
+            Age.OLD,
+            5,
+            "Old password",
+            "Rotate it: while the password is known, nobody has to be asked for a code.",
+        ),
+        Reason(
+            Drilled.FAILED,
+            13,
+            "The last drill failed",
+            "The device’s page says where it failed. Put that right, and begin another drill.",
+        ),
+        Reason(
+            Drilled.OVERDUE,
+            8,
+            "No drill for a long time",
+            "Begin a drill on the device’s page. No password is changed by it.",
+        ),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """`value` from 0 to 100, and the reasons, the heaviest first."""
+
+    value: int
+    reasons: tuple[Reason, ...]
+
+    @property
+    def band(self) -> Band:
+        return Band.of(self.value)
+
+
+class Band(StrEnum):
+    """How a score is called."""
+
+    NOT_READY = "not_ready"
+    NEARLY = "nearly"
+    READY = "ready"
+
+    @classmethod
+    def of(cls, value: int) -> Band:
+        return cls.READY if value >= 90 else cls.NEARLY if value >= 70 else cls.NOT_READY
+
+    @property
+    def words(self) -> str:
+        return {"not_ready": "Not ready", "nearly": "Nearly ready", "ready": "Ready"}[self]
+
+    @property
+    def tone(self) -> str:
+        return {"not_ready": "bad", "nearly": "warn", "ready": "ok"}[self]
+
+    @property
+    def about(self) -> str:
+        return {"not_ready": "below 70", "nearly": "70 to 89", "ready": "90 to 100"}[self]
+
+
+@lru_cache(maxsize=4096)  # there are no more kinds of devices than that
+def score(facts: Facts) -> Score:
+    """How ready a device is of which this is known."""
+    told = [getattr(facts, field.name) for field in fields(facts)]
+    found = [REASONS[one] for one in told if one in REASONS]
+    reasons = tuple(sorted(found, key=lambda reason: -reason.weight))
+    return Score(BEST - sum(reason.weight for reason in reasons), reasons)

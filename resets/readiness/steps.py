@@ -1,0 +1,478 @@
+"""A drill: a code to the Reset Password Email, typed by who asked for it, then the way is tried.
+
+Everything of a reset but the end: no command here has a password, and none is ever changed.
+
+Its codes are counted apart from those of resets, so that no drill uses up what somebody needs who
+has lost a password: one drill of a device in a quarter of an hour, its codes as many and as far
+apart as the site's rules say, and so many in a day to one mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from uuid import UUID
+
+from devices.mailbox import masked
+from fleet.accounts.state import Human, Role
+from fleet.errors import Conflict, Forbidden, Refused, RekeyError
+from fleet.eventstore.messages import Actor, Command, Event, asked, command, event, supplied
+from resets.codes import CodeKey
+from resets.readiness.state import DrillPhase, DrillState
+from resets.rules import CodeRules
+from resets.state import Delivery, RecoveryMethod
+from resets.steps.verify_code import burned, expired, in_digits, wrong_code
+
+BETWEEN_DRILLS = timedelta(minutes=15)  # of one device
+WINDOW = timedelta(days=1)
+MOST_TO_ONE = 10  # codes of drills to one mailbox in it
+
+
+@dataclass(frozen=True)
+class DrillFacts:
+    """The device as whoever asks may see it. `way`: the best that needs nobody at the device."""
+
+    id: UUID
+    organisation: UUID
+    site: UUID
+    name: str
+    reset_email: str
+    way: RecoveryMethod | None
+    rules: CodeRules
+    removed: bool = False
+    being_reset: bool = False
+
+
+@dataclass(frozen=True)
+class EarlierDrills:
+    """`last`: when the newest drill of the device began. `to_one`: the codes of drills to its
+    mailbox in the last day, the oldest first, each at the time of its drill's newest.
+    """
+
+    last: datetime | None = None
+    to_one: tuple[datetime, ...] = ()
+
+    def refuse_drill(self, now: datetime) -> None:
+        """Raises Refused where it is too soon for another one."""
+        if self.last and now < self.last + BETWEEN_DRILLS:
+            wait = ceil((self.last + BETWEEN_DRILLS - now).total_seconds())
+            raise Refused(
+                "drill_too_soon",
+                "A drill of this device began a moment ago. Another one may in "
+                f"{ceil(wait / 60)} min.",
+                retry_after=wait,
+            )
+
+    def refuse_code(self, now: datetime) -> None:
+        """Raises Refused where it would be one code too many."""
+        if len(self.to_one) >= MOST_TO_ONE:
+            wait = ceil((self.to_one[-MOST_TO_ONE] + WINDOW - now).total_seconds())
+            raise Refused(
+                "too_many_drill_codes",
+                f"{len(self.to_one)} codes of drills went to this mailbox in the last day, and no "
+                f"more will for now. Another may in {ceil(wait / 3600)} h.",
+                retry_after=max(wait, 1),
+            )
+
+
+@dataclass(frozen=True)
+class DrillKey(CodeKey):
+    """The server's key for codes; each drill has its own codes, as each reset has."""
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+@event("resets.drill_begun")
+class DrillBegun(Event[DrillState]):
+    """{actor} began a drill of a reset. No password is changed by it."""
+
+    organisation: UUID
+    site: UUID
+    device: UUID
+    device_name: str
+    reset_email: str
+    method: RecoveryMethod
+    asker: str
+    rules: CodeRules
+    at: datetime
+    expires_at: datetime
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return drill.but(
+            organisation=self.organisation,
+            site=self.site,
+            subject=self.device,
+            device_name=self.device_name,
+            reset_email=self.reset_email,
+            method=self.method,
+            asker=self.asker,
+            rules=self.rules,
+            begun_at=self.at,
+            expires_at=self.expires_at,
+        )
+
+
+@event("resets.drill_code_issued")
+class DrillCodeIssued(Event[DrillState]):
+    """{actor} asked for code number {send} of the drill to be mailed to {mailbox}."""
+
+    send: int
+    mailbox: str
+    tries: int
+    at: datetime
+    expires_at: datetime
+    asked_by: str
+    owner: str
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return drill.but(
+            sends=self.send,
+            sent_at=self.at,
+            code_expires_at=self.expires_at,
+            tries_left=self.tries,
+            owner=self.owner,
+            delivery=Delivery.QUEUED,
+            answer="",
+        )
+
+
+@event("resets.drill_mail_told")
+class DrillMailTold(Event[DrillState]):
+    """What became of the mail with code number {send} of the drill ({delivery}): {answer}"""
+
+    send: int
+    delivery: Delivery
+    answer: str
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return drill.but(delivery=self.delivery, answer=self.answer)
+
+    def told(self, actor: str) -> str:
+        what = _NEWS.get(self.delivery, "The mail with the drill's code is on its way")
+        return f"{what}: {self.answer}" if self.answer else f"{what}."
+
+
+_NEWS = {
+    Delivery.HANDED_OVER: "The mail with the drill's code was handed to the mail server",
+    Delivery.DEFERRED: "The mail server did not take the drill's code yet; Rekey tries again",
+    Delivery.REFUSED: "The mail server refused the drill's code for good",
+    Delivery.HELD_UP: "The server of the mailbox did not take the drill's code yet",
+    Delivery.DELIVERED: "The server of the mailbox took the drill's code",
+    Delivery.BOUNCED: "The mail with the drill's code came back",
+    Delivery.SPAM: "Somebody marked the mail with the drill's code as spam",
+}
+
+
+@event("resets.drill_code_verified")
+class DrillCodeVerified(Event[DrillState]):
+    """{actor} typed the right code of the drill."""
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return drill.but(phase=DrillPhase.CHECKING, tries_left=0)
+
+
+@event("resets.drill_code_rejected")
+class DrillCodeRejected(Event[DrillState]):
+    """{actor} typed a wrong code of the drill; {tries_left} tries left."""
+
+    tries_left: int
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return drill.but(tries_left=self.tries_left)
+
+    def refusal(self) -> Refused:
+        return wrong_code(self.tries_left)
+
+
+@event("resets.drill_waited_for")
+class DrillWaited(Event[DrillState]):
+    """The drill waits for the device: {why}."""
+
+    why: str
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return drill.but(waiting_for=self.why)
+
+    def told(self, actor: str) -> str:
+        return f"The drill waits for the device ({self.why.replace('_', ' ')})."
+
+
+@dataclass(frozen=True)
+class _Ended(Event[DrillState]):
+    def _over(self, drill: DrillState, phase: DrillPhase, at: datetime) -> DrillState:
+        return drill.but(phase=phase, ended_at=at, tries_left=0, waiting_for="")
+
+
+@event("resets.drill_passed")
+class DrillPassed(_Ended):
+    """The drill has passed: a reset would have worked, {way}."""
+
+    way: str
+    at: datetime
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return self._over(drill, DrillPhase.PASSED, self.at)
+
+
+@event("resets.drill_failed")
+class DrillFailed(_Ended):
+    """The drill has failed: {words}"""
+
+    why: str
+    words: str
+    at: datetime
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return self._over(drill, DrillPhase.FAILED, self.at).but(outcome=self.why)
+
+
+@event("resets.drill_expired")
+class DrillExpired(_Ended):
+    """The drill has expired: its code was never entered."""
+
+    at: datetime
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return self._over(drill, DrillPhase.EXPIRED, self.at)
+
+
+@event("resets.drill_cancelled")
+class DrillCancelled(_Ended):
+    """{actor} cancelled the drill."""
+
+    at: datetime
+
+    def evolve(self, drill: DrillState) -> DrillState:
+        return self._over(drill, DrillPhase.CANCELLED, self.at)
+
+
+# --- what people do -------------------------------------------------------------------------------
+
+
+def _refuse_if_over(drill: DrillState, now: datetime) -> None:
+    if not drill.phase.open or (drill.expires_at and now >= drill.expires_at):
+        raise Conflict("drill_over", "This drill is over. Begin another one on the device's page.")
+
+
+def _issued(drill: DrillState, now: datetime, asker: Actor, owner: str) -> DrillCodeIssued:
+    return DrillCodeIssued(
+        send=drill.sends + 1,
+        mailbox=masked(drill.reset_email),
+        tries=drill.rules.tries,
+        at=now,
+        expires_at=now + timedelta(seconds=drill.rules.valid),
+        asked_by=asker.name,
+        owner=owner,
+    )
+
+
+@command(by=Role.TECHNICIAN, creates=True)
+class BeginDrill(Command[DrillState]):
+    """Begin a drill of a reset: a code is mailed to the Reset Password Email. Once it was typed,
+    Rekey tries whether it could set a password on the device, and sets none.
+    """
+
+    device: UUID
+    facts: DrillFacts = supplied()
+    earlier: EarlierDrills = supplied()
+    asker: Actor = supplied()
+    human: Human = supplied()
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        facts = self.facts
+        if facts.removed:
+            raise Refused(
+                "device_removed", "This device was removed from the fleet. Add it again to go on."
+            )
+        if not facts.reset_email:
+            raise Refused(
+                "no_reset_email",
+                "No Reset Password Email is set for this device, so there is no code to try. Name "
+                "one on the device's page; a second person has to agree to it.",
+            )
+        if facts.way is None:
+            raise Refused(
+                "no_way_to_try",
+                "Only the factory restore is left for this device: there is nothing to try from "
+                "here. Check it while its password is known, so that Rekey makes its own account.",
+            )
+        if facts.being_reset:
+            raise Conflict(
+                "device_being_reset",
+                "A reset of this device is under way, which proves more than a drill. Go on with "
+                "that one.",
+            )
+        self.earlier.refuse_drill(now)
+        self.earlier.refuse_code(now)
+        begun = DrillBegun(
+            facts.organisation,
+            facts.site,
+            facts.id,
+            facts.name,
+            facts.reset_email,
+            facts.way,
+            self.asker.name,
+            facts.rules,
+            now,
+            now + timedelta(seconds=facts.rules.open_for),
+        )
+        yield begun
+        yield _issued(begun.evolve(drill), now, self.asker, self.human.id)
+
+
+@command(by=Role.TECHNICIAN)
+class SendDrillCode(Command[DrillState]):
+    """Mail another code of the drill. It replaces the one before."""
+
+    earlier: EarlierDrills = supplied()
+    asker: Actor = supplied()
+    human: Human = supplied()
+
+    @classmethod
+    def offered(cls, drill: DrillState, now: datetime) -> bool:
+        return drill.phase is DrillPhase.CODE_SENT and drill.sends_left > 0
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        _refuse_if_over(drill, now)
+        if drill.phase is not DrillPhase.CODE_SENT:
+            raise Conflict("no_code_needed", "The code of this drill was entered already.")
+        if not drill.sends_left:
+            raise Refused(
+                "no_sends_left",
+                f"{drill.sends} codes were sent for this drill and no more will be. Find out why "
+                "none arrived, and begin another drill.",
+            )
+        assert drill.sent_at
+        again = drill.sent_at + timedelta(seconds=drill.rules.between_sends)
+        if now < again:
+            wait = ceil((again - now).total_seconds())
+            raise Refused(
+                "too_soon",
+                f"A code is on its way. Another may be sent in {wait} s; check the spam folder.",
+                retry_after=wait,
+            )
+        self.earlier.refuse_code(now)
+        yield _issued(drill, now, self.asker, self.human.id)
+
+
+@command(by=Role.TECHNICIAN)
+class EnterDrillCode(Command[DrillState]):
+    """Enter the code from the drill's mail. A wrong one costs a try, as in a reset."""
+
+    code: str = asked("Code from the email", secret=True, max_length=40)
+    key: DrillKey = supplied()
+    human: Human = supplied()
+
+    @classmethod
+    def offered(cls, drill: DrillState, now: datetime) -> bool:
+        until = drill.code_expires_at
+        live = drill.phase is DrillPhase.CODE_SENT and drill.tries_left > 0
+        return live and until is not None and now < until
+
+    @classmethod
+    def offered_to(cls, drill: DrillState, person: str) -> bool:
+        return drill.owner in ("", person)
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        _refuse_if_over(drill, now)
+        if drill.phase is not DrillPhase.CODE_SENT:
+            raise Conflict("no_code_needed", "The code of this drill was entered already.")
+        if drill.owner and drill.owner != self.human.id:
+            raise _somebody_elses()
+        if not drill.tries_left:
+            raise burned()
+        if drill.code_expires_at is None or now >= drill.code_expires_at:
+            raise expired()
+        typed = in_digits(self.code, drill.rules.digits)
+        if self.key.matches(typed, drill.id, drill.sends, drill.rules.digits):
+            yield DrillCodeVerified()
+        else:
+            yield DrillCodeRejected(drill.tries_left - 1)
+
+
+def _somebody_elses() -> RekeyError:
+    return Forbidden(
+        "not_your_code",
+        "Somebody else asked for this code, and only they may type it. Send a code yourself to go "
+        "on with this drill.",
+    )
+
+
+@command(by=Role.TECHNICIAN)
+class CancelDrill(Command[DrillState]):
+    """Cancel the drill. Nothing was done to the device."""
+
+    @classmethod
+    def offered(cls, drill: DrillState, now: datetime) -> bool:
+        return drill.phase is DrillPhase.CODE_SENT
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        if drill.phase is not DrillPhase.CODE_SENT:
+            raise Conflict("drill_over", "This drill is over, or its way is being tried by now.")
+        yield DrillCancelled(now)
+
+
+# --- what jobs do ---------------------------------------------------------------------------------
+
+
+@command(by=Role.JOB)
+class RecordDrillMail(Command[DrillState]):
+    """Record what became of the newest mail, as far as it is news."""
+
+    send: int
+    delivery: Delivery
+    answer: str
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        if self.send == drill.sends and self.delivery.follows(drill.delivery):
+            yield DrillMailTold(self.send, self.delivery, self.answer)
+
+
+@command(by=Role.JOB)
+class RecordDrillWait(Command[DrillState]):
+    """Record why the way cannot be tried yet."""
+
+    why: str
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        if drill.phase is DrillPhase.CHECKING and drill.waiting_for != self.why:
+            yield DrillWaited(self.why)
+
+
+@command(by=Role.JOB)
+class PassDrill(Command[DrillState]):
+    """Record that a reset would have worked."""
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        if drill.phase is DrillPhase.CHECKING:
+            yield DrillPassed(WAYS[drill.method], now)
+
+
+WAYS = {
+    RecoveryMethod.MANAGEMENT_ACCOUNT: "by Rekey's own account on the device",
+    RecoveryMethod.DEVICE_RECOVERY: "by the device's own check of the code",
+}
+
+
+@command(by=Role.JOB)
+class FailDrill(Command[DrillState]):
+    """Record that a reset would not have worked, and why."""
+
+    why: str
+    words: str
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        if drill.phase is DrillPhase.CHECKING:
+            yield DrillFailed(self.why, self.words, now)
+
+
+@command(by=Role.JOB)
+class ExpireDrill(Command[DrillState]):
+    """End a drill whose code nobody has entered in time."""
+
+    def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
+        if drill.phase is DrillPhase.CODE_SENT and drill.expires_at and now >= drill.expires_at:
+            yield DrillExpired(now)
