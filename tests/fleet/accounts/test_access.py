@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import timezone
 
 from devices import queries as devices
 from devices.discovery import discoveries
@@ -35,7 +36,14 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import COMMANDS, Actor, By, Command, State
 from fleet.eventstore.models import EventRow
 from resets import queries as resets
+from resets.campaigns import queries as campaigns
+from resets.campaigns.settings import Settings
+from resets.campaigns.state import Kind as CampaignKind
+from resets.campaigns.state import Selection
+from resets.campaigns.steps.by_schedule import PlanRun
 from resets.campaigns.steps.codes import BeginCodes
+from resets.campaigns.steps.items import PlanItem
+from resets.campaigns.steps.plan_campaign import PlanCampaign
 from resets.delivery import queries as mails
 from resets.delivery.steps import SendTestMail, SendTestMailTo
 from resets.handover.steps import HandOver
@@ -47,7 +55,12 @@ from resets.mailboxes.steps import ProposeMailbox
 from resets.notices.state import Told
 from resets.notices.steps import RecordNotice
 from resets.rules import CodeRules, rules_id
-from resets.steps.request_reset import RequestReset
+from resets.schedules import queries as schedules
+from resets.schedules.steps import MakeSchedule
+from resets.schedules.timing import Every
+from resets.state import RecoveryMethod
+from resets.steps.begin_in_campaign import BeginInCampaign
+from resets.steps.request_reset import DeviceFacts, RequestReset
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits
 from tests.cast import SETUP, Cast, cast, organisation, person
 from tests.fleet.eventstore.ground import device, every_row, reset
@@ -145,6 +158,7 @@ NEEDS = {
     "reset.record-put-right": Role.JOB,
     "reset.record-let-in": Role.JOB,
     "reset.record-by-hand": Role.JOB,
+    "reset.begin-in-campaign": Role.JOB,
     "reset.send-code": Role.TECHNICIAN,
     "reset.show-qr": Role.TECHNICIAN,
     "reset.send-by-phone": Role.TECHNICIAN,
@@ -175,11 +189,42 @@ NEEDS = {
     "reset.fail-reset": Role.JOB,
     "reset.expire-reset": Role.JOB,
     "reset.correct-mailbox": Role.JOB,
+    "campaign.plan-campaign": Role.ADMINISTRATOR,
+    "campaign.seal-plan": Role.JOB,
+    "campaign.approve-campaign": Role.ADMINISTRATOR,
+    "campaign.decline-campaign": Role.ADMINISTRATOR,
+    "campaign.pause-campaign": Role.ADMINISTRATOR,
+    "campaign.stop-itself": Role.JOB,
+    "campaign.resume-campaign": Role.ADMINISTRATOR,
+    "campaign.set-pace": Role.ADMINISTRATOR,
+    "campaign.cancel-campaign": Role.ADMINISTRATOR,
+    "campaign.call-time": Role.JOB,
+    "campaign.end-campaign": Role.JOB,
+    "campaign.reopen-campaign": Role.ADMINISTRATOR,
+    "campaign_item.plan-item": Role.JOB,
+    "campaign_item.begin-item": Role.JOB,
+    "campaign_item.park-item": Role.JOB,
+    "campaign_item.end-item": Role.JOB,
+    "campaign_item.leave-out": Role.JOB,
+    "campaign_item.take-out": Role.TECHNICIAN,
+    "campaign_item.take-out-by-owner": Role.TECHNICIAN,
+    "campaign_item.retry-item": Role.ADMINISTRATOR,
     "campaign_codes.begin-codes": Role.JOB,
     "campaign_codes.send-campaign-code": Role.TECHNICIAN,
     "campaign_codes.enter-campaign-code": Role.TECHNICIAN,
     "campaign_codes.record-campaign-mail": Role.JOB,
     "campaign_codes.disown-campaign-codes": Role.TECHNICIAN,
+    "campaign.plan-run": Role.JOB,
+    "campaign.approve-by-schedule": Role.JOB,
+    "schedule.make-schedule": Role.ADMINISTRATOR,
+    "schedule.change-schedule": Role.ADMINISTRATOR,
+    "schedule.approve-schedule": Role.ADMINISTRATOR,
+    "schedule.pause-schedule": Role.ADMINISTRATOR,
+    "schedule.resume-schedule": Role.ADMINISTRATOR,
+    "schedule.end-schedule": Role.ADMINISTRATOR,
+    "schedule.tell-run": Role.JOB,
+    "schedule.record-run": Role.JOB,
+    "schedule.skip-run": Role.JOB,
     "mailbox_change.propose-mailbox": Role.TECHNICIAN,
     "mailbox_change.approve-mailbox": Role.ADMINISTRATOR,
     "mailbox_change.decline-mailbox": Role.ADMINISTRATOR,
@@ -294,6 +339,39 @@ def some_codes(who: Cast) -> BeginCodes:
     return BeginCodes(new_id(), who.organisation, who.site, "owner@example.com", CodeRules())
 
 
+def a_plan(who: Cast) -> PlanCampaign:
+    ends = timezone.now() + timedelta(days=1)
+    return PlanCampaign(who.site, CampaignKind.RESET, "Another", "A test", ends)
+
+
+def an_item(who: Cast, device: UUID) -> PlanItem:
+    return PlanItem(
+        new_id(), who.organisation, who.site, CampaignKind.RESET, 1, 0, device, "Gate", "", None,
+        "admin", None, "", "", "", False,
+    )  # fmt: skip
+
+
+def a_reset_in_campaign(who: Cast, device: UUID) -> BeginInCampaign:
+    ways = (RecoveryMethod.MANAGEMENT_ACCOUNT,)
+    facts = DeviceFacts(device, who.organisation, who.site, "Gate", "admin", "", ways)
+    return BeginInCampaign(
+        new_id(), facts, ways[0], "A test", "Alice", "", "Ada", "", True, new_id()
+    )
+
+
+def a_schedule(who: Cast) -> MakeSchedule:
+    today = datetime.now(UTC).date()
+    return MakeSchedule(who.site, "Again", "A test", Every.WEEKS, 4, today, 48)
+
+
+def a_run(who: Cast) -> PlanRun:
+    ends_at = datetime.now(UTC) + timedelta(days=1)
+    return PlanRun(
+        who.organisation, who.site, "Again", "A test", Selection(), Settings(), ends_at, "Alice",
+        str(who.alice.pk), new_id(),
+    )  # fmt: skip
+
+
 def a_handover(who: Cast) -> HandOver:
     return HandOver(who.site, None, 1, "a passphrase", "A test")
 
@@ -331,8 +409,12 @@ def world(db: None) -> World:
     handle(a_notice(who), noticed, SETUP)
     handed = new_id()
     handle(a_handover(who), handed, who.by(who.alice))
-    codes = new_id()
+    codes, campaign, item = new_id(), new_id(), new_id()
     handle(some_codes(who), codes, SETUP)
+    schedule = new_id()
+    handle(a_schedule(who), schedule, who.by(who.alice))
+    handle(a_plan(who), campaign, who.by(who.alice))
+    handle(an_item(who, target), item, SETUP)
     token = new_id()
     handle(IssueToken(who.organisation, "0" * 64, "ours"), token, who.by(who.alice))
     [role] = EventRow.everything.filter(
@@ -358,7 +440,10 @@ def world(db: None) -> World:
             "notice": noticed,
             "test_mail": tested,
             "handover": handed,
+            "campaign": campaign,
+            "campaign_item": item,
             "campaign_codes": codes,
+            "schedule": schedule,
         },
     )
 
@@ -414,6 +499,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     ),
     "import.check-import": lambda who, device: a_list(who),
     "reset.request-reset": lambda who, device: RequestReset(device, "The installer left"),
+    "reset.begin-in-campaign": lambda who, device: a_reset_in_campaign(who, device),
     "mailbox_change.propose-mailbox": lambda who, device: ProposeMailbox(
         device, "keeper@example.net", "The owner has left"
     ),
@@ -425,8 +511,12 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "notice.record-notice": lambda who, device: a_notice(who),
     "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
     "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
+    "campaign.plan-campaign": lambda who, device: a_plan(who),
+    "campaign_item.plan-item": lambda who, device: replace(an_item(who, device), device=new_id()),
     "campaign_codes.begin-codes": lambda who, device: some_codes(who),
     "handover.hand-over": lambda who, device: a_handover(who),
+    "campaign.plan-run": lambda who, device: a_run(who),
+    "schedule.make-schedule": lambda who, device: a_schedule(who),
     "credential.begin-credential": lambda who, device: BeginCredential(
         who.organisation, who.site, device, "root", Purpose.DEVICE, uuid4()
     ),
@@ -446,7 +536,8 @@ def test_nobody_gets_past_the_guard_with_a_command_that_begins_something(
     people = {role: person(f"P{role}", who.organisation, role, who.site) for role in MAY}
     tables = (
         "event", "site", "device", "role", "token", "reset", "credential", "vault", "scan",
-        "discovered", "import", "import_file", "mailbox_change",
+        "discovered", "import", "import_file", "mailbox_change", "campaign",
+        "campaign_item", "campaign_codes",
     )  # fmt: skip
     before = {table: every_row(table) for table in tables}
     for role, somebody in people.items():
@@ -481,6 +572,8 @@ def test_a_stranger_is_told_the_same_as_if_nothing_were_there(world: World) -> N
         (resets.reset, world.streams["reset"]),
         (mailboxes.change, world.streams["mailbox_change"]),
         (mails.mail_test, world.streams["test_mail"]),
+        (schedules.schedule, world.streams["schedule"]),
+        (campaigns.campaign, world.streams["campaign"]),
     ):
         assert told(lambda f=look, s=stream: f(stranger.actor, s)) == told(
             lambda f=look: f(stranger.actor, new_id())
