@@ -21,11 +21,12 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import asked_fields
 from fleet.eventstore.store import read_stream
 from resets.queries import steps
+from resets.schedules.queries import steps as schedule_steps
 from tests.api.client import api_of
 from tests.cast import person
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ANYBODY, HIDDEN, ORGANISATION, OWN, PEOPLE, PROPOSER, Rule
-from tests.security.world import A_LIST, NETWORK, Place, World, world
+from tests.security.world import A_LIST, A_SCHEDULE, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
 # Who may do what is decided by the same code on any database. That every call works on both is
@@ -108,6 +109,9 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-mailbox-approve-mailbox": {"POST": Role.ADMINISTRATOR},
     "api-mailbox-decline-mailbox": {"POST": Role.ADMINISTRATOR},
     "api-mailbox-withdraw-mailbox": {"POST": PROPOSER},
+    "api-schedules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-schedule": {"GET": Role.VIEWER},
+    **{f"api-schedule-{slug}": {"POST": Role(step.by)} for slug, step in schedule_steps().items()},
     "api-events": {"GET": Role.VIEWER},
     "api-jobs": {"GET": Role.VIEWER},
     "api-job-retry": {"POST": HIDDEN},
@@ -182,6 +186,9 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-limits": lambda w, at: {"limits": None},
     "api-limits-preview": lambda w, at: {"limits": []},
     "api-alarm-close": lambda w, at: {"reason": "A test"},
+    "api-schedules": lambda w, at: {"place": str(at.site), **A_SCHEDULE},
+    "api-schedule-approve-schedule": lambda w, at: {"digest": "0" * 64},
+    "api-schedule-change-schedule": lambda w, at: A_SCHEDULE,
     "api-mailbox-approve-mailbox": lambda w, at: {"digest": "0" * 64},
     "api-mailbox-decline-mailbox": lambda w, at: {"reason": "A test"},
     **{
@@ -254,6 +261,7 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "test_mail_id": at.test_mail,
         "alarm_id": at.alarm,
         "campaign_id": at.campaign,
+        "schedule_id": at.schedule,
         "codes_id": at.codes,
         "place": at.site,
         "change_id": at.own_change if LEAST[address.name].get("POST") is PROPOSER else at.change,

@@ -19,7 +19,7 @@ from devices.state import ONVIF_PATH
 from fleet.accounts.state import Role
 from tests.security.addresses import Address, addresses
 from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN, Rule
-from tests.security.world import A_LIST, NETWORK, Place, World, world
+from tests.security.world import A_LIST, A_SCHEDULE, NETWORK, Place, World, world
 
 pytestmark = pytest.mark.django_db
 # Who may do what is decided by the same code on any database. That every page works on both is
@@ -120,6 +120,10 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "campaign-items": {"GET": Role.VIEWER},
     "campaign-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
     "campaign-retry-failed": {"POST": Role.ADMINISTRATOR},
+    "schedules": {"GET": Role.VIEWER},
+    "make-schedule": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
+    "schedule": {"GET": Role.VIEWER},
+    "schedule-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
     "campaign-item-step": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
 }
 
@@ -195,6 +199,16 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "phone": lambda w, at: {"token": w.a_qr(at)},
     "not-me": lambda w, at: {"token": w.a_not_me(at)},
     "qr-sheet": lambda w, at: {"reset": str(at.reset)},
+    "make-schedule": lambda w, at: {
+        "place": str(at.site),
+        **A_SCHEDULE,
+        "ahead": 3,
+        "canary": 0,
+        "wave": 0,
+        "at_once": 5,
+        "pace": 0,
+        "stop_share": 0,
+    },
 }
 
 # Alice last: what she has done may be gone for the others.
@@ -293,6 +307,8 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "revoke-role": {"pk": at.role},
         "trace": {"correlation": at.reset},
         "retry-job": {"parked": at.parked},
+        "schedule": {"pk": at.schedule},
+        "schedule-step": {"pk": at.schedule, "step": "end-schedule"},
         "campaign": {"pk": at.campaign},
         "campaign-live": {"pk": at.campaign},
         "campaign-items": {"pk": at.campaign},

@@ -43,6 +43,8 @@ from resets.limits.state import Refusal
 from resets.limits.steps import TripBreaker
 from resets.mailboxes.proposing import propose
 from resets.phone.addresses import of_not_me, of_qr
+from resets.schedules.steps import MakeSchedule
+from resets.schedules.timing import Every
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.steps.show_qr import ShowQr
@@ -53,12 +55,22 @@ NETWORK = "192.0.2.0/24"
 PASSWORD = "correct-horse-1-battery"
 A_LIST = f"Name,Address,Password\na list,203.0.113.88,{PASSWORD}\n"
 
+A_SCHEDULE = {
+    "name": "Again",
+    "reason": "A test",
+    "every": "weeks",
+    "number": 4,
+    "first": datetime.now(UTC).date().isoformat(),
+    "lasting": 48,
+}
+
 
 @dataclass
 class Place:
     """A site of ours and what is at it. `device` has a reset under way, `other` has none; `found`
     is something that the `scan` came upon. Somebody proposed a mailbox for the one in `change`,
     and Alice did in `own_change`. A `campaign` of hers is under way for its `item` alone.
+    Of the `schedule` Selma waits for somebody to agree to it.
     """
 
     site: UUID
@@ -75,6 +87,7 @@ class Place:
     alarm: UUID
     campaign: UUID
     item: UUID
+    schedule: UUID
     secret: str  # a word that stands in the names of its devices
 
     @property
@@ -88,7 +101,7 @@ class Place:
         return (
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
             self.found, self.change, self.own_change, self.test_mail, self.alarm, self.campaign,
-            self.item, self.codes,
+            self.item, self.codes, self.schedule,
         )  # fmt: skip
 
 
@@ -205,7 +218,17 @@ def _place(who: Cast, site: UUID) -> Place:
     case = Refusal(who.organisation, site, limit, "", device, f"{secret} 1", "Alice")
     handle(TripBreaker(Scope.SITE, case, 0), alarm, SETUP)
     campaign = _campaign(who, site, a_device(who, site, 5, secret), secret)
-    ids = (job.id, role, scan, found, *changes, tested, alarm, *campaign)
+    ids = (
+        job.id,
+        role,
+        scan,
+        found,
+        *changes,
+        tested,
+        alarm,
+        *campaign,
+        _schedule(who, site, secret),
+    )
     return Place(site, device, other, reset, *ids, secret)
 
 
@@ -229,6 +252,24 @@ def _campaign(who: Cast, site: UUID, device: UUID, secret: str) -> tuple[UUID, U
     digest = state_of(CampaignState, campaign).digest
     handle(ApproveCampaign(digest), campaign, who.by(amber))
     return campaign, item_id(campaign, device)
+
+
+def _schedule(who: Cast, site: UUID, secret: str) -> UUID:
+    schedule = new_id()
+    selma = Person.objects.create_user(f"selma-{site}@example.com", name="Selma")
+    grant = GrantRole(selma.id, "Selma", Role.ADMINISTRATOR, who.organisation, site)
+    handle(grant, new_id(), SETUP)
+    make = MakeSchedule(
+        place_id=site,
+        name=f"{secret} again",
+        reason="A test",
+        every=Every.MONTHS,
+        number=3,
+        first=datetime.now(UTC).date(),
+        lasting=48,
+    )
+    handle(make, schedule, who.by(selma))
+    return schedule
 
 
 def a_device(who: Cast, site: UUID, number: int, name: str = "Gate") -> UUID:
