@@ -24,6 +24,7 @@ from fleet.web.command_forms import form_of
 from resets import words
 from resets.applying.page import AtDevice
 from resets.approvals.page import Approval
+from resets.campaigns import queries as campaigns
 from resets.mailboxes.steps import ProposeMailbox
 from resets.notices.queries import notices_of
 from resets.phone.page import QrPanel
@@ -123,6 +124,12 @@ class Walk:
     def correlation(self) -> UUID:
         """Holds together all that came of it, on the device and in the vault as well."""
         return self.standing.story[0].correlation
+
+    @cached_property
+    def campaign(self) -> Any:
+        """The campaign that it is part of; None also for whoever may not see that."""
+        rows = campaigns.campaigns(self.actor)
+        return rows.filter(pk=self.reset.campaign).first() if self.reset.campaign else None
 
     @property
     def look(self) -> words.Look:

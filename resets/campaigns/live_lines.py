@@ -69,7 +69,7 @@ class Lines:
         parts = f"{shown} {self.page.state.phase} {self.page.can_retry} {self.rows.paginator.count}"
         return hashlib.blake2b(parts.encode(), digest_size=8).hexdigest()
 
-    @property
+    @cached_property
     def query(self) -> str:
         """What asks for the same lines again."""
         query = self.asked.copy()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -60,12 +60,12 @@ def campaign_items(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The lines of the devices that are shown, as they stand now."""
     page = LivePage.of(_by(request).actor, pk, timezone.now())
     lines = _lines(request, page, ItemFilters(request.GET))
-    return live_part(
-        request,
-        "resets/campaigns/live_rows.html",
-        lines.version,
-        lambda: {"page": page, "lines": lines},
-    )
+
+    def context() -> dict[str, Any]:
+        request.GET = QueryDict(lines.query)  # the links of the head are those of the page
+        return {"page": page, "lines": lines}
+
+    return live_part(request, "resets/campaigns/live_rows.html", lines.version, context)
 
 
 def _lines(request: HttpRequest, page: LivePage, form: ItemFilters) -> Lines:
