@@ -22,6 +22,7 @@ STEPS = {
     "fleet/accounts/steps": [ROOT / "tests/fleet/accounts"],
     "devices/steps": [ROOT / "tests/devices/steps"],
     "resets/steps": [ROOT / "tests/resets/steps"],
+    "resets/campaigns/steps": [ROOT / "tests/resets/campaigns"],
 }
 
 

@@ -89,9 +89,10 @@ class PlanCampaign(Command[CampaignState]):
     reach: Reach = supplied()
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        for field, text in (("name", self.name), ("reason", self.reason)):
-            if not text.strip():
-                raise Refused(f"{field}_missing", "Fill this in, please.", field=field)
+        if not self.name.strip():
+            raise Refused("name_missing", "Fill this in, please.", field="name")
+        if not self.reason.strip():
+            raise Refused("reason_missing", "Fill this in, please.", field="reason")
         if self.ends_at <= now:
             raise Refused("end_in_the_past", "This is in the past.", field="ends_at")
         if self.ends_at - now > LONGEST:
