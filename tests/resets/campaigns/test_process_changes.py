@@ -18,6 +18,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from resets.campaigns import process
 from resets.campaigns.models import CampaignCodes, CampaignItem
+from resets.campaigns.settings import Settings
 from resets.campaigns.state import CampaignPhase, Kind, Selection
 from resets.campaigns.steps.control import CancelCampaign
 from resets.models import Reset
@@ -112,7 +113,7 @@ def test_a_parked_device_that_has_changed_is_left_out_when_it_is_seen_again(
 
 def test_a_site_that_is_emptied_in_the_middle_lets_the_campaign_end(who: Cast, ada: Person) -> None:
     ids = quiet.many(who, 6)
-    campaign = quiet.under_way(who, ada, settings=ground.Settings(canary=0, at_once=2))
+    campaign = quiet.under_way(who, ada, settings=Settings(canary=0, at_once=2))
     ground.turns(campaign)
     for device in set(ids) - set(quiet.in_work(campaign)):
         remove(who, device)
@@ -127,7 +128,7 @@ def test_a_device_that_gets_a_reset_of_its_own_waits_for_its_end_and_holds_nobod
     who: Cast, ada: Person
 ) -> None:
     first, second, third = quiet.many(who, 3)
-    campaign = quiet.under_way(who, ada, settings=ground.Settings(canary=0, at_once=1, wave=1))
+    campaign = quiet.under_way(who, ada, settings=Settings(canary=0, at_once=1, wave=1))
     reset(who, first)
     ground.turns(campaign)
     assert quiet.in_work(campaign) == [second]
