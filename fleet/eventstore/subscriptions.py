@@ -11,6 +11,7 @@ idempotent. One that keeps failing is parked, shown, and can be retried by a per
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,7 +28,7 @@ from django.utils import timezone
 from fleet.eventstore import store
 from fleet.eventstore.messages import Event, Recorded
 from fleet.eventstore.models import Checkpoint, Job
-from fleet.eventstore.together import together
+from fleet.eventstore.together import for_many, together
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ PUMP_AT_ONCE = 1000
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = 4.0  # seconds
 WAKE_AGAIN = timedelta(seconds=10)
+NOW_AND_THEN = 0.2  # seconds; the next sweep makes good for what was passed over
 MOST_ATTEMPTS = 12
 
 
@@ -127,9 +129,16 @@ def nudge_on_commit(types: set[str]) -> None:
 
 
 def _nudge() -> None:
+    """Of what dozens of jobs record, most is for nobody: then it is enough to look now and then."""
+    global _nudged
     from fleet.eventstore import tasks
 
-    tasks.wake(tasks.sweep, urgent=True)
+    if not for_many() or time.monotonic() - _nudged > NOW_AND_THEN:
+        _nudged = time.monotonic()
+        tasks.wake(tasks.sweep, urgent=True)
+
+
+_nudged = 0.0
 
 
 def pump() -> None:

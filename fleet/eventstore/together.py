@@ -58,6 +58,11 @@ def side_by_side() -> Iterator[None]:
         _here.side_by_side = False
 
 
+def for_many() -> bool:
+    """Whether this thread is the one that goes to the database for others."""
+    return getattr(_here, "for_many", False)
+
+
 @dataclass
 class _Call:
     many: Many[Any]
@@ -84,6 +89,7 @@ class _Clerk:
         return call.answer.result()
 
     def _work(self) -> None:
+        _here.for_many = True
         while True:
             calls = self._waiting()
             for many in dict.fromkeys(call.many for call in calls):

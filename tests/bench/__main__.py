@@ -1,5 +1,5 @@
 """`python -m tests.bench`, or with the names of rows; `--rounds N`. A campaign takes minutes, and
-only runs when it is named: `campaign --devices 1000 3000 --at-once 50`.
+only runs when it is named: `campaign --devices 1000 3000 --at-once 20`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="row", help=", ".join(ROWS + LONG_ROWS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--devices", nargs="+", default=["1000"], help="sizes of campaigns")
-    parser.add_argument("--at-once", default="50", help="devices in work at one time")
+    parser.add_argument("--at-once", default="20", help="devices in work at one time")
     options = parser.parse_args()
 
     sys.path.insert(0, str(Path(__file__).parents[2]))

@@ -78,7 +78,7 @@ def run(rounds: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     sizes = [int(size) for size in os.environ.get("REKEY_BENCH_DEVICES", "1000").split()]
-    at_once = int(os.environ.get("REKEY_BENCH_AT_ONCE", "50"))
+    at_once = int(os.environ.get("REKEY_BENCH_AT_ONCE", "20"))
     world.alice()
     ada = person("Ada", world._cast[0].organisation, Role.ADMINISTRATOR)
     for number, size in enumerate(sizes):
