@@ -141,11 +141,13 @@ class _Sheet:
         self.y -= 1
 
     def _write(self, x: float, y: float, text: str, font: str, size: float) -> None:
-        for name, run in _runs(text, font):
+        runs = _runs(text, font)
+        for name, run in runs:
             self.lacking |= _LACKING in run and run != NOTE
             self.canvas.setFont(name, size)
             self.canvas.drawString(x, y, run)
-            x += pdfmetrics.stringWidth(run, name, size)
+            if len(runs) > 1:
+                x += pdfmetrics.stringWidth(run, name, size)
 
 
 def _cells(row: Sequence[str], table: Table, font: str) -> Iterator[tuple[float, tuple[str, ...]]]:
