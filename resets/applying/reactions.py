@@ -15,7 +15,7 @@ from devices.drivers.errors import (
 )
 from devices.queries import device_for_jobs
 from devices.vault import VaultError
-from fleet.eventstore.handling import handle
+from fleet.eventstore.handling import Order, handle_together
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, reaction
@@ -30,6 +30,7 @@ from resets.steps.apply_password import RecordApplied
 from resets.steps.choose_password import PasswordGenerated, PasswordTyped
 from resets.steps.fail_reset import FailReset
 from resets.steps.restore_device import PasswordSetByHand
+from resets.tasks import go_on_soon
 
 WAYS: dict[RecoveryMethod, type[Change]] = {
     RecoveryMethod.MANAGEMENT_ACCOUNT: ByManagement,
@@ -39,7 +40,7 @@ WAYS: dict[RecoveryMethod, type[Change]] = {
 }
 
 
-@reaction(PasswordGenerated, PasswordTyped, urgent=True)
+@reaction(PasswordGenerated, PasswordTyped, urgent=True, many=True)
 def apply_password(recorded: Recorded) -> None:
     """Put the new password on the device and prove it."""
     reset = state_of(ResetState, recorded.stream)
@@ -52,6 +53,8 @@ def apply_password(recorded: Recorded) -> None:
             raise Later(LOOK_AGAIN, "by_hand")  # `verify_by_hand` is at it
         return
     _apply(reset, recorded, WAYS[reset.method])
+    if reset.campaign:
+        go_on_soon()
 
 
 @reaction(PasswordSetByHand, urgent=True)
@@ -70,10 +73,10 @@ def _apply(reset: ResetState, recorded: Recorded, way: type[Change]) -> None:
         try:
             if reset.phase is Phase.APPLYING:
                 if not still_fits(reset, device):
-                    handle(FailReset(VOID, VOID_WORDS), reset.id, talk.by)
+                    handle_together([Order(FailReset(VOID, VOID_WORDS), reset.id)], talk.by)
                     return
                 change.apply()
-                handle(RecordApplied(), reset.id, talk.by)
+                handle_together([Order(RecordApplied(), reset.id)], talk.by)
             change.settle(change.prove())
         except (
             Declined,
