@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
 
+from fleet.accounts.access import require
+from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import By, Command
@@ -37,7 +39,8 @@ def retry_failed(campaign: UUID, by: By) -> int:
     rows = queries.items(by.actor, campaign).filter(standing__in=FAILED)
     failed = list(rows.values_list("pk", flat=True))
     if not failed:
-        queries.refuse_unless_seen(by.actor, campaign)
+        at = queries.items(by.actor, campaign).first() or queries.campaign(by.actor, campaign)
+        require(by.actor, Role(RetryItem.by), at.organisation, at.site, "campaign")
         raise Refused("nothing_failed", "No device of this campaign has failed.")
     return sum(
         retry(campaign, failed[start : start + BATCH], by) for start in range(0, len(failed), BATCH)

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import MISSING
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,6 +21,8 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import asked_fields
 from fleet.eventstore.store import read_stream
+from resets.campaigns.queries import item_steps
+from resets.campaigns.queries import steps as campaign_steps
 from resets.queries import steps
 from resets.schedules.queries import steps as schedule_steps
 from tests.api.client import api_of
@@ -99,6 +102,13 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-alarm": {"GET": Role.VIEWER},
     "api-alarm-close": {"POST": Role.ADMINISTRATOR},
     "api-device-budget": {"GET": Role.VIEWER},
+    "api-campaigns": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-campaign": {"GET": Role.VIEWER},
+    "api-campaign-items": {"GET": Role.VIEWER},
+    "api-campaign-item": {"GET": Role.VIEWER},
+    "api-campaign-retry-failed": {"POST": Role.ADMINISTRATOR},
+    **{f"api-campaign-{slug}": {"POST": Role(s.by)} for slug, s in campaign_steps().items()},
+    **{f"api-campaign-item-{slug}": {"POST": Role(s.by)} for slug, s in item_steps().items()},
     "api-campaign-codes": {"GET": Role.VIEWER},
     "api-campaign-mailbox": {"GET": Role.VIEWER},
     "api-campaign-code-send": {"POST": Role.TECHNICIAN},
@@ -118,6 +128,15 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
 }
 
 BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
+    "api-campaigns": lambda w, at: {
+        "place": str(at.site),
+        "kind": "reset",
+        "name": "Another",
+        "reason": "A test",
+        "ends_at": (datetime.now(UTC) + timedelta(days=2)).isoformat(),
+    },
+    "api-campaign-approve-campaign": lambda w, at: {"digest": "0" * 64},
+    "api-campaign-decline-campaign": lambda w, at: {"reason": "A test"},
     "api-campaign-code-enter": lambda w, at: {"code": "12345678"},
     "api-tokens": lambda w, at: {"name": "x", "organisation": str(w.who.organisation)},
     "api-roles": lambda w, at: {
@@ -261,6 +280,7 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "test_mail_id": at.test_mail,
         "alarm_id": at.alarm,
         "campaign_id": at.campaign,
+        "item_id": at.item,
         "schedule_id": at.schedule,
         "codes_id": at.codes,
         "place": at.site,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from copy import copy, deepcopy
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -115,6 +116,11 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "not-me": {"GET": ANYBODY, "POST": ANYBODY},
     "qr-png": {"GET": OWN},
     "qr-sheet": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
+    "campaigns": {"GET": Role.VIEWER},
+    "plan-campaign": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
+    "campaign-plan": {"GET": Role.VIEWER},
+    "campaign-plan-live": {"GET": Role.VIEWER},
+    "campaign-plan-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
     "campaign": {"GET": Role.VIEWER},
     "campaign-live": {"GET": Role.VIEWER},
     "campaign-items": {"GET": Role.VIEWER},
@@ -193,6 +199,20 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "propose-mailbox": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
     "mailbox-step": lambda w, at: {"reason": "A test"},
     "limits": lambda w, at: {"do": "defaults"},
+    "plan-campaign": lambda w, at: {
+        "planned": "yes",
+        "place": str(at.site),
+        "kind": "reset",
+        "name": "Another",
+        "reason": "A test",
+        "canary": 0,
+        "wave": 0,
+        "at_once": 1,
+        "pace": 0,
+        "stop_share": 0,
+        "ends_at": f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT%H:%M}",
+    },
+    "campaign-plan-step": lambda w, at: {"reason": "A test"},
     "alarm": lambda w, at: {"reason": "A test"},
     "campaign-mailbox": lambda w, at: {"code": "12345678"},
     "your-devices": lambda w, at: {"token": w.a_code_mail(at)},
@@ -309,6 +329,9 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "retry-job": {"parked": at.parked},
         "schedule": {"pk": at.schedule},
         "schedule-step": {"pk": at.schedule, "step": "end-schedule"},
+        "campaign-plan": {"pk": at.campaign},
+        "campaign-plan-live": {"pk": at.campaign},
+        "campaign-plan-step": {"pk": at.campaign, "step": "decline-campaign"},
         "campaign": {"pk": at.campaign},
         "campaign-live": {"pk": at.campaign},
         "campaign-items": {"pk": at.campaign},
