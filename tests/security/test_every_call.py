@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pyrage import x25519
 
 from fleet.accounts.access import actor_of
 from fleet.accounts.state import Role
@@ -110,6 +111,9 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     **{f"api-campaign-{slug}": {"POST": Role(s.by)} for slug, s in campaign_steps().items()},
     **{f"api-campaign-item-{slug}": {"POST": Role(s.by)} for slug, s in item_steps().items()},
     "api-campaign-codes": {"GET": Role.VIEWER},
+    "api-campaign-report": {"GET": Role.VIEWER},
+    "api-campaign-hand-over": {"POST": Role.ADMINISTRATOR},
+    "api-hand-over": {"POST": Role.ADMINISTRATOR},
     "api-campaign-mailbox": {"GET": Role.VIEWER},
     "api-campaign-code-send": {"POST": Role.TECHNICIAN},
     "api-campaign-code-enter": {"POST": Role.TECHNICIAN},
@@ -127,6 +131,8 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-job-retry": {"POST": HIDDEN},
 }
 
+A_KEY = str(x25519.Identity.generate().to_public())
+
 BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-campaigns": lambda w, at: {
         "place": str(at.site),
@@ -138,6 +144,12 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-campaign-approve-campaign": lambda w, at: {"digest": "0" * 64},
     "api-campaign-decline-campaign": lambda w, at: {"reason": "A test"},
     "api-campaign-code-enter": lambda w, at: {"code": "12345678"},
+    "api-campaign-hand-over": lambda w, at: {"reason": "A test", "keys": [A_KEY]},
+    "api-hand-over": lambda w, at: {
+        "devices": [str(at.other)],
+        "reason": "A test",
+        "keys": [A_KEY],
+    },
     "api-tokens": lambda w, at: {"name": "x", "organisation": str(w.who.organisation)},
     "api-roles": lambda w, at: {
         "email": "new@example.com",

@@ -126,6 +126,9 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "campaign-items": {"GET": Role.VIEWER},
     "campaign-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
     "campaign-retry-failed": {"POST": Role.ADMINISTRATOR},
+    "campaign-report": {"GET": Role.VIEWER},
+    "hand-over-campaign": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
+    "hand-over": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "schedules": {"GET": Role.VIEWER},
     "make-schedule": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
     "schedule": {"GET": Role.VIEWER},
@@ -158,6 +161,7 @@ FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
         "password": "correct-horse-2",
     },
     "reveal": lambda w, at: {"reason": "A test"},
+    "hand-over": lambda w, at: {"device": str(at.device)},
     **{
         f"bulk-{deed}": lambda w, at: {"device": str(at.device), "confirmed": "yes"}
         for deed in ("check", "move", "remove", "export")
@@ -337,6 +341,8 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "campaign-items": {"pk": at.campaign},
         "campaign-step": {"pk": at.campaign, "step": "pause-campaign"},
         "campaign-retry-failed": {"pk": at.campaign},
+        "campaign-report": {"pk": at.campaign},
+        "hand-over-campaign": {"pk": at.campaign},
         "campaign-item-step": {"pk": at.campaign, "item": at.item, "step": "take-out"},
     }.get(address.name, dict.fromkeys(address.ids, at.device))
 
