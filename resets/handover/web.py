@@ -48,6 +48,7 @@ def of_devices(request: HttpRequest) -> HttpResponse:
     """The passwords of the devices that the address names, or that were ticked in the list."""
     by = _by(request)
     if ticked := ids_in(request.POST):
+        queries.chosen(by.actor, ticked)
         asked = urlencode({"device": [str(pk) for pk in ticked]}, doseq=True)
         return redirect(f"{request.path}?{asked}")
     ids = ids_in(request.GET)
