@@ -20,7 +20,8 @@ from django.core.mail import EmailMessage
 KEY = "rekey"  # of the reference, in the metadata
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _REFERENCE = re.compile(
-    rf"<?(?:(?P<of>reset|campaign)-(?P<stream>{_UUID})-(?P<send>[1-9]\d{{0,3}})"
+    rf"<?(?:reset-(?P<reset>{_UUID})-(?P<send>[1-9]\d?)"
+    rf"|campaign-(?P<codes>{_UUID})-(?P<sent>[1-9]\d{{0,3}})"
     rf"|test-(?P<test>{_UUID}))(?:@[^\s<>@]+>?)?"
 )
 
@@ -79,7 +80,9 @@ def read(text: object) -> Mark | None:
         return None
     if found["test"]:
         return Mark(UUID(found["test"]))
-    return Mark(UUID(found["stream"]), int(found["send"]), found["of"] == "campaign")
+    if found["codes"]:
+        return Mark(UUID(found["codes"]), int(found["sent"]), of_campaign=True)
+    return Mark(UUID(found["reset"]), int(found["send"]))
 
 
 def of(metadata: object, message_id: object) -> Mark | None:
