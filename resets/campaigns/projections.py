@@ -19,8 +19,8 @@ def campaign(state: CampaignState) -> dict[str, Any]:
         "kind": state.kind.value,
         "name": state.name,
         "about": state.reason,
-        "settings": msgspec.to_builtins(state.settings),
-        "selection": msgspec.to_builtins(state.selection),
+        "settings": _as_read(state.settings),
+        "selection": _as_read(state.selection),
         "ends_at": state.ends_at,
         "planner": state.planner,
         "planner_id": state.planner_id,
@@ -36,6 +36,11 @@ def campaign(state: CampaignState) -> dict[str, Any]:
         "began_at": state.began_at,
         "ended_at": state.ended_at,
     }
+
+
+def _as_read(value: object) -> Any:
+    """As JSON is read again: with lists for tuples."""
+    return msgspec.json.decode(msgspec.json.encode(value))
 
 
 @projects("campaign_item", CampaignItem)
