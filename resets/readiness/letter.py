@@ -13,8 +13,8 @@ from devices.models import Device
 from devices.queries import zone_of
 from fleet.eventstore.messages import Recorded
 from resets.codes import grouped, spelled
+from resets.readiness.events import DrillCodeIssued
 from resets.readiness.state import DrillState
-from resets.readiness.steps import DrillCodeIssued
 
 
 def drill_letter(

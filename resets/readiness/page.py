@@ -22,16 +22,11 @@ from fleet.eventstore.messages import Actor
 from fleet.web.command_forms import form_of
 from resets import words
 from resets.readiness import queries
+from resets.readiness.events import DrillFailed
 from resets.readiness.queries import Fleet, OfDevice, Ready, Standing
 from resets.readiness.score import REASONS, Band
 from resets.readiness.state import DrillPhase, DrillState
-from resets.readiness.steps import (
-    BeginDrill,
-    CancelDrill,
-    DrillFailed,
-    EnterDrillCode,
-    SendDrillCode,
-)
+from resets.readiness.steps import BeginDrill, CancelDrill, EnterDrillCode, SendDrillCode
 from resets.state import Delivery, RecoveryMethod
 from resets.words import Look
 

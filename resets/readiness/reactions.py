@@ -21,12 +21,10 @@ from resets.applying.challenges import LastTry, ask, key_of
 from resets.codes import CodeKey
 from resets.delivery.answers import told
 from resets.models import Reset
+from resets.readiness.events import DrillBegun, DrillCodeIssued, DrillCodeVerified
 from resets.readiness.letter import drill_letter
 from resets.readiness.state import DrillPhase, DrillState
 from resets.readiness.steps import (
-    DrillBegun,
-    DrillCodeIssued,
-    DrillCodeVerified,
     ExpireDrill,
     FailDrill,
     PassDrill,
@@ -79,7 +77,7 @@ def mail_drill_code(recorded: Recorded) -> None:
 # --- the way to the device ------------------------------------------------------------------------
 
 
-@reaction(DrillCodeVerified, urgent=True)
+@reaction(DrillCodeVerified, urgent=True, at_site=True)
 def try_way(recorded: Recorded) -> None:
     """Try whether a password could be set now. Nothing is set, so a run that comes back tries it
     once more. Raises Later while the device does not answer.

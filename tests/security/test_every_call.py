@@ -25,6 +25,7 @@ from fleet.eventstore.store import read_stream
 from resets.campaigns.queries import item_steps
 from resets.campaigns.queries import steps as campaign_steps
 from resets.queries import steps
+from resets.readiness.queries import steps as drill_steps
 from resets.schedules.queries import steps as schedule_steps
 from tests.api.client import api_of
 from tests.cast import person
@@ -117,6 +118,13 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-campaign-mailbox": {"GET": Role.VIEWER},
     "api-campaign-code-send": {"POST": Role.TECHNICIAN},
     "api-campaign-code-enter": {"POST": Role.TECHNICIAN},
+    "api-readiness": {"GET": Role.VIEWER},
+    "api-readiness-export": {"GET": Role.VIEWER},
+    "api-device-readiness": {"GET": Role.VIEWER},
+    "api-drills": {"GET": Role.VIEWER},
+    "api-drill": {"GET": Role.VIEWER},
+    "api-device-drills": {"POST": Role.TECHNICIAN},
+    **{f"api-drill-{slug}": {"POST": Role(step.by)} for slug, step in drill_steps().items()},
     "api-mailboxes": {"GET": Role.VIEWER},
     "api-mailbox": {"GET": Role.VIEWER},
     "api-device-mailboxes": {"POST": Role.TECHNICIAN},
@@ -217,6 +225,7 @@ BODIES: dict[str, Callable[[World, Place], dict[str, Any]]] = {
     "api-limits": lambda w, at: {"limits": None},
     "api-limits-preview": lambda w, at: {"limits": []},
     "api-alarm-close": lambda w, at: {"reason": "A test"},
+    "api-drill-enter-drill-code": lambda w, at: {"code": "1234"},
     "api-schedules": lambda w, at: {"place": str(at.site), **A_SCHEDULE},
     "api-schedule-approve-schedule": lambda w, at: {"digest": "0" * 64},
     "api-schedule-change-schedule": lambda w, at: A_SCHEDULE,
@@ -291,6 +300,7 @@ def ids_of(address: Address, w: World, at: Place) -> dict[str, UUID]:
         "discovered_id": at.found,
         "test_mail_id": at.test_mail,
         "alarm_id": at.alarm,
+        "drill_id": at.drill,
         "campaign_id": at.campaign,
         "item_id": at.item,
         "schedule_id": at.schedule,

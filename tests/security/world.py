@@ -43,6 +43,7 @@ from resets.limits.state import Refusal
 from resets.limits.steps import TripBreaker
 from resets.mailboxes.proposing import propose
 from resets.phone.addresses import of_not_me, of_qr
+from resets.readiness.steps import BeginDrill
 from resets.schedules.steps import MakeSchedule
 from resets.schedules.timing import Every
 from resets.state import ResetState
@@ -89,6 +90,7 @@ class Place:
     item: UUID
     schedule: UUID
     secret: str  # a word that stands in the names of its devices
+    drill: UUID  # under way, of a device of its own
 
     @property
     def codes(self) -> UUID:
@@ -99,6 +101,7 @@ class Place:
     def ids(self) -> tuple[UUID, ...]:
         """What an outsider never comes to see."""
         return (
+            self.drill,
             self.site, self.device, self.other, self.reset, self.parked, self.role, self.scan,
             self.found, self.change, self.own_change, self.test_mail, self.alarm, self.campaign,
             self.item, self.codes, self.schedule,
@@ -229,7 +232,9 @@ def _place(who: Cast, site: UUID) -> Place:
         *campaign,
         _schedule(who, site, secret),
     )
-    return Place(site, device, other, reset, *ids, secret)
+    drill = new_id()
+    handle(BeginDrill(a_device(who, site, 7, secret)), drill, who.by(who.alice))
+    return Place(site, device, other, reset, *ids, secret, drill)
 
 
 def _campaign(who: Cast, site: UUID, device: UUID, secret: str) -> tuple[UUID, UUID]:

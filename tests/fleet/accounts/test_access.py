@@ -54,6 +54,7 @@ from resets.mailboxes import queries as mailboxes
 from resets.mailboxes.steps import ProposeMailbox
 from resets.notices.state import Told
 from resets.notices.steps import RecordNotice
+from resets.readiness.steps import BeginDrill
 from resets.rules import CodeRules, rules_id
 from resets.schedules import queries as schedules
 from resets.schedules.steps import MakeSchedule
@@ -225,6 +226,15 @@ NEEDS = {
     "schedule.tell-run": Role.JOB,
     "schedule.record-run": Role.JOB,
     "schedule.skip-run": Role.JOB,
+    "drill.begin-drill": Role.TECHNICIAN,
+    "drill.send-drill-code": Role.TECHNICIAN,
+    "drill.enter-drill-code": Role.TECHNICIAN,
+    "drill.cancel-drill": Role.TECHNICIAN,
+    "drill.record-drill-mail": Role.JOB,
+    "drill.record-drill-wait": Role.JOB,
+    "drill.pass-drill": Role.JOB,
+    "drill.fail-drill": Role.JOB,
+    "drill.expire-drill": Role.JOB,
     "mailbox_change.propose-mailbox": Role.TECHNICIAN,
     "mailbox_change.approve-mailbox": Role.ADMINISTRATOR,
     "mailbox_change.decline-mailbox": Role.ADMINISTRATOR,
@@ -405,6 +415,8 @@ def world(db: None) -> World:
     handle(SetCodeRules(who.site, digits=7), rules_id(who.site), who.by(who.alice))
     tested = new_id()
     handle(SendTestMail(target), tested, who.by(who.alice))
+    drilled = new_id()
+    handle(BeginDrill(device(who)), drilled, who.by(who.alice))
     noticed = new_id()
     handle(a_notice(who), noticed, SETUP)
     handed = new_id()
@@ -439,6 +451,7 @@ def world(db: None) -> World:
             "breaker": alarm,
             "notice": noticed,
             "test_mail": tested,
+            "drill": drilled,
             "handover": handed,
             "campaign": campaign,
             "campaign_item": item,
@@ -510,6 +523,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     "breaker.trip-breaker": lambda who, device: TripBreaker(Scope.SITE, a_refusal(who, device), 0),
     "notice.record-notice": lambda who, device: a_notice(who),
     "test_mail.send-test-mail": lambda who, device: SendTestMail(device),
+    "drill.begin-drill": lambda who, device: BeginDrill(device),
     "test_mail.send-test-mail-to": lambda who, device: SendTestMailTo(who.site, "a@example.com"),
     "campaign.plan-campaign": lambda who, device: a_plan(who),
     "campaign_item.plan-item": lambda who, device: replace(an_item(who, device), device=new_id()),
