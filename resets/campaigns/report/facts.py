@@ -22,7 +22,7 @@ from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from resets.campaigns import queries, words
 from resets.campaigns.models import Campaign
-from resets.campaigns.settings import DAYS, Settings, Window
+from resets.campaigns.settings import Settings
 from resets.campaigns.state import WHY, CampaignPhase, Kind
 
 _HEADS = tuple(look.text for look in words.STANDINGS.values())
@@ -160,7 +160,6 @@ def _facts(actor: Actor, row: Campaign) -> Iterator[tuple[str, str]]:
     name, zone = "All sites of the organisation", _UTC
     if row.site:
         name, zone = _sites_seen(actor)[row.site]
-    settings = msgspec.convert(row.settings, Settings)
     phase = words.PHASES[CampaignPhase(row.phase)].text
     yield "Kind", words.KINDS[Kind(row.kind)].text
     yield "Reason", row.about
@@ -172,28 +171,10 @@ def _facts(actor: Actor, row: Campaign) -> Iterator[tuple[str, str]]:
     yield "Ended", _at(row.ended_at, zone)
     yield "Ends at the latest", _at(row.ends_at, zone)
     yield "Devices", f"{row.planned:,} planned of {row.chosen:,} chosen"
-    yield from _settings(settings)
+    yield from words.settings(msgspec.convert(row.settings, Settings))
     if row.digest and may(actor, Role.ADMINISTRATOR, row.organisation, row.site):
         # For nobody else: a mailbox that somebody guesses could be tried against it.
         yield "Digest of what was agreed to", row.digest
-
-
-def _settings(settings: Settings) -> Iterator[tuple[str, str]]:
-    yield "First of all", f"{settings.canary:,} devices to try it on" if settings.canary else "All"
-    yield "Then", f"{settings.wave:,} devices at a time" if settings.wave else "All others"
-    yield "In work at one time", f"{settings.at_once:,} devices of each site"
-    yield "Pace", f"{settings.pace:,} devices a minute" if settings.pace else "As fast as it goes"
-    yield "Cameras of an NVR", "One at a time" if settings.one_per_nvr else "As many as it comes"
-    stops = f"When {settings.stop_share} % have failed" if settings.stop_share else "Never"
-    yield "Stops itself", stops
-    yield "Begins devices", _window(settings.window)
-
-
-def _window(window: Window) -> str:
-    if window.always:
-        return "At any time"
-    days = ", ".join(DAYS[day] for day in sorted(window.days))
-    return f"{days}, {window.opens} to {window.closes}, in the site's own zone"
 
 
 def _row(name: str, counts: Sequence[int]) -> Sequence[str]:

@@ -133,8 +133,8 @@ def test_it_says_who_planned_what_and_why(scene: Scene) -> None:
     assert about["Reason"] == "It is time"
     assert about["Place"] == "All sites of the organisation"
     assert (about["Planned by"], about["Agreed to by"]) == ("Alice", "Ada")
-    assert about["In work at one time"] == "50 devices of each site"
-    assert about["Begins devices"] == "At any time"
+    assert about["At one time, for each site"] == "50"
+    assert about["Pace"] == "As fast as it goes"
     assert about["Digest of what was agreed to"] == ground.state(scene.campaign).digest
     vera = person("Vera", scene.who.organisation, Role.VIEWER)
     assert "Digest of what was agreed to" not in dict(read(scene, vera).facts)
