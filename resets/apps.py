@@ -19,6 +19,7 @@ class ResetsConfig(AppConfig):
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401
         from resets.delivery import supplies as of_test_mails  # noqa: F401
+        from resets.handover import panels as handing_over
         from resets.handover import steps as of_handovers  # noqa: F401
         from resets.limits import history, refusals
         from resets.limits import panels as alarms
@@ -50,5 +51,6 @@ class ResetsConfig(AppConfig):
         deliveries.register()
         readiness.register()
         campaign_panels.register()
+        handing_over.register()
         holds.register()
         schedules.register()

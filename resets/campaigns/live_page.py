@@ -283,6 +283,10 @@ class LivePage:
     def may_retry(self) -> bool:
         return self.can_retry and bool(self.all.failed) and self.may(Role.ADMINISTRATOR)
 
+    @property
+    def may_hand_over(self) -> bool:
+        return bool(self.all.counts[Standing.PROVEN]) and self.may(Role.ADMINISTRATOR)
+
     # --- live -------------------------------------------------------------------------------------
 
     @cached_property
