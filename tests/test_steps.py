@@ -22,7 +22,11 @@ STEPS = {
     "fleet/accounts/steps": [ROOT / "tests/fleet/accounts"],
     "devices/steps": [ROOT / "tests/devices/steps"],
     "resets/steps": [ROOT / "tests/resets/steps"],
-    "resets/campaigns/steps": [ROOT / "tests/resets/campaigns"],
+    "resets/campaigns/steps": [
+        ROOT / "tests/resets/campaigns/steps",
+        ROOT / "tests/resets/campaigns",
+        ROOT / "tests/resets/schedules",
+    ],
 }
 
 

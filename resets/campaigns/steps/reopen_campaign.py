@@ -15,8 +15,11 @@ from resets.campaigns.state import CampaignPhase, CampaignState
 class CampaignReopened(Event[CampaignState]):
     """{actor} let the campaign go on, for devices that failed."""
 
+    at: datetime
+
     def evolve(self, state: CampaignState) -> CampaignState:
-        return state.but(phase=CampaignPhase.RUNNING, why="", ended_at=None)
+        # What failed before has been looked at by whoever tries it again.
+        return state.but(phase=CampaignPhase.RUNNING, why="", ended_at=None, counted_from=self.at)
 
 
 @command(by=Role.ADMINISTRATOR)
@@ -33,4 +36,4 @@ class ReopenCampaign(Command[CampaignState]):
             raise Conflict(
                 "campaign_over", "The campaign is over. Plan another one for what is left."
             )
-        yield CampaignReopened()
+        yield CampaignReopened(now)
