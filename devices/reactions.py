@@ -47,7 +47,7 @@ from fleet.eventstore.store import read_stream, state_of
 from fleet.eventstore.subscriptions import Later, later, reaction
 
 
-@reaction(DeviceAdded, DeviceReplaced)
+@reaction(DeviceAdded, DeviceReplaced, at_site=True)
 def take_in_device(recorded: Recorded) -> None:
     """Keep the typed password, find out what the device is, and make Rekey's own account there.
 
@@ -79,7 +79,7 @@ def take_in_device(recorded: Recorded) -> None:
         return  # recorded by look_at; a person has to see to it
 
 
-@reaction(CheckRequested, urgent=True)
+@reaction(CheckRequested, urgent=True, at_site=True)
 def check_device(recorded: Recorded) -> None:
     """Ask once; what comes of it stands on the device."""
     device = device_for_jobs(recorded.stream)
@@ -91,7 +91,7 @@ def check_device(recorded: Recorded) -> None:
             look_at(talk)
 
 
-@reaction(PasswordGiven, urgent=True)
+@reaction(PasswordGiven, urgent=True, at_site=True)
 def try_given_password(recorded: Recorded) -> None:
     """Try the password that somebody typed; if it opens the device, it is the current one."""
     given = recorded.event
@@ -110,7 +110,7 @@ def try_given_password(recorded: Recorded) -> None:
         return  # recorded by look_at
 
 
-@reaction(HistoryRequested, urgent=True)
+@reaction(HistoryRequested, urgent=True, at_site=True)
 def try_history(recorded: Recorded) -> None:
     """Try the earlier passwords, the newest first, as far as the login tries go; the rest later."""
     device = device_for_jobs(recorded.stream)

@@ -52,11 +52,14 @@ BY = By(Actor.job("sweep the fleet"))
 _telemetry = Table(Telemetry)
 
 
-def sweep(limit: int = BATCH) -> int:
-    """Ask the devices that are due, `limit` of them at most; answers with how many were asked."""
+def sweep(limit: int = BATCH, site: UUID | None = None) -> int:
+    """Ask the devices that are due, `limit` of them at most; answers with how many were asked.
+
+    `site`: those of one site alone, for its own worker. The others leave them to it.
+    """
     _begin_telemetry()
     holder = f"sweep {uuid4()}"
-    asked = _taken(holder, limit)
+    asked = _taken(holder, limit, site)
     if not asked:
         return 0
     try:
@@ -98,7 +101,7 @@ def _interval() -> float:
     return seconds
 
 
-def _taken(holder: str, limit: int) -> int:
+def _taken(holder: str, limit: int, site: UUID | None = None) -> int:
     """Take devices that are due: nobody else does before their next turn, or talks to them now.
 
     Answers with how many. From here on they are those whose lease the holder has: a thousand ids
@@ -106,7 +109,7 @@ def _taken(holder: str, limit: int) -> int:
     """
     now = timezone.now()
     with transaction.atomic():
-        due = Telemetry.objects.filter(next_at__lte=now).order_by("next_at")
+        due = Telemetry.objects.filter(_reached(site), next_at__lte=now).order_by("next_at")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
         ids = list(due.values_list("device", flat=True)[:limit])
@@ -125,6 +128,15 @@ def _taken(holder: str, limit: int) -> int:
         DeviceLease.objects.bulk_create(new, ignore_conflicts=True)
         taken += len(new)
     return taken
+
+
+def _reached(site: UUID | None) -> Q:
+    """Of the site, or of all that have no worker of their own."""
+    rows = Device.objects.for_jobs().order_by()
+    if site is not None:
+        return Q(device__in=rows.filter(site=site).values("pk"))
+    sites = settings.REKEY_SITE_WORKERS
+    return ~Q(device__in=rows.filter(site__in=sites).values("pk")) if sites else Q()
 
 
 def _release(holder: str, devices: Sequence[UUID] | None = None) -> None:

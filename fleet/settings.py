@@ -12,6 +12,7 @@
 | REKEY_ALLOWED_HOSTS | names this server answers to, with commas | this machine only |
 | REKEY_PROXIES | addresses of proxies in front, with commas: they say who asks | none |
 | REKEY_LOCAL_DEVICES | networks on this very machine where devices may be, with commas | none |
+| REKEY_SITE_WORKERS | ids of sites that have workers of their own, with commas | none |
 | REKEY_MAIL_FROM | the sender that people are asked to allow | rekey@localhost |
 | REKEY_CHECK_MAIL_DOMAINS | ask DNS whether a proposed mailbox's domain is real | where mail is |
 | REKEY_MAIL_SERVICE | whose webhooks tell what became of mails: postmark, mailgun, … | none |
@@ -27,6 +28,7 @@ import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import environ
 import structlog
@@ -177,6 +179,8 @@ else:
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_PUBLISH_RETRY = False  # a lost wake-up is made good by the sweep
 CELERY_TASK_IGNORE_RESULT = True
+# Sites with a worker of their own, inside their network: the others leave their devices to it.
+REKEY_SITE_WORKERS = tuple(UUID(site) for site in env.list("REKEY_SITE_WORKERS", default=[]))
 # Two queues, taken from in turns: what people wait for does not stand behind a thousand devices.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("urgent"))
 CELERY_TASK_DEFAULT_QUEUE = "celery"

@@ -39,7 +39,7 @@ def expire_reset(recorded: Recorded) -> None:
 # --- the mail -------------------------------------------------------------------------------------
 
 
-@reaction(CodeIssued, urgent=True)
+@reaction(CodeIssued, urgent=True, at_site=True)
 def mail_code(recorded: Recorded) -> None:
     """Mail the code. Run twice, it mails the same code under the same Message-ID."""
     issued = recorded.event

@@ -45,7 +45,7 @@ class Stopped(Exception):
     """Somebody has stopped the scan."""
 
 
-@reaction(ScanRequested, ScanRepeated, urgent=True)
+@reaction(ScanRequested, ScanRepeated, urgent=True, at_site=True)
 def search_network(recorded: Recorded) -> None:
     """Search, and record what is new, changed and gone. A run that comes back begins anew."""
     scan = state_of(ScanState, recorded.stream)

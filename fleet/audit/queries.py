@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
@@ -16,6 +18,7 @@ from fleet.errors import NotFound
 from fleet.eventstore import gate, subscriptions
 from fleet.eventstore.messages import Actor, Recorded
 from fleet.eventstore.models import EventRow, Job
+from fleet.eventstore.tasks import queue_of
 
 LATE = timedelta(seconds=30)  # a job that is due for longer has nobody who takes it
 
@@ -95,12 +98,36 @@ class Waiting:
 
 def waiting(actor: Actor) -> Waiting:
     """Of all places where the actor is an administrator."""
+    jobs = Job.objects.filter(_administered(actor), status=Job.Status.WAITING)
+    return Waiting(**jobs.aggregate(**_counted()))
+
+
+@dataclass(frozen=True)
+class AtSite(Waiting):
+    """The same of what only the workers of one site carry out. `queue` is what they serve."""
+
+    site: UUID
+    queue: str
+
+
+def waiting_at_sites(actor: Actor) -> list[AtSite]:
+    """Of the sites with workers of their own, where the actor is an administrator."""
+    sites = settings.REKEY_SITE_WORKERS
+    mine = Job.objects.filter(
+        _administered(actor), subscriptions.for_workers_of(sites), status=Job.Status.WAITING
+    )
+    found: Any = mine.order_by().values("site").annotate(**_counted())
+    return [AtSite(queue=queue_of(row["site"]).name, **row) for row in found]
+
+
+def _counted() -> dict[str, Any]:
     now = timezone.now()
     late = Q(due_at__lt=now - LATE, lease_until=None) | Q(lease_until__lt=now - LATE)
-    found = Job.objects.filter(_administered(actor), status=Job.Status.WAITING).aggregate(
-        count=Count("pk"), late=Count("pk", filter=late), since=Min("due_at", filter=late)
-    )
-    return Waiting(**found)
+    return {
+        "count": Count("pk"),
+        "late": Count("pk", filter=late),
+        "since": Min("due_at", filter=late),
+    }
 
 
 def newest(actor: Actor) -> Recorded | None:

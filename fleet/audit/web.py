@@ -85,9 +85,11 @@ def system(request: HttpRequest) -> HttpResponse:
     sites = places().sites(actor)
     parked = queries.parked(actor)
     newest = queries.newest(actor)
+    named = {site.id: site for site in sites}
     facts = {
         "title": "System",
         "waiting": queries.waiting(actor),
+        "at_sites": [(one, named.get(one.site)) for one in queries.waiting_at_sites(actor)],
         "parked": list(zip(parked, entries(actor, [p.event for p in parked], sites), strict=True)),
         "newest": entries(actor, [newest], sites)[0] if newest else None,
     }

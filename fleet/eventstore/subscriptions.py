@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,6 +70,7 @@ class Reaction:
     due: Callable[[Any], datetime] | None
     wanted: Callable[[Any], bool] | None = None
     many: bool = False
+    at_site: bool = False
 
     def due_at(self, recorded: Recorded) -> datetime:
         return self.due(recorded.event) if self.due else recorded.at
@@ -84,24 +85,32 @@ def reaction(
     urgent: bool = False,
     wanted: Callable[[Any], bool] | None = None,
     many: bool = False,
+    at_site: bool = False,
 ) -> Callable[[Function], Function]:
     """Register a reaction to these events, under the function's own module and name.
 
     `due` takes the event and says when; without it, at once. `urgent` is what a person waits for:
     it passes by the thousands of jobs of an import. `wanted` takes the stream's state as it is when
     the event is read: where it says no, which must be for good, no job is written. Of `many`, such
-    as talk to devices, a worker carries out dozens side by side (see `side_by_side`). The function
-    gets the recorded event, must be idempotent, and may raise Later. Any other error is tried again
-    with growing waits.
+    as talk to devices, a worker carries out dozens side by side (see `side_by_side`). `at_site`: it
+    reaches into the site's network, so where a site has a worker of its own, that one does it. The
+    function gets the recorded event, must be idempotent, and may raise Later. Any other error is
+    tried again with growing waits.
     """
 
     def register(function: Function) -> Function:
         name = f"{function.__module__.split('.')[0]}.{function.__name__}"
         tags = tuple(e.tag for e in events)
-        REACTIONS[name] = Reaction(name, function, tags, urgent, due, wanted, many)
+        REACTIONS[name] = Reaction(name, function, tags, urgent, due, wanted, many, at_site)
         return function
 
     return register
+
+
+def for_workers_of(sites: Collection[UUID]) -> Q:
+    """The jobs that only the workers of these sites carry out."""
+    names = [name for name, r in REACTIONS.items() if r.at_site]
+    return Q(site__in=sites, reaction__in=names)
 
 
 def urgent() -> list[str]:
@@ -177,7 +186,7 @@ def _wanted(events: list[Recorded]) -> list[tuple[Recorded, Reaction]]:
     return [(e, r) for e, r in owed if r.wanted is None or r.wanted(states[e.stream].state)]
 
 
-def due_jobs(limit: int = 500) -> list[int]:
+def due_jobs(limit: int = 500, among: Q | None = None) -> list[int]:
     """Jobs that somebody should be woken for now, the urgent ones first; they count as woken from
     here.
     """
@@ -185,6 +194,7 @@ def due_jobs(limit: int = 500) -> list[int]:
     with transaction.atomic():
         ids = list(
             Job.objects.filter(
+                among or Q(),
                 _free(now),
                 Q(woken_at=None) | Q(woken_at__lt=now - WAKE_AGAIN),
                 status=Job.Status.WAITING,

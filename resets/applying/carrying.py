@@ -53,7 +53,7 @@ def expire_order(recorded: Recorded) -> None:
     handle(ExpireOrder(), recorded.stream, recorded.because("end the wait for a result"))
 
 
-@reaction(ResultBrought, urgent=True)
+@reaction(ResultBrought, urgent=True, at_site=True)
 def settle_order(recorded: Recorded) -> None:
     """Keep what the device has signed, and try its doors. Where that cannot be done now, that is
     said, and they are tried again for a day.
@@ -69,7 +69,7 @@ def settle_order(recorded: Recorded) -> None:
         raise later(recorded, SIGNED)
 
 
-@reaction(CheckRequested, urgent=True)
+@reaction(CheckRequested, urgent=True, at_site=True)
 def prove_signed(recorded: Recorded) -> None:
     """Somebody asks about a device: try the doors that could not be tried before."""
     unproven = Reset.objects.for_jobs().filter(

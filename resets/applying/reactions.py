@@ -40,7 +40,7 @@ WAYS: dict[RecoveryMethod, type[Change]] = {
 }
 
 
-@reaction(PasswordGenerated, PasswordTyped, urgent=True, many=True)
+@reaction(PasswordGenerated, PasswordTyped, urgent=True, many=True, at_site=True)
 def apply_password(recorded: Recorded) -> None:
     """Put the new password on the device and prove it."""
     reset = state_of(ResetState, recorded.stream)
@@ -57,7 +57,7 @@ def apply_password(recorded: Recorded) -> None:
         go_on_soon()
 
 
-@reaction(PasswordSetByHand, urgent=True)
+@reaction(PasswordSetByHand, urgent=True, at_site=True)
 def verify_by_hand(recorded: Recorded) -> None:
     """See whether the password that was set at the device opens it, and prove it."""
     reset = state_of(ResetState, recorded.stream)

@@ -67,7 +67,11 @@ Declined = Callable[[str], None]
 # --- off it ---------------------------------------------------------------------------------------
 
 
-@reaction(ResetRequested, wanted=lambda reset: reset.recorder is AtRecorder.TO_REMOVE)
+@reaction(
+    ResetRequested,
+    at_site=True,
+    wanted=lambda reset: reset.recorder is AtRecorder.TO_REMOVE,
+)
 def look_at_recorder(recorded: Recorded) -> None:
     """Note how the NVR has the camera, as long as it has it: it may be removed by hand."""
     reset, by = _reset(recorded), recorded.because("look at the NVR")
@@ -82,7 +86,7 @@ def look_at_recorder(recorded: Recorded) -> None:
         return  # whoever removes it is told
 
 
-@reaction(RemovalAsked, urgent=True)
+@reaction(RemovalAsked, urgent=True, at_site=True)
 def take_off_recorder(recorded: Recorded) -> None:
     """Remove the camera from its NVR, or look whether somebody has."""
     asked, reset = recorded.event, _reset(recorded)
@@ -134,13 +138,13 @@ def _still_asked(reset: ResetState) -> bool:
 # --- back on it -----------------------------------------------------------------------------------
 
 
-@reaction(*ENDINGS, urgent=True, wanted=lambda reset: reset.nvr is not None)
+@reaction(*ENDINGS, urgent=True, at_site=True, wanted=lambda reset: reset.nvr is not None)
 def put_right_on_recorder(recorded: Recorded) -> None:
     """The reset is over: put the camera back, or give the NVR the new password."""
     _put_right(recorded, recorded.stream)
 
 
-@reaction(PutBackAsked, urgent=True)
+@reaction(PutBackAsked, urgent=True, at_site=True)
 def look_at_recorder_again(recorded: Recorded) -> None:
     """Somebody says that they have put it right by hand, or wants Rekey to try again."""
     asked, reset = recorded.event, _reset(recorded)
@@ -183,7 +187,7 @@ def recorder_opens_it(recorded: Recorded) -> None:
             handle(RecordLetIn(), reset.id, by)
 
 
-@reaction(DeviceCertified)
+@reaction(DeviceCertified, at_site=True)
 def put_back_when_known(recorded: Recorded) -> None:
     """A password that opens the camera is known by now: what was left for want of it is done."""
     for reset in _owing(recorded.stream):
