@@ -15,6 +15,7 @@ class ResetsConfig(AppConfig):
         from resets.campaigns import projections as campaigns  # noqa: F401
         from resets.campaigns import steps as campaign_steps  # noqa: F401
         from resets.campaigns import supplies as campaign_supplies  # noqa: F401
+        from resets.campaigns import telling as campaign_notices  # noqa: F401
         from resets.delivery import panels as deliveries
         from resets.delivery import projections as mails  # noqa: F401
         from resets.delivery import reactions as test_mails  # noqa: F401
@@ -52,5 +53,6 @@ class ResetsConfig(AppConfig):
         readiness.register()
         campaign_panels.register()
         handing_over.register()
+        readiness.register()
         holds.register()
         schedules.register()

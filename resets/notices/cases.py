@@ -74,7 +74,7 @@ WORDS: dict[type[Event[ResetState]], tuple[str, str]] = {
 @dataclass(frozen=True)
 class Case:
     """Something that people are told of. `about` is its stream, `path` where the console has it;
-    `lines` are facts with their names.
+    `lines` are facts with their names. `several`: it is about more than one device.
     """
 
     recorded: Recorded
@@ -84,6 +84,7 @@ class Case:
     lead: str
     lines: tuple[tuple[str, str], ...]
     path: str
+    several: bool = False
 
     @property
     def about(self) -> UUID:

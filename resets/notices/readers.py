@@ -14,7 +14,9 @@ MAILBOX, OLD_MAILBOX = "mailbox", "old_mailbox"
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody to write to. `key` is the id of a person, or that of whoever reads the mailbox."""
+    """Somebody to write to. `key` is the id of a person, or `mailbox` for whoever reads it, with
+    its number behind where there are several.
+    """
 
     key: str
     name: str
@@ -23,7 +25,7 @@ class Reader:
     @property
     def has_account(self) -> bool:
         """Whether an address in the console is of any use to them."""
-        return self.key not in (MAILBOX, OLD_MAILBOX)
+        return self.key.partition(" ")[0] not in (MAILBOX, OLD_MAILBOX)
 
 
 def administrators(organisation: UUID, site: UUID | None, *, but: str = "") -> list[Reader]:
