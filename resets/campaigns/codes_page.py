@@ -151,7 +151,8 @@ class Mailbox:
     @property
     def rests(self) -> bool:
         """Whether nothing changes by itself any more."""
-        return not self.wants_code and self.standing != "early"
+        ahead = self.standing == "verified" and self.waiting
+        return not (self.wants_code or ahead or self.standing == "early")
 
     @property
     def version(self) -> str:
@@ -210,11 +211,16 @@ class OwnersPage:
                 "id": item.pk,
                 "name": item.device_name,
                 "site": sites.get(item.site, ""),
-                "look": words.STANDINGS[Standing(item.standing)],
+                "look": words.STANDINGS[self._standing(item)],
                 "may": item.standing in codes_queries.NOT_BEGUN and not self.is_disowned,
             }
             for item in items
         ]
+
+    def _standing(self, item: Any) -> Standing:
+        """What was disowned is left out, also while no worker has come to it yet."""
+        left_out = self.is_disowned and item.standing in codes_queries.NOT_BEGUN
+        return Standing.LEFT_OUT if left_out else Standing(item.standing)
 
     @property
     def more(self) -> list[int]:

@@ -214,6 +214,7 @@ def test_not_me_stops_it_all_at_once(client: Client, who: Cast, campaign: Shared
     campaign.send()
     said = client.post(OWNER, {"token": campaign.token(), "do": "disown"})
     assert "It was stopped for your devices" in text_of(said)
+    assert text_of(said).count("Left out") == 3
     assert state(campaign.keeper).disowned
     typed = signed_in(who.tess).post(
         at(campaign, f"{campaign.keeper}/"), {"code": code_of(campaign.keeper)}
