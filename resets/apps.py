@@ -53,6 +53,5 @@ class ResetsConfig(AppConfig):
         readiness.register()
         campaign_panels.register()
         handing_over.register()
-        readiness.register()
         holds.register()
         schedules.register()
