@@ -16,7 +16,7 @@ import json
 import os
 import types
 import typing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -132,6 +132,7 @@ def _sample(hint: Any) -> Any:
         bool: True,
         UUID: UUID("018f0000-0000-7000-8000-000000000001"),
         datetime: datetime(2026, 11, 22, 12, tzinfo=UTC),
+        date: date(2026, 11, 22),
     }
     if hint in plain:
         return plain[hint]
