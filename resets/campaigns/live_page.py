@@ -52,18 +52,19 @@ class LivePage:
     """One campaign, for one reader, at one moment."""
 
     state: CampaignState
-    story: list[Recorded]
+    events: int
     actor: Actor
     now: datetime
 
     @classmethod
     def of(cls, actor: Actor, campaign: UUID, now: datetime) -> LivePage:
         """Raises NotFound for who may not see it."""
-        queries.campaign(actor, campaign)
-        story, state = read_stream(campaign), CampaignState(campaign)
-        for recorded in story:
-            state = recorded.event.evolve(state)
-        return cls(state, story, actor, now)
+        return cls(*live_queries.standing(actor, campaign), actor, now)
+
+    @cached_property
+    def story(self) -> list[Recorded]:
+        """What happened to the campaign itself, oldest first."""
+        return read_stream(self.state.id)
 
     @property
     def look(self) -> reset_words.Look:
@@ -221,7 +222,9 @@ class LivePage:
     def _failures(self) -> tuple[int, int]:
         if self.state.why != "failures":
             return 0, 0
-        return live_queries.failures(self.actor, self.state.id, self.state.counted_from)
+        went_on = [r.event for r in self.story if r.type == CampaignResumed.tag]
+        since = went_on[-1].counted_from if went_on else None  # type: ignore[attr-defined]
+        return live_queries.failures(self.actor, self.state.id, since)
 
     @cached_property
     def _missing(self) -> Missing:
@@ -292,7 +295,7 @@ class LivePage:
     @cached_property
     def version(self) -> str:
         """Changes when the live part would look different."""
-        parts = [str(self.story[-1].version), live_queries.version(self.actor, self.state.id)]
+        parts = [str(self.events), live_queries.version(self.actor, self.state.id)]
         if self.moves:
             parts.append(str(int(self.now.timestamp()) // SLICE))
         return ".".join(parts)
@@ -300,7 +303,7 @@ class LivePage:
     @property
     def on(self) -> str:
         """Changes when the controls and the story would look different."""
-        return f"{self.story[-1].version}-{'retry' if self.may_retry else 'none'}"
+        return f"{self.events}-{'retry' if self.may_retry else 'none'}"
 
     @property
     def ended(self) -> bool:

@@ -9,15 +9,18 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django.db.models import Count, Q, QuerySet, Sum
 
 from devices.mailbox import masked
 from devices.models import Site
+from devices.queries import one
 from fleet.eventstore.messages import Actor
 from resets.campaigns import queries
 from resets.campaigns.live_outlook import ENDS, LATELY, Missing
 from resets.campaigns.models import CampaignItem
-from resets.campaigns.state import Standing
+from resets.campaigns.settings import Settings
+from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Standing
 from resets.limits.queries import breakers
 from resets.limits.rules import Scope
 
@@ -43,6 +46,31 @@ class Group:
     count: int
     ended: int
     begun: int
+
+
+def standing(actor: Actor, campaign: UUID) -> tuple[CampaignState, int]:
+    """A campaign as it stands, with its version. Raises NotFound. It comes without its selection:
+    where that is a list of thousands of devices, reading it would cost more than all the rest.
+    """
+    row = one(queries.campaigns(actor).defer("selection"), campaign, "campaign")
+    state = CampaignState(
+        id=row.pk,
+        organisation=row.organisation,
+        site=row.site,
+        kind=Kind(row.kind),
+        name=row.name,
+        reason=row.about,
+        settings=msgspec.convert(row.settings, Settings),
+        ends_at=row.ends_at,
+        planner=row.planner,
+        phase=CampaignPhase(row.phase),
+        planned=row.planned,
+        approver=row.approver,
+        why=row.why,
+        began_at=row.began_at,
+        ended_at=row.ended_at,
+    )
+    return state, row.version
 
 
 def groups(actor: Actor, campaign: UUID, now: datetime, since: datetime) -> list[Group]:

@@ -24,6 +24,7 @@ ROWS = (
     "sweep",
     "limits",
     "readiness",
+    "live",
 )
 LONG_ROWS = ("campaign",)  # with workers of their own
 
