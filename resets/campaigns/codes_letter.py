@@ -81,6 +81,6 @@ def _devices(codes: CodesState) -> tuple[list[tuple[str, list[str]]], int]:
     rows = not_begun(codes.campaign, codes.mailbox)
     listed = list(rows.values_list("site", "device_name")[:LISTED])
     names = site_names(site for site, _ in listed)
-    told = sorted((names.get(site, ""), name) for site, name in listed)
+    told = sorted((names[site], name) for site, name in listed if site)
     by_site = groupby(told, key=itemgetter(0))
     return [(site, [name for _, name in some]) for site, some in by_site], rows.count()

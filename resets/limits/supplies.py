@@ -50,6 +50,7 @@ def budget(command: Any, state: ResetState | CodesState, by: By) -> Budget:
     about, name = _about(command, state, by)
     counted = _counted(command)
     strange = isinstance(command, VerifyCode) and bool(state.owner) and state.owner != about.person
+    assert about.site and about.device
     subject = Subject(about.organisation, about.site, about.device, name)
     case = Case.of(about, strange=strange)
     if tripped := case.tripped(counted):

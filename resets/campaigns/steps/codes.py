@@ -18,7 +18,7 @@ from fleet.eventstore.messages import Actor, Command, Event, asked, command, eve
 from resets.campaigns.state import CampaignPhase, CodesState
 from resets.codes import CodeKey
 from resets.limits.rules import Budget, spelled
-from resets.phone.tokens import LONGEST, ByToken, Kind, PhoneKey, read
+from resets.phone.tokens import LONGEST, Kind, PhoneKey, read
 from resets.rules import CodeRules
 from resets.state import Delivery
 from resets.steps.disown_reset import DISOWNED_UNTIL, no_such_mail, too_old
@@ -289,7 +289,7 @@ class RecordCampaignMail(Command[CodesState]):
 
 
 @command(by=Role.TECHNICIAN)
-class DisownCampaignCodes(ByToken, Command[CodesState]):
+class DisownCampaignCodes(Command[CodesState]):
     """Say that it was not you: no device of this mailbox is begun any more."""
 
     token: str = asked("What the mail's address says", secret=True, max_length=LONGEST)
