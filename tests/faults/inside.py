@@ -22,12 +22,16 @@ from django.utils import timezone  # noqa: E402
 from devices import demo, vault  # noqa: E402
 from devices.models import Credential, Device, Secret  # noqa: E402
 from fleet.accounts import tokens  # noqa: E402
+from fleet.accounts.access import actor_of  # noqa: E402
+from fleet.accounts.models import Person  # noqa: E402
 from fleet.accounts.state import Role  # noqa: E402
 from fleet.eventstore.chain import first_break  # noqa: E402
+from fleet.eventstore.messages import By  # noqa: E402
 from fleet.eventstore.models import EventRow, Job  # noqa: E402
 from fleet.eventstore.store import read_stream  # noqa: E402
+from resets.campaigns.models import CampaignItem  # noqa: E402
 from resets.models import Reset  # noqa: E402
-from tests.cast import cast, lift_limits  # noqa: E402
+from tests.cast import cast, lift_limits, person  # noqa: E402
 
 
 def prepare(password: str | None = None) -> dict[str, str]:
@@ -37,6 +41,37 @@ def prepare(password: str | None = None) -> dict[str, str]:
         who.organisation, "faults", Role.ADMINISTRATOR, 30, who.by(who.alice), who.site
     )
     return {"site": str(who.site), "token": token, "email": who.alice.email}
+
+
+def second() -> str:
+    """A token of Ada's, another administrator: what Alice plans, she agrees to."""
+    alice = actor_of(Person.objects.get(email="alice@example.com"))
+    owner = alice.grants[0].organisation
+    ada = person("Ada", owner, Role.ADMINISTRATOR)
+    return tokens.issue(owner, "agree", Role.ADMINISTRATOR, 30, By(actor_of(ada)))
+
+
+def campaign(id: str) -> dict[str, Any]:
+    """How a campaign's devices stand, and what its log says of when it was paused."""
+    items = CampaignItem.objects.for_jobs().filter(campaign=id).order_by("number")
+    columns = ("device_name", "standing", "why", "attempt", "begun_at", "ended_at")
+    return {
+        "items": [_told(row) for row in items.values(*columns)],
+        "log": [
+            {"type": recorded.type.rpartition("_")[2], "at": recorded.at.isoformat()}
+            for recorded in read_stream(UUID(id))
+        ],
+        "begun": [
+            at.isoformat()
+            for at in EventRow.everything.filter(
+                type="resets.item_begun", stream__in=items.values("pk")
+            ).values_list("at", flat=True)
+        ],
+    }
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: v.isoformat() if hasattr(v, "isoformat") else v for name, v in row.items()}
 
 
 def audit(control_port: int | None = None) -> dict[str, Any]:
@@ -56,6 +91,7 @@ def audit(control_port: int | None = None) -> dict[str, Any]:
             }
             for job in Job.objects.all()
         ],
+        "managed": dict(Device.objects.for_jobs().values_list("name", "managed")),
         "broken_chains": [str(s) for s in streams if first_break(read_stream(s)) is not None],
         "events": EventRow.everything.count(),
         "devices": _devices(demo.BackDoor(control_port)) if control_port else {},
@@ -89,6 +125,12 @@ def _known(account: Any) -> list[tuple[str, Any]]:
     named = [("current", account.current), ("candidate", account.candidate)]
     old = [("superseded", UUID(secret)) for secret in account.superseded]
     return [(kind, secret) for kind, secret in (*named, *old) if secret]
+
+
+def distinct_passwords() -> int:
+    """How many passwords the devices have, by the vault."""
+    current = Credential.objects.for_jobs().filter(purpose="device")
+    return len({vault.get(row.current, row.device) for row in current})
 
 
 def dump() -> dict[str, Any]:

@@ -35,6 +35,7 @@ ON_A_DATABASE = {"db", "transactional_db", "module_db", "environment", "own_serv
 KEPT = {
     "REKEY_REQUIRE_BROWSER",
     "REKEY_ACCEPT_GOLDEN",
+    "REKEY_FAULT_CAMPAIGN",
     "REKEY_FAULT_RESETS",
     "REKEY_FAULT_SEED",
     "REKEY_FAULT_RACES",
