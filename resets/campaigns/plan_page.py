@@ -37,6 +37,7 @@ WAITS = {
     "offline": "It is waited for until it answers",
     "locked": "It is waited for until its lock is off",
     "being_reset": "It is waited for until that reset is over",
+    "alarm": "It is waited for until somebody closes it",
 }
 """What the dry run found that passes by itself, and what is done until then."""
 GETS = Look("ok", "A new password", "key-round")
