@@ -65,7 +65,7 @@ def test_one_mail_for_each_mailbox_and_each_code_opens_its_own_devices(
     for codes in (keeper, porter):
         handle(SendCampaignCode(), codes, who.by(who.tess))
     work()
-    mails = {mail.to[0]: mail for mail in mail_sink.mails()}
+    mails = {m.to[0]: m for m in mail_sink.mails() if "code" in m.subject}
     assert set(mails) == {KEEPER, PORTER}
     assert mails[KEEPER].subject == "Verification code for 3 devices"
     for mailbox, codes, those in (
