@@ -33,7 +33,7 @@ _SCORE = Annotated[int, Meta(ge=0, le=100, description="100: nothing is in the w
 if TYPE_CHECKING:
     ReasonCode = str
 else:  # those of the one table, by name in the API's document
-    ReasonCode = Literal[tuple(REASONS)]
+    ReasonCode = Literal[tuple(str(code) for code in REASONS)]
 
 
 class ReadinessReason(TypedDict):
