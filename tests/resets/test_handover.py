@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import pyrage
 import pytest
@@ -17,96 +11,29 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from devices import vault
-from devices.state import credential_id
-from devices.steps.credential import PromoteCandidate, StoreCandidate
-from devices.steps.open_site import OpenSite
 from devices.steps.remove_device import RemoveDevice
-from fleet.accounts.access import actor_of
 from fleet.accounts.models import Person
-from fleet.accounts.state import Role
 from fleet.errors import Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle
-from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import By
 from fleet.eventstore.models import EventRow
-from resets.campaigns.state import Standing, item_id
-from resets.campaigns.steps.items import BeginItem, EndItem
 from resets.handover import queries
 from resets.handover.files import HandoverForm
-from resets.handover.handing import Handed, Wish, hand_over_campaign, hand_over_devices
+from resets.handover.handing import Wish, hand_over_campaign, hand_over_devices
 from resets.handover.locks import Keys
 from resets.handover.state import MOST
 from tests.api.client import api_of
-from tests.cast import SETUP, Cast, cast, person, work
+from tests.cast import work
 from tests.fleet.eventstore.ground import device as unproven_device
-from tests.resets.campaigns import ground
-from tests.security.world import a_device
+from tests.resets.handover_ground import SIGN_IN, Scene, give, scene
 
 pytestmark = pytest.mark.django_db
 once = pytest.mark.one_database
-SIGN_IN = "correct-horse-1-battery"
 ONE, EACH = "resets.passwords_handed_over", "devices.password_handed_over"
 
 
-@dataclass
-class Scene:
-    """Three devices at Harbour, one at Museum; the campaign has proven two of the first and the
-    last. Hans administers Museum alone.
-    """
-
-    who: Cast
-    hans: Person
-    harbour: list[UUID]
-    museum: UUID
-    campaign: UUID
-    passwords: dict[UUID, str]
-    identity: Any
-
-    @property
-    def proven(self) -> list[UUID]:
-        return [*self.harbour[:2], self.museum]
-
-    @property
-    def wish(self) -> Wish:
-        return Wish("The recorder needs them", Keys((str(self.identity.to_public()),)))
-
-    def by(self, somebody: Person) -> By:
-        return By(actor_of(somebody), source="127.0.0.1")
-
-    def opened(self, handed: Handed | str) -> dict[UUID, str]:
-        content = handed if isinstance(handed, str) else handed.content
-        text = pyrage.decrypt(content.encode(), [self.identity]).decode()
-        rows = csv.DictReader(io.StringIO(text, newline=""))
-        return {UUID(row["device"]): row["password"] for row in rows}
-
-    def those(self, devices: Sequence[UUID]) -> dict[UUID, str]:
-        return {device: self.passwords[device] for device in devices}
-
-
-def give(device: UUID) -> str:
-    """A password of its own, proven."""
-    password, account = f"={secrets.token_urlsafe(12)}", credential_id(device, "admin")
-    secret = vault.put(device, password)
-    handle(StoreCandidate(secret), account, SETUP)
-    handle(PromoteCandidate(secret), account, SETUP)
-    return password
-
-
-@pytest.fixture
-def scene(db: None) -> Scene:
-    who, elsewhere = cast(password=SIGN_IN), new_id()
-    handle(OpenSite(who.organisation, "Museum", "Europe/London"), elsewhere, SETUP)
-    hans = person("Hans", who.organisation, Role.ADMINISTRATOR, elsewhere)
-    harbour = [a_device(who, who.site, number, "Pier") for number in (1, 2, 3)]
-    museum = a_device(who, elsewhere, 4, "Vault")
-    campaign = ground.under_way(who, ground.second(who), place_id=who.organisation)
-    passwords = {device: give(device) for device in (*harbour, museum)}
-    made = Scene(who, hans, harbour, museum, campaign, passwords, pyrage.x25519.Identity.generate())
-    for device in made.proven:
-        handle(BeginItem(new_id()), item_id(campaign, device), SETUP)
-        handle(EndItem(Standing.PROVEN, "proven"), item_id(campaign, device), SETUP)
-    return made
+@pytest.fixture(name="scene")
+def a_scene(db: None) -> Scene:
+    return scene()
 
 
 def told(kind: str) -> list[EventRow]:
