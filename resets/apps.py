@@ -8,6 +8,7 @@ class ResetsConfig(AppConfig):
         from resets import holds, panels, projections, queries, reactions, steps, supplies  # noqa: F401 - they register
         from resets.applying import carrying  # noqa: F401
         from resets.applying import reactions as applying  # noqa: F401
+        from resets.campaigns import codes_panels as waiting_for_codes
         from resets.campaigns import codes_reactions as campaign_mails  # noqa: F401
         from resets.campaigns import codes_supplies as campaign_codes  # noqa: F401
         from resets.campaigns import drawing  # noqa: F401
@@ -46,6 +47,7 @@ class ResetsConfig(AppConfig):
 
         panels.register()
         alarms.register()
+        waiting_for_codes.register()
         history.register()
         refusals.register()
         mailboxes.register()

@@ -28,7 +28,6 @@ from resets.words import DELIVERIES, Look
 
 OWNERS_PER_PAGE = 200
 SHOWN = 50  # devices on the page of a mailbox
-TAKES_CODES = (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
 
 STANDINGS = {
     "verified": Look("ok", "Code entered", "circle-check"),
@@ -83,7 +82,7 @@ class Mailbox:
             return "early"
         if not self.waiting:
             return "nothing"
-        if phase not in TAKES_CODES or self.now >= self.campaign.ends_at:
+        if phase not in codes_queries.TAKES_CODES or self.now >= self.campaign.ends_at:
             return "over"
         if not self.state.sends:
             return "unsent"

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from devices.models import Site
 from devices.queries import one
+from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.store import load
 from resets.campaigns import queries
 from resets.campaigns.models import CampaignCodes, CampaignItem
-from resets.campaigns.state import CampaignState, CodesState, Standing
+from resets.campaigns.state import CampaignPhase, CampaignState, CodesState, Kind, Standing
 from resets.campaigns.words import STANDINGS, why
+from resets.state import FAILED
 
 NOT_BEGUN = (Standing.WAITING.value, Standing.PARKED.value)
+TAKES_CODES = (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
+SHOWN = 10  # campaigns on the dashboard
 
 
 def codes(actor: Actor, campaign: UUID) -> QuerySet[CampaignCodes]:
@@ -106,4 +110,30 @@ def shown(items: Iterable[CampaignItem]) -> list[dict[str, Any]]:
             "why": why(item.standing, item.why),
         }
         for item in some
+    ]
+
+
+def campaigns_waiting(actor: Actor) -> list[dict[str, Any]]:
+    """The newest campaigns under way with devices that wait for a code, where this one may send and
+    type it: each with the number of those mailboxes, and of their mails that failed.
+    """
+    able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
+    under_way = queries.campaigns(replace(actor, grants=able)).filter(
+        open=True, kind=Kind.RESET.value, phase__in=[phase.value for phase in TAKES_CODES]
+    )
+    devices = CampaignItem.objects.for_jobs().filter(
+        campaign=OuterRef("campaign"), mailbox=OuterRef("mailbox"), standing__in=NOT_BEGUN
+    )
+    missing = CampaignCodes.objects.for_jobs().filter(Exists(devices), verified=False)
+    rows = missing.filter(campaign__in=under_way.values("pk"), disowned=False)
+    lost = Count("pk", filter=Q(delivery__in=[delivery.value for delivery in FAILED]))
+    counted = rows.values("campaign", "campaign__name").annotate(mailboxes=Count("pk"), failed=lost)
+    return [
+        {
+            "campaign": row["campaign"],
+            "name": row["campaign__name"],
+            "mailboxes": row["mailboxes"],
+            "failed": row["failed"],
+        }
+        for row in counted.order_by("-campaign")[:SHOWN]
     ]

@@ -17,8 +17,10 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream
-from resets.campaigns.steps.items import BeginItem
+from resets.campaigns.steps.codes import EnterCampaignCode, RecordCampaignMail
+from resets.campaigns.steps.items import BeginItem, TakeOut
 from resets.phone import guesses
+from resets.state import Delivery
 from tests.cast import SETUP, Cast, cast, work
 from tests.resets.campaigns import ground
 from tests.resets.campaigns.codes_ground import Shared, code_of, row, shared, state
@@ -151,6 +153,23 @@ def test_codes_of_one_campaign_are_not_found_in_another(who: Cast, campaign: Sha
     other = campaign.porter
     assert client.post(f"/campaigns/{other}/codes/{campaign.keeper}/send/").status_code == 404
     assert state(campaign.keeper).sends == 0
+
+
+def test_the_dashboard_names_what_waits_for_codes_to_those_who_may_send_them(
+    who: Cast, campaign: Shared
+) -> None:
+    tess = text_of(signed_in(who.tess).get("/"))
+    assert re.search(r"Campaigns that wait for codes .*Quarterly 2 0", tess)
+    for somebody in (who.bob, who.charlie):
+        assert "wait for codes" not in text_of(signed_in(somebody).get("/"))
+    for codes in (campaign.keeper, campaign.porter):
+        campaign.send(codes)
+        handle(RecordCampaignMail(1, Delivery.BOUNCED, ""), codes, SETUP)
+    assert "Quarterly 2 2" in text_of(signed_in(who.tess).get("/"))
+    handle(EnterCampaignCode(code_of(campaign.keeper)), campaign.keeper, who.by(who.tess))
+    assert "Quarterly 1 1" in text_of(signed_in(who.tess).get("/"))
+    handle(TakeOut(), campaign.item("Yard"), who.by(who.tess))
+    assert "wait for codes" not in text_of(signed_in(who.tess).get("/"))
 
 
 # --- the owner of the mailbox ---------------------------------------------------------------------
