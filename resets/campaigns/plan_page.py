@@ -110,7 +110,8 @@ class Line:
 
     @property
     def method(self) -> str:
-        return METHODS.get(self.row.method, "") if self.row.method else ""
+        """How the new password gets there; "" where it does not."""
+        return "" if self.is_left_out else METHODS.get(self.row.method, "")
 
     @property
     def mailbox(self) -> str:
@@ -275,7 +276,7 @@ class PlanPage:
         """What would happen, how often: what is done first, what is left out last."""
         found = []
         for tally in tallies.by_forecast(self.actor, self.row.pk):
-            look, text = GETS, "get a new password"
+            look, text = GETS, "Nothing is in the way"
             if tally.key:
                 look = LEFT_OUT if tally.key in IMPOSSIBLE else LATER
                 text = WHY_NOT.get(tally.key, tally.key)
