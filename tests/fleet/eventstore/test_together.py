@@ -196,7 +196,8 @@ def test_no_more_jobs_are_taken_than_there_are_hands(
     [left] = Job.objects.filter(lease=None)
     assert left.woken_at is None, "somebody else is woken for it"
     go_on.set()
-    until("two are done", lambda: Job.objects.count() == 1, 10)
+    until("two are done", lambda: not hands._hands._at, 10)
+    assert Job.objects.count() == 1
     hands.start([left.id])
     until("all are done", lambda: not Job.objects.exists(), 10)
     assert len(begun) == 3
