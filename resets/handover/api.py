@@ -43,9 +43,9 @@ _WISH = {
         list[_KEY],  # type: ignore[valid-type]
         Meta(max_length=MOST_KEYS, description="Those who are to open it, each by themselves."),
     ],
-    "passphrase": _PASSPHRASE,
+    "passphrase": _PASSPHRASE | None,
 }
-_DEFAULTS: dict[str, Any] = {"form": HandoverForm.CSV, "keys": [], "passphrase": ""}
+_DEFAULTS: dict[str, Any] = {"form": HandoverForm.CSV, "keys": [], "passphrase": None}
 OF_CAMPAIGN = Fields("HandOverCampaign", _WISH, _DEFAULTS)
 OF_DEVICES = Fields(
     "HandOverDevices",
@@ -87,7 +87,7 @@ def _refuse_stale(view: ApiView) -> None:
 
 
 def _wish(asked: Values) -> Wish:
-    passphrase = asked["passphrase"]
+    passphrase = asked["passphrase"] or ""
     lock = lock_of("\n".join(asked["keys"]), passphrase, passphrase)
     return Wish(asked["reason"], lock, asked["form"])
 
