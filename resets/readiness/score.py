@@ -103,19 +103,19 @@ REASONS = {
             Mailbox.MISSING,
             25,
             "No Reset Password Email",
-            "Name a mailbox on the device’s page; a second person has to agree to it.",
+            "Name a mailbox for it; a second person has to agree.",
         ),
         Reason(
             Mailbox.BOUNCING,
             25,
             "Mails to its mailbox fail",
-            "See what the mail server said, and correct the mailbox on the device’s page.",
+            "See what the mail server said, and correct the mailbox.",
         ),
         Reason(
             Mailbox.UNTESTED,
             8,
             "No mail to its mailbox yet",
-            "Send a test mail from the device’s page, or begin a drill.",
+            "Send a test mail, or begin a drill.",
         ),
         Reason(
             Way.RESTORE_ONLY,
@@ -145,13 +145,13 @@ REASONS = {
             Standing.NOT_CERTIFIED,
             25,
             "Not certified",
-            "Reset its password, or give the right one on the device’s page.",
+            "Reset its password, or give Rekey the right one.",
         ),
         Reason(
             Standing.TROUBLE,
             18,
             "In trouble",
-            "The device’s page says what is wrong with it, and what to do.",
+            "Its page says what is wrong, and what to do about it.",
         ),
         Reason(
             Standing.NEVER_CERTIFIED,
@@ -169,13 +169,13 @@ REASONS = {
             Drilled.FAILED,
             13,
             "The last drill failed",
-            "The device’s page says where it failed. Put that right, and begin another drill.",
+            "See where it failed, put that right, and begin another drill.",
         ),
         Reason(
             Drilled.OVERDUE,
             8,
-            "No drill for a long time",
-            "Begin a drill on the device’s page. No password is changed by it.",
+            "No drill lately",
+            "Begin a drill. No password is changed by it.",
         ),
     )
 }

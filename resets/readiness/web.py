@@ -78,8 +78,12 @@ def drill_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     page = DrillPage(queries.standing(actor, pk), actor)
     if request.GET.get("on") != page.state.phase:
         return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+    seen = request.GET.get("seen", "").split("-")[0]  # the rest is a countdown
     return live_part(
-        request, "resets/readiness/drill_live.html", page.version, lambda: {"page": page}
+        request,
+        "resets/readiness/drill_live.html",
+        page.version,
+        lambda: {"page": page, "anew": seen != str(page.row.version)},
     )
 
 
