@@ -45,7 +45,10 @@ _WISH = {
     ],
     "passphrase": _PASSPHRASE | None,
 }
-_DEFAULTS: dict[str, Any] = {"form": HandoverForm.CSV, "keys": [], "passphrase": None}
+_DEFAULTS: dict[str, Any] = dict.fromkeys(_WISH.keys() - {"reason"}) | {
+    "form": HandoverForm.CSV,
+    "keys": [],
+}
 OF_CAMPAIGN = Fields("HandOverCampaign", _WISH, _DEFAULTS)
 OF_DEVICES = Fields(
     "HandOverDevices",
