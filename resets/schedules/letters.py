@@ -12,7 +12,7 @@ from resets.notices.cases import Case
 from resets.schedules import words
 from resets.schedules.clock import zones
 from resets.schedules.state import Against, Report, ScheduleState
-from resets.schedules.steps import RunTold
+from resets.schedules.steps import RunTold, ScheduleChanged, ScheduleMade
 
 
 def of_run(recorded: Recorded) -> Case:
@@ -40,6 +40,35 @@ def of_run(recorded: Recorded) -> Case:
         tuple(lines),
         reverse("schedule", args=[schedule.id]),
     )
+
+
+def of_asked(recorded: Recorded) -> tuple[ScheduleState, Case]:
+    """A schedule that waits for somebody else to agree to it: how it was made, or changed."""
+    event, schedule = recorded.event, state_of(ScheduleState, recorded.stream)
+    assert isinstance(event, ScheduleMade | ScheduleChanged)
+    assert schedule.organisation
+    plan = event.plan
+    lines = [
+        ("Schedule", plan.name),
+        ("Where", words.place_of(schedule)),
+        ("When", words.timing(plan.timing)),
+        ("Hours", words.window(plan.settings.window)),
+        ("A run ends after", words.lasting(plan.lasting)),
+        ("Reason given", plan.reason),
+        ("Asked by", event.maker),
+        ("When it was asked", in_zone(recorded.at, None)),
+    ]
+    case = Case(
+        recorded,
+        schedule.organisation,
+        schedule.site,
+        f"Your approval is asked: {plan.name}",
+        f"{event.maker} asks for passwords to be rotated again and again by themselves. Nothing "
+        "is done before somebody else has agreed, once for all runs.",
+        tuple(lines),
+        reverse("schedule", args=[schedule.id]),
+    )
+    return schedule, case
 
 
 def _lead(told: Report) -> str:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.http import HttpRequest
+
 from fleet.audit.entries import look_like
-from fleet.web.registry import menu
-from resets.schedules import words
+from fleet.web.registry import dashboard_panel, menu
+from resets.schedules import queries, words
+from resets.schedules.page import lines
+
+SHOWN = 5
 
 
 def register() -> None:
-    menu("Schedules", "schedules", icon="calendar-clock", order=124)
+    menu("Schedules", "schedules", icon="calendar-clock", order=125)
+    dashboard_panel("resets/schedules/panel.html", waiting, order=9)
     look_like(words.EVENTS)
+
+
+def waiting(request: HttpRequest) -> dict[str, Any] | None:
+    """Schedules that wait for the answer of whoever looks; nothing while there are none."""
+    actor = request.actor  # type: ignore[attr-defined]
+    found = queries.waiting_for(actor)[: SHOWN + 1]
+    return {"lines": lines(actor, found[:SHOWN]), "more": len(found) > SHOWN} if found else None

@@ -13,7 +13,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from devices.queries import one
-from fleet.accounts.access import human
+from fleet.accounts.access import human, may
+from fleet.accounts.state import Role
 from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.campaigns.models import Campaign
@@ -45,6 +46,12 @@ def waiting(actor: Actor) -> QuerySet[Schedule]:
     """Those that somebody else has to agree to."""
     rows = schedules(actor).filter(phase=SchedulePhase.AWAITING_APPROVAL.value)
     return rows.exclude(maker_id=human(actor).id)
+
+
+def waiting_for(actor: Actor) -> list[Schedule]:
+    """Those whose answer this actor may give."""
+    rows = waiting(actor)
+    return [r for r in rows if may(actor, Role.ADMINISTRATOR, r.organisation, r.site)]
 
 
 def runs(actor: Actor, schedule_id: UUID) -> QuerySet[Campaign]:

@@ -11,8 +11,9 @@ from resets.campaigns.steps.by_schedule import ApproveBySchedule
 from resets.campaigns.steps.seal_plan import PlanSealed
 from resets.notices.reactions import tell
 from resets.notices.readers import administrators, each_once
-from resets.schedules.letters import of_run
-from resets.schedules.steps import RunTold
+from resets.schedules.letters import of_asked, of_run
+from resets.schedules.state import SchedulePhase
+from resets.schedules.steps import RunTold, ScheduleChanged, ScheduleMade
 
 
 @reaction(PlanSealed, urgent=True)
@@ -20,6 +21,17 @@ def approve_by_schedule(recorded: Recorded) -> None:
     """Let the campaign of a run go on. One whose approval does not hold waits for a person."""
     if state_of(CampaignState, recorded.stream).schedule:
         handle(ApproveBySchedule(), recorded.stream, recorded.because("begin the schedule's run"))
+
+
+@reaction(ScheduleMade, ScheduleChanged, urgent=True)
+def ask_for_schedule(recorded: Recorded) -> None:
+    """Ask the other administrators, as long as nobody has answered, or changed it once more."""
+    schedule, case = of_asked(recorded)
+    event = recorded.event
+    assert isinstance(event, ScheduleMade | ScheduleChanged)
+    if schedule.phase is SchedulePhase.AWAITING_APPROVAL and schedule.digest == event.digest:
+        others = administrators(case.organisation, case.site, but=event.maker_id)
+        tell((reader, case) for reader in each_once(others))
 
 
 @reaction(RunTold)

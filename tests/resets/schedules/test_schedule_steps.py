@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 
@@ -53,7 +53,7 @@ from resets.schedules.steps import (
 from resets.schedules.timing import Every, Timing
 from resets.steps.site_rules import Place
 
-ORGANISATION, SITE = uuid4(), uuid4()
+ORGANISATION, SITE, SCHEDULE = (UUID(int=number) for number in (1, 2, 3))
 ALICE, ADA, PHONE = Human("1", "Alice"), Human("2", "Ada"), Human()
 GROUND = Place(ORGANISATION, SITE)
 ASKED: dict[str, Any] = {
@@ -181,7 +181,7 @@ FACTS = {
     "ends_at": AT,
     "planner": "Alice",
     "planner_id": "1",
-    "schedule": uuid4(),
+    "schedule": SCHEDULE,
 }
 PLANNED = CampaignPlanned(kind=Kind.ROTATION, **FACTS)
 SEALED = PlanSealed(3, 2, "a" * 64)
