@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from email.utils import parseaddr
 from functools import cached_property
@@ -23,7 +23,7 @@ from resets.campaigns.codes_owner import Owned
 from resets.campaigns.state import CampaignPhase, CodesState, Standing
 from resets.campaigns.steps.codes import EnterCampaignCode, SendCampaignCode
 from resets.limits.rules import spelled
-from resets.state import FAILED, masked
+from resets.state import masked
 from resets.words import DELIVERIES, Look
 
 OWNERS_PER_PAGE = 200
@@ -97,9 +97,9 @@ class Mailbox:
         return DELIVERIES[self.state.delivery]
 
     @property
-    def is_lost(self) -> bool:
-        """Whether nobody will read the newest mail."""
-        return self.state.delivery in FAILED
+    def news(self) -> str:
+        """What is read out when something has happened."""
+        return self.delivery.text if self.standing == "sent" else self.look.text
 
     @property
     def wants_code(self) -> bool:
@@ -168,7 +168,7 @@ class OwnersPage:
     """What the holder of a mail's token sees. `taken`: so many devices were just taken out."""
 
     owned: Owned
-    token: str
+    token: str = field(repr=False)
     number: str = "1"
     taken: int | None = None
     disowned_now: bool = False

@@ -89,7 +89,8 @@ def campaign_mailbox_live(request: HttpRequest, pk: UUID, codes: UUID) -> HttpRe
         response = HttpResponse()
         response["HX-Refresh"] = "true"
         return response
-    context = {"one": one, "anew": True}
+    news = request.GET.get("seen", "").split(".")[0] != str(one.row.version)
+    context = {"one": one, "anew": True, "news": news}
     part = "resets/campaigns/codes_live.html"
     return live_part(request, part, one.version, lambda: context)
 

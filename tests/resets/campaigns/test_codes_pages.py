@@ -142,6 +142,14 @@ def test_the_live_part_is_silent_until_something_changes(who: Cast, campaign: Sh
     anew = client.get(asks)
     assert anew.status_code == 200
     assert 'hx-swap-oob="true"' in anew.content.decode()
+    said = "Handed to the mail server"
+    assert anew.content.decode().count(said) == 2, "in the note, and read out"
+    [asks] = [
+        a.replace("&amp;", "&") for a in re.findall(r'hx-get="([^"]+)"', anew.content.decode())
+    ]
+    with time_machine.travel(timezone.now() + timedelta(seconds=5)):
+        later = client.get(asks)
+    assert later.content.decode().count(said) == 1, "time alone is not read out"
 
 
 @once
