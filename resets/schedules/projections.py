@@ -23,8 +23,8 @@ def schedule(state: ScheduleState) -> dict[str, Any]:
         "first": plan.timing.first,
         "lasting": plan.lasting,
         "ahead": plan.ahead,
-        "selection": msgspec.to_builtins(plan.selection),
-        "settings": msgspec.to_builtins(plan.settings),
+        "selection": _as_read(plan.selection),
+        "settings": _as_read(plan.settings),
         "maker": state.maker,
         "maker_id": state.maker_id,
         "phase": state.phase.value,
@@ -35,3 +35,8 @@ def schedule(state: ScheduleState) -> dict[str, Any]:
         "ran_at": state.ran_at,
         "skipped": state.skipped,
     }
+
+
+def _as_read(value: object) -> Any:
+    """As JSON is read again: with lists for tuples."""
+    return msgspec.json.decode(msgspec.json.encode(value))
