@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
 from fleet.web.templatetags.times import distance, in_zone
-from resets.campaigns.settings import Settings
+from resets.campaigns.settings import BegunLately, Settings
 from resets.campaigns.state import WHY, CampaignPhase, Standing
 
 LATELY = timedelta(minutes=5)  # over so long the pace is measured
@@ -95,9 +95,9 @@ class Paused:
 @dataclass(frozen=True)
 class Facts:
     """What is known of a campaign at one moment. `ring`: the one whose turn it is, None if none
-    is; `in_ring` counts its devices. `begun`: devices begun within the last minute. `full`: sites
-    at which as many are in work as may be at one time. `failures`: how many have failed, of how
-    many that ended, as far as it counts them. `alarms`: sites whose resets an alarm holds up.
+    is; `in_ring` counts its devices. `full`: sites at which as many are in work as may be at one
+    time. `failures`: how many have failed, of how many that ended, as far as it counts them.
+    `alarms`: sites whose resets an alarm holds up.
     """
 
     phase: CampaignPhase
@@ -109,7 +109,7 @@ class Facts:
     failures: tuple[int, int] = (0, 0)
     ring: int | None = None
     in_ring: Counter[Standing] = field(default_factory=Counter)
-    begun: int = 0
+    begun: BegunLately = field(default_factory=BegunLately)
     full: tuple[str, ...] = ()
     open_sites: int = 1
     closed: tuple[Closed, ...] = ()
@@ -248,7 +248,7 @@ def _in_the_way(facts: Facts) -> Iterator[str]:
         yield f"{of} not entered yet: {_devices(missing.devices).lower()} {_wait(missing.devices)}."
     if not facts.open_sites:
         return
-    if facts.settings.pace and facts.begun >= facts.settings.pace:
+    if not facts.settings.allowance(facts.begun):
         yield f"It keeps to its pace of {facts.settings.pace:,} devices a minute."
     elif facts.full:
         at = "" if len(facts.full) > NAMED else f" at {' and '.join(facts.full)}"

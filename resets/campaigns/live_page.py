@@ -31,6 +31,7 @@ from resets.campaigns.live_outlook import (
     roughly,
     time_left,
 )
+from resets.campaigns.settings import BegunLately
 from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Standing
 from resets.campaigns.steps.approve_campaign import (
     ApproveCampaign,
@@ -207,7 +208,10 @@ class LivePage:
             failures=self._failures,
             ring=ring,
             in_ring=in_ring,
-            begun=sum(group.begun for group in self.groups),
+            begun=BegunLately(
+                sum(group.begun for group in self.groups),
+                sum(group.shortly for group in self.groups),
+            ),
             full=self._full(waits),
             open_sites=len(waits) - len(closed),
             closed=closed,

@@ -19,7 +19,7 @@ from fleet.eventstore.messages import Actor
 from resets.campaigns import queries
 from resets.campaigns.live_outlook import ENDS, LATELY, Missing
 from resets.campaigns.models import CampaignItem
-from resets.campaigns.settings import Settings
+from resets.campaigns.settings import SHORTLY, Settings
 from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Standing
 from resets.limits.queries import breakers
 from resets.limits.rules import Scope
@@ -35,8 +35,8 @@ ORDERS = {
 
 @dataclass(frozen=True)
 class Group:
-    """Devices of one campaign that are alike. `ended` of them came to an end lately, and `begun`
-    were begun within the last minute.
+    """Devices of one campaign that are alike. `ended` of them came to an end lately, `begun` were
+    begun within the last minute, and `shortly` within the last few seconds.
     """
 
     site: UUID
@@ -46,6 +46,7 @@ class Group:
     count: int
     ended: int
     begun: int
+    shortly: int
 
 
 def standing(actor: Actor, campaign: UUID) -> tuple[CampaignState, int]:
@@ -86,6 +87,7 @@ def groups(actor: Actor, campaign: UUID, now: datetime, since: datetime) -> list
             count=Count("pk"),
             lately=Count("pk", filter=ended),
             begun=Count("pk", filter=Q(begun_at__gt=now - timedelta(minutes=1))),
+            shortly=Count("pk", filter=Q(begun_at__gt=now - timedelta(seconds=SHORTLY))),
         )
     )
     return [

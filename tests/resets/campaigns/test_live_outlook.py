@@ -23,7 +23,7 @@ from resets.campaigns.live_outlook import (
     roughly,
     time_left,
 )
-from resets.campaigns.settings import InLine, Settings, Window, rings
+from resets.campaigns.settings import BegunLately, InLine, Settings, Window, rings
 from resets.campaigns.state import WHY, WHY_NOT, CampaignPhase, Standing
 from resets.campaigns.words import STANDINGS, why, window
 from resets.campaigns.words import settings as settings_told
@@ -153,9 +153,12 @@ def test_a_missing_code_says_which_mailbox_and_for_how_many() -> None:
 def test_a_pace_that_is_reached_is_what_it_waits_for() -> None:
     slow = Settings(canary=0, pace=30)
     assert "its pace of 30 devices a minute" in told(
-        settings=slow, counts=counts(waiting=5), begun=30
+        settings=slow, counts=counts(waiting=5), begun=BegunLately(30, 0)
     )
-    assert "pace" not in told(settings=slow, counts=counts(waiting=5), begun=3)
+    assert "its pace" in told(settings=slow, counts=counts(waiting=5), begun=BegunLately(3, 3)), (
+        "a few at a time, over the minute"
+    )
+    assert "pace" not in told(settings=slow, counts=counts(waiting=5), begun=BegunLately(3, 1))
 
 
 def test_as_many_as_may_be_in_work_at_one_time_are_told_with_their_site() -> None:
