@@ -30,7 +30,8 @@ def forget_uses() -> None:
 
 log = structlog.get_logger(__name__)
 LONGEST_TURNS = 5.0  # seconds; then the next message goes on
-BREATH = 0.05  # seconds; many devices that end and begin in one turn cost as much as a few
+BREATH = 2  # times as long as the turns took, so that busy machines take fewer
+SHORTEST, LONGEST = 0.05, 0.3  # seconds
 
 
 @shared_task(name="resets.tasks.advance_campaigns")
@@ -39,12 +40,18 @@ def advance_campaigns() -> None:
     until = time.monotonic() + LONGEST_TURNS
     for campaign in process.open_campaigns():
         while _turns(campaign) and time.monotonic() < until:
-            time.sleep(BREATH)
+            pass
 
 
 def _turns(campaign: UUID) -> int:
-    """One for what has ended, and one for what begins in its place."""
-    return process.advance(campaign) + process.advance(campaign)
+    """One turn for what has ended, and one for what begins in its place; then a breath: many
+    devices that end and begin in one turn cost little more than a few.
+    """
+    began = time.monotonic()
+    done = process.advance(campaign) + process.advance(campaign)
+    if done:
+        time.sleep(min(max(BREATH * (time.monotonic() - began), SHORTEST), LONGEST))
+    return done
 
 
 _woken = 0.0
@@ -53,7 +60,7 @@ _woken = 0.0
 def go_on_soon() -> None:
     """Let campaigns go on because a device of one has come to its end; beat does so each second."""
     global _woken
-    if time.monotonic() - _woken > BREATH:
+    if time.monotonic() - _woken > LONGEST:
         _woken = time.monotonic()
         wake(advance_campaigns, urgent=True)
 

@@ -37,7 +37,7 @@ PUMP_AT_ONCE = 1000
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = 4.0  # seconds
 WAKE_AGAIN = timedelta(seconds=10)
-NOW_AND_THEN = 0.2  # seconds; the next sweep makes good for what was passed over
+NOW_AND_THEN = 1.0  # seconds; the next sweep makes good for what was passed over
 MOST_ATTEMPTS = 12
 
 
