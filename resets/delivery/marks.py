@@ -22,6 +22,7 @@ _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _REFERENCE = re.compile(
     rf"<?(?:reset-(?P<reset>{_UUID})-(?P<send>[1-9]\d?)"
     rf"|campaign-(?P<codes>{_UUID})-(?P<sent>[1-9]\d{{0,3}})"
+    rf"|drill-(?P<drill>{_UUID})-(?P<nth>[1-9]\d?)"
     rf"|test-(?P<test>{_UUID}))(?:@[^\s<>@]+>?)?"
 )
 
@@ -47,19 +48,21 @@ _HEADERS: dict[str, tuple[str, Callable[[str], str]]] = {
 
 @dataclass(frozen=True)
 class Mark:
-    """Which mail it is: the code of a reset's send, that of a campaign's, or (`send` 0) a test
-    mail.
+    """Which mail it is: the code of a reset's send, that of a campaign's or a drill's, or (`send`
+    0) a test mail.
     """
 
     stream: UUID
     send: int = 0
     of_campaign: bool = False
+    of_drill: bool = False
 
     @property
     def reference(self) -> str:
         if not self.send:
             return f"test-{self.stream}"
-        return f"{'campaign' if self.of_campaign else 'reset'}-{self.stream}-{self.send}"
+        what = "campaign" if self.of_campaign else "drill" if self.of_drill else "reset"
+        return f"{what}-{self.stream}-{self.send}"
 
     def put_on(self, letter: EmailMessage) -> None:
         """Mark a letter. The same mail has the same mark each time that it is sent."""
@@ -82,6 +85,8 @@ def read(text: object) -> Mark | None:
         return Mark(UUID(found["test"]))
     if found["codes"]:
         return Mark(UUID(found["codes"]), int(found["sent"]), of_campaign=True)
+    if found["drill"]:
+        return Mark(UUID(found["drill"]), int(found["nth"]), of_drill=True)
     return Mark(UUID(found["reset"]), int(found["send"]))
 
 

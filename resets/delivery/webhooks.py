@@ -33,6 +33,8 @@ from resets.delivery import marks
 from resets.delivery.answers import cleaned
 from resets.delivery.state import MailTestState
 from resets.delivery.steps import RecordTestMail
+from resets.readiness.state import DrillState
+from resets.readiness.steps import RecordDrillMail
 from resets.state import Delivery, ResetState
 from resets.steps.deliver_code import RecordDelivery
 
@@ -66,6 +68,12 @@ def record_news(event: AnymailTrackingEvent, **_: Any) -> None:
             code = CodeKey(settings.REKEY_CODE_KEY).code(codes.id, mark.send, codes.rules.digits)
             answer = cleaned(said, [codes.mailbox, event.recipient or ""], code)
             handle(RecordCampaignMail(mark.send, delivery, answer), codes.id, SERVICE)
+            return
+        if mark.of_drill:
+            drill = state_of(DrillState, mark.stream)
+            code = CodeKey(settings.REKEY_CODE_KEY).code(drill.id, mark.send, drill.rules.digits)
+            answer = cleaned(said, [drill.reset_email, event.recipient or ""], code)
+            handle(RecordDrillMail(mark.send, delivery, answer), drill.id, SERVICE)
             return
         reset = state_of(ResetState, mark.stream)
         mailboxes = [reset.reset_email, event.recipient or ""]

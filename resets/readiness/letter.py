@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
@@ -13,6 +11,7 @@ from devices.models import Device
 from devices.queries import zone_of
 from fleet.eventstore.messages import Recorded
 from resets.codes import grouped, spelled
+from resets.delivery.marks import Mark
 from resets.readiness.events import DrillCodeIssued
 from resets.readiness.state import DrillState
 
@@ -38,15 +37,12 @@ def drill_letter(
     with timezone.override(zone_of(device)):
         text = render_to_string("resets/mail/drill.txt", told)
         html = render_to_string("resets/mail/drill.html", told)
-    host = urlsplit(settings.REKEY_URL).hostname or "localhost"
     letter = EmailMultiAlternatives(
         subject=f"Drill: code for {device.name}",
         body=text,
         to=[drill.reset_email],
-        headers={
-            "Auto-Submitted": "auto-generated",
-            "Message-ID": f"<drill-{drill.id}-{issued.send}@{host}>",
-        },
+        headers={"Auto-Submitted": "auto-generated"},
     )
     letter.attach_alternative(html, "text/html")
+    Mark(drill.id, issued.send, of_drill=True).put_on(letter)
     return letter

@@ -115,7 +115,7 @@ REASONS = {
             Mailbox.UNTESTED,
             8,
             "No mail to its mailbox yet",
-            "Send a test mail, or begin a drill.",
+            "A test mail or a drill shows whether mails arrive there.",
         ),
         Reason(
             Way.RESTORE_ONLY,

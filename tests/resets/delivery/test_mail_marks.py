@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from resets.delivery import marks
 from resets.delivery.marks import Mark
 
-MARKS = st.builds(Mark, st.uuids(), st.integers(0, 99))
+MARKS = st.builds(Mark, st.uuids(), st.integers(0, 99)) | st.builds(
+    Mark, st.uuids(), st.integers(1, 99), of_drill=st.just(True)
+)
 
 
 @given(MARKS)
