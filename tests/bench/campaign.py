@@ -52,7 +52,7 @@ from resets.campaigns.steps.control import CancelCampaign
 from resets.campaigns.steps.plan_campaign import PlanCampaign
 from tests.bench import world
 from tests.bench.bare_campaign import all_calls
-from tests.bench.processes import Measured, measured, rekey_processes, virtual_fleet
+from tests.bench.processes import Measured, counted, measured, rekey_processes, virtual_fleet
 from tests.cast import SETUP, Cast, Person, person
 
 SCENARIO = """
@@ -113,7 +113,7 @@ class One:
         )
         with rekey_processes() as running:
             campaign = self._approved(site)
-            before = measured(running)
+            before, counts = measured(running), counted()
             began = time.perf_counter()
             handle(
                 ApproveCampaign(Campaign.objects.for_jobs().get(pk=campaign).digest),
@@ -124,6 +124,7 @@ class One:
             self._until(bound, lambda: self._open(campaign) <= PARKED_ALONE)
             took = time.perf_counter() - began
             after = measured(running)
+            counts = {name: n - counts[name] for name, n in counted().items()}
             handle(CancelCampaign(), campaign, self.who.by(self.who.alice))
             self._until(60, lambda: not Campaign.objects.for_jobs().get(pk=campaign).open)
         events = EventRow.everything.count() - events
@@ -132,6 +133,8 @@ class One:
         stages = self._stages(campaign)
         self._report(took, bare, events, standings, before, after)
         print("  median seconds from beginning a device:", stages)
+        each = (f"{n / len(self.specs):.1f} {name}" for name, n in counts.items())
+        print("  a device:", ", ".join(each))
         Job.objects.all().delete()
 
     # --- putting them there -----------------------------------------------------------------------

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import redis
+from django.db import connection
+
 from fleet.local import processes
 from fleet.local.family import die_with_parent
 from tests.services import free_port
@@ -86,6 +89,18 @@ def measured(running: dict[str, int]) -> dict[str, Measured]:
         cpu = _cpu(postmaster, children=True) + sum(_cpu(pid) for pid in backends)
         found["postgres"] = Measured(cpu, sum(_peak(pid) for pid in backends))
     return found
+
+
+def counted() -> dict[str, int]:
+    """What does not depend on what else the machine does: transactions, and commands to the broker.
+    (PostgreSQL tells of them up to a second later.)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(xact_commit + xact_rollback) FROM pg_stat_database")
+        transactions = int(cursor.fetchone()[0])
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as broker:
+        commands = int(broker.info("stats")["total_commands_processed"])
+    return {"transactions": transactions, "broker commands": commands}
 
 
 def _cpu(pid: int, *, children: bool = False) -> float:
