@@ -16,13 +16,14 @@ from fleet.accounts.models import Person
 from fleet.errors import Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import EventRow
+from fleet.eventstore.store import read_one
 from resets.handover import queries
 from resets.handover.files import HandoverForm
 from resets.handover.handing import Wish, hand_over_campaign, hand_over_devices
 from resets.handover.locks import Keys
 from resets.handover.state import MOST
+from resets.notices.reactions import tell_of_handover
 from tests.api.client import api_of
-from tests.cast import work
 from tests.fleet.eventstore.ground import device as unproven_device
 from tests.resets.handover_ground import SIGN_IN, Scene, give, scene
 
@@ -38,6 +39,12 @@ def a_scene(db: None) -> Scene:
 
 def told(kind: str) -> list[EventRow]:
     return list(EventRow.everything.filter(type=kind).order_by("position"))
+
+
+def tell_all() -> None:
+    """As a worker does with what was handed over."""
+    for row in told(ONE):
+        tell_of_handover(read_one(row.position))
 
 
 # --- what is in the file --------------------------------------------------------------------------
@@ -115,7 +122,7 @@ def test_where_one_password_is_not_known_none_leaves(scene: Scene) -> None:
 @once
 def test_those_who_administer_the_site_are_told_by_mail(scene: Scene, mail_sink: Any) -> None:
     hand_over_devices([scene.museum], scene.wish, scene.by(scene.who.alice))
-    work()
+    tell_all()
     mails = [m for m in mail_sink.mails() if "taken along" in str(m.message["Subject"])]
     ada = Person.objects.get(name="Ada")
     readers = {scene.who.alice.email, scene.hans.email, ada.email}
@@ -136,7 +143,7 @@ def test_no_password_gets_into_a_log_or_a_table(
         f"campaigns/{scene.campaign}/hand-over/", asked, **{"Idempotency-Key": "a key"}
     )
     assert answer.status_code == 200
-    work()
+    tell_all()
     said = caplog.text + "".join(capfd.readouterr())
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
