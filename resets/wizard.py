@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.conf import settings
+from django.urls import reverse
 
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
@@ -130,6 +131,15 @@ class Walk:
         """The campaign that it is part of; None also for whoever may not see that."""
         rows = campaigns.campaigns(self.actor)
         return rows.filter(pk=self.reset.campaign).first() if self.reset.campaign else None
+
+    @property
+    def trace(self) -> str:
+        """Where all that came of it is told. What came of a campaign is told of all its devices, so
+        that of one of them it is the history of its device.
+        """
+        if self.reset.campaign:
+            return f"{reverse('history')}?device={self.device.pk}"
+        return reverse("trace", args=[self.correlation])
 
     @property
     def look(self) -> words.Look:

@@ -131,6 +131,11 @@ class Facts:
         return self.settings.canary if self.settings.canary < self.planned else 0
 
     @property
+    def canaries_in_work(self) -> bool:
+        """Whether those that are tried first are all that may be begun for now."""
+        return self.tried < self.canaries <= self.tried + self.counts[Standing.RUNNING]
+
+    @property
     def turn(self) -> str:
         """Which ring has its turn; "" where it is no matter. Where one of the canary ring cannot
         be tried, another device stands in for it.
@@ -162,7 +167,10 @@ def _planned(facts: Facts) -> Outlook:
 def _ended(facts: Facts) -> Outlook:
     failed = sum(facts.counts[s] for s in Standing if s.failed)
     tone = "quiet" if facts.why != "finished" else "bad" if failed else "ok"
-    return Outlook(tone, "It has ended", (_sentence(WHY.get(facts.why, facts.why)),))
+    told = [_sentence(WHY.get(facts.why, facts.why))]
+    if failed:
+        told.append(f"Of {_devices(failed)} the new password is not proven.")
+    return Outlook(tone, "It has ended", tuple(told))
 
 
 def _ending(facts: Facts) -> Outlook:
@@ -246,7 +254,7 @@ def _in_the_way(facts: Facts) -> Iterator[str]:
         if missing.mailboxes > 1:
             of += f" and {more:,} more were" if more else " were"
         yield f"{of} not entered yet: {_devices(missing.devices).lower()} {_wait(missing.devices)}."
-    if not facts.open_sites:
+    if not facts.open_sites or facts.canaries_in_work:
         return
     if not facts.settings.allowance(facts.begun):
         yield f"It keeps to its pace of {facts.settings.pace:,} devices a minute."

@@ -336,10 +336,6 @@ class LivePage:
             )
         return entries
 
-    @property
-    def correlation(self) -> UUID:
-        return self.story[0].correlation
-
 
 def _tags(events: Iterable[Any]) -> set[str]:
     return {event.tag for event in events}

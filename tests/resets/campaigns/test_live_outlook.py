@@ -116,6 +116,11 @@ def test_the_canary_ring_has_its_turn_until_enough_have_ended() -> None:
     assert first.startswith("At work: the canary ring.")
     assert "1 of 3 came to an end" in first
     assert "canary" not in told(settings=settings, counts=counts(proven=3, waiting=97))
+    slow = told(
+        settings=Settings(canary=3, pace=6), counts=counts(running=3, waiting=97),
+        begun=BegunLately(6, 6),
+    )  # fmt: skip
+    assert "pace" not in slow, "all that may be begun for now is in work"
     few = told(settings=Settings(canary=100), counts=counts(running=1))
     assert "canary" not in few, "where all are canaries there is nothing to wait for"
 
@@ -217,6 +222,7 @@ def test_each_end_has_its_words_and_only_a_good_one_is_green(reason: str) -> Non
     assert (good.tone == "ok") == (reason == "finished")
     bad = outlook(facts(phase=CampaignPhase.ENDED, why=reason, counts=counts(failed=1)))
     assert bad.tone != "ok"
+    assert "Of 1 device the new password is not proven." in bad.sentences
     assert good.sentences[0].endswith(".")
 
 

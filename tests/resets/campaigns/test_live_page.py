@@ -173,7 +173,7 @@ def test_the_devices_are_narrowed_down_and_put_in_order(
 ) -> None:
     for view in ("campaign", "campaign-items"):
         answer = pages(who.bob).get(reverse(view, args=[campaign]), asked)
-        found = re.findall(r"No. (\d+)<", answer.content.decode())
+        found = re.findall(r">No. (\d+)<", answer.content.decode())
         assert [int(one) for one in found] == numbers, view
 
 
@@ -472,6 +472,10 @@ def test_a_reset_names_its_campaign_to_those_who_may_see_it(who: Cast, ada: Pers
     assert "Quarterly" not in to_tess
     assert page_of(campaign) not in to_tess
     assert "Museum" not in to_tess
+    [history] = set(re.findall(r'href="(/history/[^"]+)"', to_tess))
+    of_device = pages(who.tess).get(history).content.decode()
+    assert "Its turn has come: try 1." in of_device
+    assert "Museum" not in of_device
     there = reverse("reset", args=[resets.exclude(site=who.site).get().reset])
     assert pages(who.tess).get(there).status_code == 404
 
