@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from fleet.errors import Forbidden, Refused
 from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.subscriptions import Later
 from fleet.mail import MailDeferred, MailRefused, SmtpReply
@@ -29,8 +30,11 @@ from resets.codes import grouped, spelled
 from resets.delivery import marks
 from resets.delivery.webhooks import record_news
 from resets.limits import history
+from resets.limits.counting import key_of
 from resets.limits.models import LimitUse
 from resets.limits.rules import Counted, Limit, Scope
+from resets.limits.state import Refusal, breaker_id
+from resets.limits.steps import CloseBreaker, TripBreaker
 from resets.rules import rules_id
 from resets.state import Delivery
 from resets.steps.site_rules import SetLimits
@@ -237,6 +241,22 @@ def test_a_limit_of_codes_to_one_mailbox_holds_for_both(who: Cast, campaign: Sha
         campaign.send(campaign.porter)
     handle(RecordCampaignMail(1, Delivery.HANDED_OVER, ""), codes, SETUP)
     assert list(history.differences()) == []
+
+
+@once
+def test_an_alarm_over_the_mailbox_stops_its_codes_until_somebody_has_looked(
+    who: Cast, campaign: Shared
+) -> None:
+    limit = Limit(Counted.GUESSES, Scope.MAILBOX, 20, 3600, trips=True)
+    case = Refusal(who.organisation, who.site, limit, "", new_id(), "Gate 1", "Tess")
+    key = key_of(None, Scope.MAILBOX, who.organisation, "keeper@example.com")
+    alarm = breaker_id(who.site, key)
+    handle(TripBreaker(Scope.MAILBOX, case, 0), alarm, SETUP)
+    with pytest.raises(Refused, match="The alarm went off"):
+        campaign.send()
+    campaign.send(campaign.porter)
+    handle(CloseBreaker("It was a test"), alarm, who.by(who.alice))
+    campaign.send()
 
 
 @once

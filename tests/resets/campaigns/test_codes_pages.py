@@ -17,6 +17,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream
+from resets.campaigns import codes_owner, codes_page
 from resets.campaigns.steps.codes import EnterCampaignCode, RecordCampaignMail
 from resets.campaigns.steps.items import BeginItem, TakeOut
 from resets.phone import guesses
@@ -193,6 +194,20 @@ def test_the_owner_sees_their_devices_and_no_others(client: Client, campaign: Sh
         assert hidden not in seen.content.decode()
     assert seen["Cache-Control"] == "no-store"
     assert "script-src 'self'" in seen["Content-Security-Policy"]
+
+
+@once
+def test_a_long_list_has_pages_and_all_of_it_is_taken_out_at_once(
+    client: Client, campaign: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(codes_page, "OWNERS_PER_PAGE", 2)
+    monkeypatch.setattr(codes_owner, "BATCH", 2)
+    first = text_of(client.post(OWNER, {"token": campaign.token()}))
+    second = text_of(client.post(OWNER, {"token": campaign.token(), "page": "2"}))
+    assert ("Gate 2" in first, "Gate 3" in first) == (True, False)
+    assert ("Gate 2" in second, "Gate 3" in second) == (False, True)
+    body = {"token": campaign.token(), "page": "2", "do": "all"}
+    assert "3 devices were taken out" in text_of(client.post(OWNER, body))
 
 
 def test_to_open_it_does_nothing_however_often(client: Client, campaign: Shared) -> None:
