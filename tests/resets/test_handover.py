@@ -13,8 +13,11 @@ from django.urls import reverse
 
 from devices.steps.remove_device import RemoveDevice
 from fleet.accounts.models import Person
+from fleet.accounts.state import Role
+from fleet.accounts.steps.grant_role import GrantRole
 from fleet.errors import Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle
+from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_one
 from resets.handover import queries
@@ -24,6 +27,7 @@ from resets.handover.locks import Keys
 from resets.handover.state import MOST
 from resets.notices.reactions import tell_of_handover
 from tests.api.client import api_of
+from tests.cast import SETUP
 from tests.fleet.eventstore.ground import device as unproven_device
 from tests.resets.handover_ground import SIGN_IN, Scene, give, scene
 
@@ -173,6 +177,16 @@ def test_hans_takes_those_of_his_site_along_alone(scene: Scene) -> None:
     with pytest.raises(NotFound):
         hand_over_devices([scene.museum, scene.harbour[0]], scene.wish, scene.by(scene.hans))
     assert {row.subject for row in told(EACH)} == {scene.museum}
+
+
+@once
+def test_where_hans_may_but_look_nothing_leaves_with_his(scene: Scene) -> None:
+    looks = GrantRole(scene.hans.id, "Hans", Role.VIEWER, scene.who.organisation, scene.who.site)
+    handle(looks, new_id(), SETUP)
+    handed = hand_over_campaign(scene.campaign, scene.wish, scene.by(scene.hans))
+    assert scene.opened(handed) == scene.those([scene.museum])
+    with pytest.raises(Forbidden):
+        hand_over_devices([scene.museum, scene.harbour[0]], scene.wish, scene.by(scene.hans))
 
 
 @once
