@@ -38,12 +38,13 @@ from resets.campaigns.steps.approve_campaign import (
     CampaignApproved,
     DeclineCampaign,
 )
+from resets.campaigns.steps.by_schedule import ApprovedBySchedule
 from resets.campaigns.steps.control import CampaignPaused, CampaignResumed
 from resets.campaigns.steps.items import CampaignNow
 from resets.campaigns.steps.reopen_campaign import CampaignReopened, ReopenCampaign
 
 SLICE = 10  # seconds for which pace and time left are told while nothing else has changed
-WENT_ON = (CampaignApproved, CampaignResumed, CampaignReopened)
+WENT_ON = (CampaignApproved, ApprovedBySchedule, CampaignResumed, CampaignReopened)
 AGREEING = (ApproveCampaign, DeclineCampaign)  # asked on the page of the plan
 BEFORE = (CampaignPhase.DRAWING_UP, CampaignPhase.AWAITING_APPROVAL)
 
