@@ -173,6 +173,10 @@ class Run:
         revealing = f"/devices/{device}/reveal/admin/"
         self.expect(200, page.fill_in(revealing, password=self.alice))  # a fresh sign-in
         self.showing(page.fill_in(revealing, reason="to compare"))
+        words = self.secret("the passphrase of a file", made_up("words"))
+        taking = {"reason": "to carry", "form": "csv", "passphrase": words}
+        left = page.fill_in(f"/hand-over/?device={device}", **taking, again=words)
+        assert left.body.startswith("-----BEGIN AGE ENCRYPTED FILE-----")
         made = self.showing(page.fill_in("/account/tokens/", name="mine"))
         self.token("made in the console", re.findall(r"rk_[0-9a-f]+_[0-9a-f]+", made.body)[0])
         page.get("/account/tokens/")
