@@ -94,7 +94,9 @@ class PlanFilters(forms.Form):
 
 
 class PlanForm(forms.Form):
-    """A plan, as somebody may make it. With `chosen` it is for these devices alone."""
+    """A plan, as somebody may make it. With `chosen` it is for these devices alone; `proposed` is
+    what a link that led here has filled in.
+    """
 
     place = forms.TypedChoiceField(label="Where?", coerce=UUID)
     kind = forms.TypedChoiceField(
@@ -203,21 +205,25 @@ class PlanForm(forms.Form):
     WHICH: tuple[str, ...] = ("status", "device_kind", "model", "nvr", "older_than", "text")
     HOW: tuple[str, ...] = ("canary", "wave", "at_once", "pace", "stop_share", "one_per_nvr")
     WHEN: tuple[str, ...] = ("days", "opens", "closes", "ends_at")
+    PROPOSED = ("kind", *WHICH)  # what the address of a link may fill in
 
     def __init__(
         self,
         actor: Actor,
         answers: Mapping[str, Any] | None = None,
         chosen: Sequence[Any] = (),
-        place: UUID | None = None,
+        proposed: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(answers)
+        proposed = proposed or {}
+        super().__init__(answers, initial={n: proposed[n] for n in self.PROPOSED if n in proposed})
         self._actor, self._chosen = actor, chosen
         places = places_of(actor, chosen)
         _offer(self, "place", [(str(pk), name) for pk, name in places])
         self.fits_nowhere = not places
-        self.initial["place"] = str(place) if place else str(places[0][0]) if places else ""
-        zone = zone_of_place(actor, place or (places[0][0] if places else None))
+        known = {str(pk): pk for pk, _ in places}
+        place = known.get(proposed.get("place", ""), places[0][0] if places else None)
+        self.initial["place"] = str(place or "")
+        zone = zone_of_place(actor, place)
         ends = (timezone.now() + USUAL_LENGTH).astimezone(zone)
         self.initial["ends_at"] = ends.replace(minute=0, tzinfo=None)
         if chosen:

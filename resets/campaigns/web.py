@@ -59,7 +59,9 @@ def campaigns(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_http_methods(READ_AND_POST)
 def plan_campaign(request: HttpRequest) -> HttpResponse:
-    """Ask what is planned, and plan it; also for the devices that were ticked in their list."""
+    """Ask what is planned, and plan it; also for the devices that were ticked in their list, and
+    for those that a link has narrowed down to, as in `?place=…&status=not_certified`.
+    """
     by = _by(request)
     if not administers(request):
         raise Forbidden(
@@ -68,7 +70,7 @@ def plan_campaign(request: HttpRequest) -> HttpResponse:
             needed=Role.ADMINISTRATOR,
         )
     chosen = _chosen(request, by.actor)
-    form, status = PlanForm(by.actor, chosen=chosen.rows), HTTPStatus.OK
+    form, status = PlanForm(by.actor, None, chosen.rows, request.GET), HTTPStatus.OK
     if chosen.rows and form.fits_nowhere:
         raise Refused(
             "no_common_place",

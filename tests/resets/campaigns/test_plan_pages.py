@@ -248,6 +248,17 @@ def test_a_window_that_opens_after_the_end_is_said(who: Cast, cameras: list[UUID
     assert f"{state.ends_at:%H:%M}" == "09:00"  # ten o'clock in Stockholm
 
 
+@once
+def test_a_link_fills_in_what_is_to_be_planned_for(who: Cast, cameras: list[UUID]) -> None:
+    alice = pages(who.alice)
+    link = {"place": str(who.organisation), "status": "not_checked", "older_than": "180"}
+    form = alice.get(reverse("plan-campaign"), link).context["form"]
+    assert {name: str(form[name].value()) for name in link} == link
+    odd = {"place": str(uuid4()), "status": "odd", "older_than": "odd", "name": "Filled in"}
+    form = alice.get(reverse("plan-campaign"), odd).context["form"]
+    assert (form["place"].value(), form["name"].value()) == (str(who.site), None)
+
+
 def test_ticked_devices_are_planned_for_alone(who: Cast, cameras: list[UUID]) -> None:
     alice = pages(who.alice)
     assert reverse("plan-campaign") in text_of(alice.get(reverse("devices")))
