@@ -77,6 +77,14 @@ def masked(email: str) -> str:
     return f"{_dotted(name)}@{_dotted(host)}{dot}{rest}" if email else ""
 
 
+def spelled(email: str) -> str:
+    """One spelling for a mailbox: its domain is the same in any letters, its name may not be
+    (RFC 5321, 2.4).
+    """
+    name, at, domain = email.rpartition("@")
+    return f"{name}{at}{domain.lower()}"
+
+
 def _compared(email: str) -> tuple[str, str]:
     name, _, domain = email.rpartition("@")
     return name, domain.casefold()

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from devices.mailbox import spelled
 from devices.models import Device
 from fleet.accounts.access import acting_again
 from fleet.errors import Conflict
@@ -129,7 +130,7 @@ def _item(campaign: CampaignState, one: Forecast, number: int, ring: int) -> Pla
         nvr=row.nvr_id,
         username=row.username,
         method=one.method,
-        mailbox=row.reset_email.lower() if campaign.kind is Kind.RESET else "",
+        mailbox=spelled(row.reset_email) if campaign.kind is Kind.RESET else "",
         facts=agreed_facts(row, one.method, campaign.reason),
         forecast=one.why,
         impossible=one.impossible,

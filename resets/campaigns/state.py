@@ -231,7 +231,7 @@ class CodesState(State):
 
 
 def codes_id(campaign: UUID, mailbox: str) -> UUID:
-    return uuid5(campaign, f"codes {mailbox.lower()}")
+    return uuid5(campaign, f"codes {mailbox}")
 
 
 def refuse_unless(campaign: CampaignState, *phases: CampaignPhase) -> None:

@@ -97,7 +97,7 @@ def _owners(recorded: Recorded, found: Sequence[Outcome]) -> Letters:
     theirs: dict[str, list[Outcome]] = {}
     for one in found:
         if one.mailbox:
-            theirs.setdefault(one.mailbox.lower(), []).append(one)
+            theirs.setdefault(one.mailbox, []).append(one)
     return [
         (_owner(recorded, mailbox), letters.to_owner(recorded, some))
         for mailbox, some in theirs.items()

@@ -166,7 +166,7 @@ def test_at_the_end_each_administrator_and_each_owner_reads_what_came_of_it(
     who: Cast, ada: Person, mail_sink: Any
 ) -> None:
     failed, _ = quiet.devices(who, "Gate", "Quay", reset_email=OWNER)
-    quiet.devices(who, "Mast", reset_email=KEEPER.upper())
+    quiet.devices(who, "Mast", reset_email=KEEPER)
     quiet.devices(who, "Roof", reset_email="")
     campaign = quiet.under_way(who, ada)
     finished(campaign, failed)
