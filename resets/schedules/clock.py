@@ -20,7 +20,7 @@ from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.store import state_of
 from resets.campaigns.drawing import batches
-from resets.campaigns.forecast import DryRun, Forecast
+from resets.campaigns.forecast import NO_ACCOUNT, PASSING, DryRun, Forecast
 from resets.campaigns.models import Campaign
 from resets.campaigns.selection import password_since, selected
 from resets.campaigns.state import CampaignState, Kind
@@ -123,7 +123,7 @@ def _by_age(schedule: ScheduleState, now: datetime) -> datetime | None:
 def oldest_password(schedule: ScheduleState) -> datetime | None:
     """Since when the oldest password is there that a run could change."""
     assert schedule.plan
-    rows = _devices(schedule, None).filter(certified=True)
+    rows = _devices(schedule, None).filter(certified=True, trouble__in=(*PASSING, *NO_ACCOUNT))
     found = rows.order_by().annotate(since=password_since()).aggregate(oldest=Min("since"))
     return found["oldest"] if isinstance(found["oldest"], datetime) else None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -118,20 +117,3 @@ def standing(actor: Actor, schedule_id: UUID) -> Standing:
     """Raises NotFound."""
     row = schedule(actor, schedule_id)
     return Standing(row, state_of(ScheduleState, schedule_id), human(actor).id)
-
-
-def ask_again(state: ScheduleState) -> dict[str, Any]:
-    """What a form for its change begins with."""
-    plan = state.plan
-    assert plan
-    return {
-        "name": plan.name,
-        "reason": plan.reason,
-        "every": plan.timing.every,
-        "number": plan.timing.number,
-        "first": plan.timing.first,
-        "lasting": plan.lasting,
-        "ahead": plan.ahead,
-        "selection": plan.selection,
-        "settings": plan.settings,
-    }

@@ -18,7 +18,7 @@ from resets.schedules.timing import Timing
 
 LASTING = (1, 2160)  # hours: ninety days
 AHEAD = (0, 30)  # days
-LONGEST_NAME, LONGEST_REASON, LONGEST_TEXT = 120, 500, 200
+LONGEST_NAME, LONGEST_REASON = 120, 500
 
 
 class SchedulePhase(StrEnum):

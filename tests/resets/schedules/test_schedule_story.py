@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 import time_machine
 
-from devices.steps.check_device import RecordCheck
+from devices.steps.check_device import RecordCheck, RecordTrouble
 from devices.virtual import ThreadedFleet, fleet_in_thread, uniform_scenario
 from fleet.accounts.models import RoleRow
 from fleet.accounts.steps.revoke_role import RevokeRole
@@ -279,12 +279,13 @@ def test_by_age_it_runs_when_a_password_has_become_that_old_and_for_that_device_
     assert list(ground.standings(campaigns()[1].pk)) == [SPECS[1].name]
 
 
+@pytest.mark.parametrize("found", [RecordCheck(opened=False), RecordTrouble("certificate_changed")])
 def test_a_device_that_cannot_be_rotated_brings_no_run_about(
-    who: Cast, ada: Person, fleet: ThreadedFleet, clockwork: Any
+    who: Cast, ada: Person, fleet: ThreadedFleet, clockwork: Any, found: Any
 ) -> None:
     device = add_device(who, fleet, SPECS[0])
     work()
-    handle(RecordCheck(opened=False), device, SETUP)
+    handle(found, device, SETUP)
     schedule = agreed(who, ada, every=Every.AGE, number=1, first=NOW.date())
     strike(NOW + timedelta(days=30), clockwork)
     assert campaigns() == []
