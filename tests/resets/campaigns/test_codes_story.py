@@ -47,7 +47,7 @@ def code_of(codes: UUID, send: int = 1) -> str:
 def test_one_mail_for_each_mailbox_and_each_code_opens_its_own_devices(
     who: Cast, fleet: ThreadedFleet, mail_sink: Any
 ) -> None:
-    mailboxes = [KEEPER, "Keeper@example.com", KEEPER, PORTER]
+    mailboxes = [KEEPER, "keeper@Example.com", KEEPER, PORTER]
     for spec, mailbox in zip(HONEST, mailboxes, strict=True):
         add_device(who, fleet, spec, mailbox)
     work()
