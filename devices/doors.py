@@ -16,7 +16,7 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,11 +24,9 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import F, Q
 from django.utils import timezone
 
-from devices import lock_outs, vault
+from devices import vault
 from devices.drivers import http
 from devices.drivers.base import Ability, Address, Driver, Login, Service
 from devices.drivers.errors import (
@@ -41,8 +39,9 @@ from devices.drivers.errors import (
 )
 from devices.drivers.proof import Door
 from devices.drivers.registry import abilities_of, driver
-from devices.models import Device, DeviceLease, LoginTries
+from devices.models import Device, DeviceLease
 from devices.steps.certificates import PinCertificate, RecordCertificateChange
+from devices.tries import Tries
 from fleet.eventstore import database
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By, Recorded
@@ -102,8 +101,7 @@ def lease(device: UUID, holder: str) -> bool:
 
 
 def _leases(asked: list[tuple[UUID, str]]) -> list[bool]:
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    until = connection.ops.adapt_datetimefield_value(timezone.now() + LEASE)
+    now, until = database.time(timezone.now()), database.time(timezone.now() + LEASE)
     found = database.rows(
         "INSERT INTO device_lease (device, holder, until) VALUES "  # noqa: S608 - marks alone
         + ", ".join(["(%s, %s, %s)"] * len(asked))
@@ -129,9 +127,11 @@ def release(device: UUID, holder: str) -> None:
 
 
 def _releases(held: list[tuple[UUID, str]]) -> list[None]:
-    devices, holders = {device for device, _ in held}, {holder for _, holder in held}
-    rows = DeviceLease.objects.filter(device__in=devices, holder__in=holders)
-    rows.update(until=timezone.now())
+    pairs = ", ".join(["(%s, %s)"] * len(held))
+    database.run(
+        f"UPDATE device_lease SET until = %s WHERE (device, holder) IN (VALUES {pairs})",  # noqa: S608
+        [database.time(timezone.now()), *(value for one in held for value in one)],
+    )
     return [None] * len(held)
 
 
@@ -270,110 +270,3 @@ async def _until(call: Coroutine[Any, Any, T], ends: float) -> T:
             return await call
     except TimeoutError as error:
         raise Unreachable("The device takes too long.") from error
-
-
-@dataclass(frozen=True)
-class Tries:
-    """The budget of wrong logins on one device, and what one account has spent of it."""
-
-    device: Device
-    username: str
-
-    def left(self) -> int:
-        """How many doubtful logins may still be tried: the last two tries are not for them."""
-        rows = _tries_of([self])[self.device.id]
-        return max(0, self._lock_out.doubtful - sum(row.failed for row in rows))
-
-    def spend(self, *, sure: bool = False) -> None:
-        """Count a login before it is tried. Raises LockedOut, TriesSpent.
-
-        The last try is never spent, and the one before it only by a login that should be right.
-        """
-        _spend((self, sure))
-
-    def against(self, rows: list[LoginTries], *, sure: bool) -> DeviceError | None:
-        """Why a login must not be tried, by what every account has spent; None if it may be."""
-        now = timezone.now()
-        locked = max((row.locked_until for row in rows if row.locked_until), default=now)
-        if locked > now:
-            return LockedOut(int((locked - now).total_seconds()) + 1)
-        if sum(row.failed for row in rows) < self._lock_out.doubtful + sure:
-            return None
-        oldest = min(row.failed_at for row in rows if row.failed and row.failed_at)
-        frees = oldest + timedelta(seconds=self._lock_out.forgets)
-        return TriesSpent(max(1, int((frees - now).total_seconds()) + 1))
-
-    def give_back(self) -> None:
-        """The login that was counted last never got to be judged."""
-        self._rows().filter(failed__gt=0).update(failed=F("failed") - 1)
-
-    def accepted(self) -> None:
-        """A right login: devices count from here anew."""
-        _accept(self)
-
-    def locked(self, seconds: int | None) -> None:
-        """The device says that it is locked: nothing is tried before it opens again."""
-        wait = seconds or self._lock_out.locks
-        self._rows().update(locked_until=timezone.now() + timedelta(seconds=wait))
-
-    @property
-    def _lock_out(self) -> lock_outs.LockOut:
-        return lock_outs.of(self.device.manufacturer, self.device.kind)
-
-    def _rows(self) -> Any:
-        return LoginTries.objects.filter(device=self.device.id, username=self.username)
-
-    def forgotten(self, row: LoginTries) -> bool:
-        """Whether the device has forgotten by now what was spent."""
-        since = timezone.now() - timedelta(seconds=self._lock_out.forgets)
-        return bool(row.failed and row.failed_at and row.failed_at <= since)
-
-
-def _tries_of(some: Iterable[Tries]) -> dict[UUID, list[LoginTries]]:
-    """What every account of these devices has spent; what a device has forgotten by now is
-    forgotten here.
-    """
-    tries = {one.device.id: one for one in some}
-    found: dict[UUID, list[LoginTries]] = {device: [] for device in tries}
-    for row in LoginTries.objects.filter(device__in=tries):
-        if tries[row.device].forgotten(row):
-            row.failed, row.failed_at = 0, None
-            LoginTries.objects.filter(pk=row.pk).update(failed=0, failed_at=None)
-        found[row.device].append(row)
-    return found
-
-
-def _accounts(some: Iterable[Tries]) -> Any:
-    """Their rows. Accounts mostly have the same name everywhere: one condition for each name."""
-    names: dict[str, list[UUID]] = {}
-    for one in some:
-        names.setdefault(one.username, []).append(one.device.id)
-    chosen = Q(pk__in=[])
-    for name, devices in names.items():
-        chosen |= Q(username=name, device__in=devices)
-    return LoginTries.objects.filter(chosen)
-
-
-def _spend_many(asked: list[tuple[Tries, bool]]) -> list[DeviceError | None]:
-    known, now = _tries_of(tries for tries, _ in asked), timezone.now()
-    answers = [tries.against(known[tries.device.id], sure=sure) for tries, sure in asked]
-    may = [tries for (tries, _), why in zip(asked, answers, strict=True) if why is None]
-    if may:
-        _accounts(may).update(failed=F("failed") + 1, failed_at=now)
-    new = [
-        LoginTries(device=one.device.id, username=one.username, failed=1, failed_at=now)
-        for one in may
-        if one.username not in {row.username for row in known[one.device.id]}
-    ]
-    if new:
-        LoginTries.objects.bulk_create(new)
-    return answers
-
-
-def _accept_many(accepted: list[Tries]) -> list[None]:
-    _accounts(accepted).update(failed=0, failed_at=None, locked_until=None)
-    return [None] * len(accepted)
-
-
-_spend = together(_spend_many)
-_accept = together(_accept_many)

@@ -53,7 +53,7 @@ class LoginBudget:
 
 
 def login_budget(actor: Actor, device: Any) -> LoginBudget:
-    """As `doors.Tries` counts, for the account that people sign in with."""
+    """As `tries.Tries` counts, for the account that people sign in with."""
     seen = Device.objects.visible_to(actor).filter(pk=device.pk).values("pk")
     row = LoginTries.objects.filter(device__in=seen, username=device.username).first()
     known, now = lock_outs.of(device.manufacturer, device.kind), timezone.now()

@@ -299,7 +299,7 @@ async def _channels(plan: Plan) -> tuple[Channel, ...] | None:
 
 
 def _count_logins(plans: Sequence[Plan]) -> None:
-    """As in `doors.Tries.spend`, for all at once: before they are tried."""
+    """As in `tries.Tries.spend`, for all at once: before they are tried."""
     tried, now = [plan for plan in plans if plan.login], timezone.now()
     rows = _tries_of(tried)
     if rows.update(failed=F("failed") + 1, failed_at=now) < len(tried):

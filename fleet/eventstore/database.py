@@ -89,6 +89,11 @@ def as_time(value: Any) -> datetime:
     return value  # type: ignore[no-any-return]
 
 
+def time(value: datetime) -> Any:
+    """A time as a parameter: SQLite keeps it as text."""
+    return connection.ops.adapt_datetimefield_value(value)
+
+
 def _real() -> Any:
     """This thread's connection, open. (`connection` looks it up again for each attribute.)"""
     real = connections[DEFAULT_DB_ALIAS]

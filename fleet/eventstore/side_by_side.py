@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from uuid import UUID, uuid4
 
+import structlog
 from django.db import connection
 from django.utils import timezone
 
@@ -20,6 +21,7 @@ from fleet.eventstore.messages import Recorded
 from fleet.eventstore.models import Job
 from fleet.eventstore.together import side_by_side
 
+log = structlog.get_logger(__name__)
 AT_ONCE = 64
 
 
@@ -55,6 +57,8 @@ class _Hands:
         try:
             with side_by_side():
                 subscriptions.carry_out(job, lease, lambda: recorded)
+        except Exception:  # a database that is away: its lease runs out, and another takes it up
+            log.exception("job_left", job=job.id, reaction=job.reaction)
         finally:
             self._let_go({job.id})
             if connection.connection is not None:  # what was not asked together

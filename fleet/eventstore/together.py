@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from django.db import close_old_connections, connection
 
 A = TypeVar("A")
 R = TypeVar("R")
-Many = Callable[[list[A]], list[Any]]
+Many = Callable[[list[A]], Sequence[Any]]
 
 MOST = 200  # questions that are carried out as one
 IDLE = 30.0  # seconds until the connection is given back
@@ -30,7 +30,7 @@ IDLE = 30.0  # seconds until the connection is given back
 _here = threading.local()
 
 
-def together(many: Callable[[list[A]], list[R] | list[R | Exception]]) -> Callable[[A], R]:
+def together(many: Callable[[list[A]], Sequence[R | Exception]]) -> Callable[[A], R]:
     """Make a function of one out of a function of many, which answers in the same order.
 
     An exception among the answers is raised for the one that it is for. What `many` itself raises

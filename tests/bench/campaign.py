@@ -38,6 +38,7 @@ from devices.steps.open_site import OpenSite
 from devices.steps.take_in_device import RecordManagementAccount
 from devices.virtual import Character, DeviceSpec
 from devices.virtual.scenario_file import read
+from fleet.accounts.models import Person
 from fleet.accounts.state import Role
 from fleet.eventstore import store
 from fleet.eventstore.handling import Order, handle, handle_all
@@ -53,7 +54,7 @@ from resets.campaigns.steps.plan_campaign import PlanCampaign
 from tests.bench import world
 from tests.bench.bare_campaign import all_calls
 from tests.bench.processes import Measured, counted, measured, rekey_processes, virtual_fleet
-from tests.cast import SETUP, Cast, Person, person
+from tests.cast import SETUP, Cast, person
 
 SCENARIO = """
 size = {size}

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from devices import doors, lock_outs
-from devices.doors import Tries, lease, release
+from devices.doors import lease, release
 from devices.drivers.errors import LockedOut, TriesSpent
 from devices.models import LoginTries
 from devices.queries import device_for_jobs
@@ -19,6 +19,7 @@ from devices.steps.certificates import AcceptCertificate
 from devices.steps.check_device import CheckDevice
 from devices.steps.give_password import GivePassword
 from devices.steps.try_history import TryHistory
+from devices.tries import Tries
 from devices.virtual import (
     Character,
     DeviceSpec,

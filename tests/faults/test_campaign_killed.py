@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -37,6 +38,7 @@ from tests.faults.rekey import (
     started,
     until,
 )
+from tests.services import Service
 
 CAMERAS = int(os.environ.get("REKEY_FAULT_CAMPAIGN", "12"))
 SEED = int(os.environ.get("REKEY_FAULT_SEED", "20"))
@@ -58,7 +60,7 @@ liar = {FEW}
 class Havoc:
     """A thread that strikes each of these once, at random moments, and says when it is over."""
 
-    def __init__(self, strikes: dict[str, Callable[[], None]]) -> None:
+    def __init__(self, strikes: dict[str, Callable[[], object]]) -> None:
         self._chance = random.Random(SEED)
         self._strikes = list(strikes.items())
         self._chance.shuffle(self._strikes)
@@ -101,7 +103,7 @@ class Ground:
 
         def managed() -> bool:
             audit = inside(self.own, "audit")
-            return sum(audit["managed"].values()) == CAMERAS
+            return bool(sum(audit["managed"].values()) == CAMERAS)
 
         until("all cameras are taken in", managed, PATIENCE)
 
@@ -146,7 +148,7 @@ class Ground:
         for row in rows:
             self.post(f"campaigns/{campaign}/codes/{row['id']}/send/")
         for row in rows:
-            [mail, *_] = until("a code", lambda row=row: self.mails(row["mailbox"]), PATIENCE)
+            [mail, *_] = until("a code", partial(self.mails, row["mailbox"]), PATIENCE)
             code = CODE.search(mail["text"])
             assert code
             self.post(f"campaigns/{campaign}/codes/{row['id']}/enter/", {"code": code[1]})
@@ -159,17 +161,21 @@ class Ground:
             return [mail for mail in found if CODE.search(mail["text"])]
         return []
 
-    def strikes(self) -> dict[str, Callable[[], None]]:
-        def kill(words: str) -> Callable[[], None]:
+    def strikes(self) -> dict[str, Callable[[], object]]:
+        def kill(words: str) -> Callable[[], object]:
             return lambda: until(words, lambda: any(map(self.up.kill, self.up.mains(words)[:1])))
 
         found = {"worker": kill(WORKER), "another worker": kill(WORKER), "web": kill("granian")}
         found["beat"] = kill("celery -A fleet beat")
-        if broker := self.servers.broker:  # it keeps nothing
-            found["broker"] = lambda: (broker.kill(), broker.start())  # type: ignore[func-returns-value]
-        if database := self.servers.database:
-            found["database"] = lambda: (database.kill(), database.start())  # type: ignore[func-returns-value]
+        for name in ("broker", "database"):  # the broker comes back with nothing in it
+            if server := getattr(self.servers, name):
+                found[name] = partial(_killed_and_started, server)
         return found
+
+
+def _killed_and_started(server: Service) -> None:
+    server.kill()
+    server.start()
 
 
 @pytest.fixture

@@ -122,7 +122,12 @@ def at_once(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(subscriptions, "REACTIONS", {})
     monkeypatch.setattr(tasks, "wake", lambda task, *arguments, urgent=False: True)
     yield
-    close = together(lambda some: [connection.close() for _ in some])
+
+    def closed(some: list[int]) -> list[None]:
+        connection.close()
+        return [None] * len(some)
+
+    close = together(closed)
     until("all hands are free", lambda: not hands._hands._at, 10)
     with side_by_side():
         close(1)
