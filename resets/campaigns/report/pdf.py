@@ -27,10 +27,12 @@ from resets.campaigns.report.facts import Table
 
 PLAIN, BOLD = "DejaVuSansCondensed", "DejaVuSansCondensed-Bold"
 CHINESE, JAPANESE, KOREAN = "STSong-Light", "HeiseiKakuGo-W5", "HYGothic-Medium"
+_ASIAN_FONTS = (CHINESE, JAPANESE, KOREAN)
 _FONTS = Path(__file__).parent / "fonts"
 _ASIAN = re.compile("[\u3000-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff00-\uffef]")
 _LACKING = "▯"
 NOTE = f"{_LACKING} stands for a letter that this file’s font lacks. The CSV and the XLSX have it."
+BORROWED = "Chinese, Japanese and Korean letters are drawn with the fonts of the reader’s machine."
 
 WIDTH, HEIGHT = landscape(A4)  # points, as everything below
 MARGIN, GAP = 36, 4
@@ -68,7 +70,7 @@ class _Sheet:
     title: str
     y: float = 0
     page: int = 0
-    lacking: bool = False
+    notes: dict[str, None] = field(default_factory=dict)  # in the order of their causes
     heads: Table | None = field(default=None)
 
     def begin(self) -> None:
@@ -96,12 +98,12 @@ class _Sheet:
 
     def end(self) -> None:
         """The last page, and how many there were."""
-        if self.lacking:
-            self.y -= 2 * LEADING
-            if self.y < MARGIN:
-                self.heads = None
+        self.heads = None
+        for note in tuple(self.notes):
+            if self.y - 2 * LEADING < MARGIN:
                 self._turn()
-            self._write(MARGIN, self.y, NOTE, PLAIN, SIZE)
+            self.y -= 2 * LEADING
+            self._write(MARGIN, self.y, note, PLAIN, SIZE)
         self.canvas.showPage()
         self.canvas.beginForm(PAGES)
         self.canvas.setFont(PLAIN, SIZE)
@@ -143,7 +145,10 @@ class _Sheet:
     def _write(self, x: float, y: float, text: str, font: str, size: float) -> None:
         runs = _runs(text, font)
         for name, run in runs:
-            self.lacking |= _LACKING in run and run != NOTE
+            if _LACKING in run:
+                self.notes[NOTE] = None
+            if name in _ASIAN_FONTS:
+                self.notes[BORROWED] = None
             self.canvas.setFont(name, size)
             self.canvas.drawString(x, y, run)
             if len(runs) > 1:
@@ -169,7 +174,7 @@ def _tall(cells: Sequence[tuple[float, Sequence[str]]]) -> float:
 def _load() -> None:
     for name in (PLAIN, BOLD):
         pdfmetrics.registerFont(TTFont(name, _FONTS / f"{name}.ttf"))
-    for name in (CHINESE, JAPANESE, KOREAN):
+    for name in _ASIAN_FONTS:
         pdfmetrics.registerFont(UnicodeCIDFont(name))
 
 

@@ -26,7 +26,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from resets.campaigns.report.facts import HEADS, WIDTHS, Line, Report, Table, report
 from resets.campaigns.report.files import ReportForm, written
-from resets.campaigns.report.pdf import NOTE, pdf_of
+from resets.campaigns.report.pdf import BORROWED, NOTE, pdf_of
 from resets.campaigns.state import Standing, item_id
 from resets.campaigns.steps.items import BeginItem, EndItem
 from tests.api.client import api_of
@@ -224,6 +224,7 @@ def test_names_of_many_scripts_stand_in_the_pdf(name: str) -> None:
     [page] = texts(pdf_of(name, [Table("Devices", HEADS, [a_row(name, 1)], WIDTHS)]))
     assert page.replace(" ", "").count(name.replace(" ", "")) == 2
     assert NOTE not in page
+    assert (BORROWED in page) is (name[0] > "\u3000")
 
 
 @once
