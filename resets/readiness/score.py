@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache
 
 BEST = 100
 
@@ -181,7 +181,7 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # one for each kind of facts: see `score`
 class Score:
     """`value` from 0 to 100, and the reasons, the heaviest first."""
 
@@ -217,7 +217,7 @@ class Band(StrEnum):
         return {"not_ready": "below 70", "nearly": "70 to 89", "ready": "90 to 100"}[self]
 
 
-@lru_cache(maxsize=4096)  # there are no more kinds of devices than that
+@cache  # there are fewer than a thousand kinds of facts
 def score(facts: Facts) -> Score:
     """How ready a device is of which this is known."""
     told = [getattr(facts, field.name) for field in fields(facts)]

@@ -321,6 +321,17 @@ def test_a_drill_by_calls(who: Cast) -> None:
     assert api_of(who.bob, Role.VIEWER).post(f"devices/{camera}/drills/").status_code == 403
 
 
+def test_in_the_history_a_viewer_reads_the_mailbox_in_part(who: Cast) -> None:
+    camera = certified(who, reset_email=TO)
+    api_of(who.tess).post(f"devices/{camera}/drills/")
+    asked = {"type": "resets.drill_begun"}
+    [seen] = api_of(who.bob, Role.VIEWER).all("events/", **asked)
+    assert seen["data"]["reset_email"] == "o•••e@e•••e.com" and TO not in str(seen)
+    assert api_of(who.charlie).all("events/", **asked) == []
+    page = browser(who.bob).get(reverse("device", args=[camera]))
+    assert "began a drill of a reset" in text(page) and TO not in page.content.decode()
+
+
 def test_ten_codes_of_drills_in_a_day_to_one_mailbox(who: Cast) -> None:
     api = api_of(who.tess)
     for _ in range(10):
