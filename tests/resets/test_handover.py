@@ -276,7 +276,11 @@ def test_the_page_gives_the_file_once_after_a_fresh_sign_in(scene: Scene) -> Non
 def test_ticked_devices_come_to_the_same_page(scene: Scene) -> None:
     ticked = {"device": [str(pk) for pk in scene.harbour]}
     client = Client(headers={"Host": "localhost"})
+    client.force_login(scene.who.tess)
+    assert reverse("hand-over") not in client.get(reverse("devices")).content.decode()
+    assert client.post(reverse("hand-over"), ticked).status_code == 403
     client.force_login(scene.who.alice)
+    assert reverse("hand-over") in client.get(reverse("devices")).content.decode()
     asked: Any = client.post(reverse("hand-over"), ticked)
     assert asked.status_code == 302
     client = fresh(scene.who.alice, asked["Location"])
