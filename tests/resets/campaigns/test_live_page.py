@@ -33,6 +33,7 @@ from tests.resets.campaigns import ground
 from tests.security.world import a_device
 
 pytestmark = pytest.mark.django_db
+once = pytest.mark.one_database  # what a page says of what it was told
 
 
 @pytest.fixture
@@ -131,6 +132,7 @@ def test_every_device_is_counted_where_it_stands_with_its_reason(who: Cast, camp
     assert "Ada agreed to the campaign." in page
 
 
+@once
 def test_the_bar_says_in_words_what_it_draws(who: Cast, campaign: UUID) -> None:
     page = pages(who.bob).get(page_of(campaign)).content.decode()
     assert 'aria-label="1 of 4 proven, 1 failed, 1 parked, 1 waiting"' in page
@@ -138,6 +140,7 @@ def test_the_bar_says_in_words_what_it_draws(who: Cast, campaign: UUID) -> None:
     assert "style=" not in page
 
 
+@once
 def test_each_line_leads_to_its_device_and_to_its_reset(who: Cast, campaign: UUID) -> None:
     page = pages(who.bob).get(page_of(campaign)).content.decode()
     for row in CampaignItem.objects.for_jobs().filter(campaign=campaign):
@@ -145,6 +148,7 @@ def test_each_line_leads_to_its_device_and_to_its_reset(who: Cast, campaign: UUI
         assert row.reset is None or reverse("reset", args=[row.reset]) in page
 
 
+@once
 def test_before_it_is_agreed_to_its_plan_is_shown(who: Cast) -> None:
     a_device(who, who.site, 1)
     planned = ground.planned(who)
@@ -167,7 +171,6 @@ def test_before_it_is_agreed_to_its_plan_is_shown(who: Cast) -> None:
         ({"model": "another"}, []),
     ],
 )
-@pytest.mark.one_database
 def test_the_devices_are_narrowed_down_and_put_in_order(
     who: Cast, campaign: UUID, asked: dict[str, str], numbers: list[int]
 ) -> None:
@@ -199,6 +202,7 @@ def test_one_of_another_page_is_on_the_next(
 # --- what it waits for ----------------------------------------------------------------------------
 
 
+@once
 def test_a_closed_window_is_what_it_waits_for(who: Cast, ada: Person) -> None:
     a_device(who, who.site, 1)
     yesterday = (timezone.now() - timedelta(days=1)).weekday()
@@ -240,6 +244,7 @@ def test_one_that_stopped_itself_says_why_and_asks_before_it_goes_on(
     assert ground.state(campaign).settings.stop_share == 80
 
 
+@once
 def test_where_whoever_agreed_may_not_any_more_only_cancelling_is_left(
     who: Cast, campaign: UUID
 ) -> None:
@@ -269,6 +274,7 @@ def test_a_poll_is_answered_with_nothing_until_a_device_has_moved(
         assert bob.get(asks(moved.content.decode(), "where")).status_code == 204
 
 
+@once
 def test_buttons_and_story_are_left_alone_while_only_devices_move(
     who: Cast, ada: Person, campaign: UUID
 ) -> None:
@@ -288,6 +294,7 @@ def test_buttons_and_story_are_left_alone_while_only_devices_move(
     assert "Resume" in text(paused)
 
 
+@once
 def test_the_links_of_lines_that_came_later_are_those_of_the_page(
     who: Cast, campaign: UUID
 ) -> None:
@@ -298,6 +305,7 @@ def test_the_links_of_lines_that_came_later_are_those_of_the_page(
     assert "seen=before" not in answer.content.decode()
 
 
+@once
 def test_one_that_has_ended_asks_nothing_any_more(who: Cast, ada: Person) -> None:
     a_device(who, who.site, 1)
     campaign = ground.under_way(who, ada)
@@ -332,6 +340,7 @@ def test_ten_times_the_devices_are_asked_with_as_many_queries(
 # --- what is done ---------------------------------------------------------------------------------
 
 
+@once
 def test_who_only_looks_has_no_buttons_and_a_technician_those_of_devices(
     who: Cast, campaign: UUID
 ) -> None:
@@ -346,6 +355,7 @@ def test_who_only_looks_has_no_buttons_and_a_technician_those_of_devices(
     assert reverse("campaign-retry-failed", args=[campaign]) in alice
 
 
+@once
 def test_it_is_paused_and_goes_on(who: Cast, campaign: UUID) -> None:
     alice = pages(who.alice)
     paused = alice.post(step(campaign, "pause-campaign"), follow=True)
@@ -358,6 +368,7 @@ def test_it_is_paused_and_goes_on(who: Cast, campaign: UUID) -> None:
     assert ground.state(campaign).phase is CampaignPhase.RUNNING
 
 
+@once
 def test_the_pace_is_set_from_what_it_is(who: Cast, campaign: UUID) -> None:
     alice = pages(who.alice)
     assert 'value="50"' in alice.get(step(campaign, "set-pace")).content.decode()
@@ -370,6 +381,7 @@ def test_the_pace_is_set_from_what_it_is(who: Cast, campaign: UUID) -> None:
     assert "30 a minute" in shown(who.bob, campaign)
 
 
+@once
 def test_cancelling_says_first_what_cannot_be_undone(who: Cast, campaign: UUID) -> None:
     alice = pages(who.alice)
     asked = text(alice.get(step(campaign, "cancel-campaign")))
@@ -395,6 +407,7 @@ def test_all_that_failed_are_tried_once_more_and_then_there_is_nothing_to_try(
     assert "No device of this campaign has failed." in text(again)
 
 
+@once
 def test_one_device_is_tried_once_more_and_another_is_taken_out(who: Cast, campaign: UUID) -> None:
     alice = pages(who.alice)
     retried = alice.post(item_step(campaign, 2, "retry-item") + "?standing=failed")
@@ -410,6 +423,7 @@ def test_one_device_is_tried_once_more_and_another_is_taken_out(who: Cast, campa
     assert "It has begun already, or come to its end." in text(gone)
 
 
+@once
 def test_one_that_has_finished_goes_on_for_what_failed_and_not_after_its_end(
     who: Cast, ada: Person
 ) -> None:
@@ -425,6 +439,7 @@ def test_one_that_has_finished_goes_on_for_what_failed_and_not_after_its_end(
     assert ground.state(campaign).phase is CampaignPhase.RUNNING
 
 
+@once
 def test_no_step_of_the_approval_and_none_that_does_not_exist_is_taken_here(
     who: Cast, campaign: UUID
 ) -> None:
@@ -436,6 +451,7 @@ def test_no_step_of_the_approval_and_none_that_does_not_exist_is_taken_here(
 # --- who sees what --------------------------------------------------------------------------------
 
 
+@once
 def test_an_outsider_and_who_sees_but_one_of_its_sites_meet_nothing(who: Cast, ada: Person) -> None:
     campaign, _ = at_all_sites(who, ada)
     stand(campaign, Standing.FAILED)
@@ -452,6 +468,7 @@ def test_an_outsider_and_who_sees_but_one_of_its_sites_meet_nothing(who: Cast, a
     assert ground.state(campaign).phase is CampaignPhase.RUNNING
 
 
+@once
 def test_a_device_of_another_campaign_is_not_reached_through_this_one(
     who: Cast, ada: Person, campaign: UUID
 ) -> None:
@@ -462,6 +479,7 @@ def test_a_device_of_another_campaign_is_not_reached_through_this_one(
     assert pages(who.alice).post(through).status_code == 404
 
 
+@once
 def test_a_reset_names_its_campaign_to_those_who_may_see_it(who: Cast, ada: Person) -> None:
     campaign, _ = at_all_sites(who, ada)
     ground.turns(campaign)  # the resets begin
