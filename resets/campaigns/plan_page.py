@@ -299,11 +299,16 @@ class PlanPage:
     def left_out(self) -> int:
         return self.count(LEFT_OUT)
 
-    @property
+    @cached_property
     def taken_out(self) -> int:
         """Of those that were planned: what somebody took out since."""
         standings = queries.standings(self.actor, self.row.pk)
         return standings.get(Standing.LEFT_OUT, 0) - self.left_out if self.awaits else 0
+
+    @property
+    def left(self) -> int:
+        """How many devices somebody would agree to now."""
+        return self.state.planned - self.taken_out
 
     def lines(self, rows: Any) -> list[Line]:
         names = dict(devices.site_names(self.actor).values_list("pk", "name"))

@@ -18,8 +18,11 @@ from fleet.accounts.steps.revoke_role import RevokeRole
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
+from resets.campaigns.forecast import IMPOSSIBLE
 from resets.campaigns.models import Campaign
-from resets.campaigns.state import CampaignPhase, Kind
+from resets.campaigns.plan_page import WAITS
+from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind
+from resets.campaigns.steps.items import TakeOut
 from tests.cast import SETUP, Cast, Person, cast, person, work
 from tests.fleet.eventstore.ground import device as a_device
 from tests.resets.campaigns import ground
@@ -165,6 +168,21 @@ def test_what_moves_loads_the_page_anew_once_the_plan_is_another(
     assert alice.get(live, same).status_code == 204
     ground.agree(who, campaign, ada)
     assert alice.get(live, same)["HX-Refresh"] == "true"
+
+
+@once
+def test_what_was_taken_out_since_is_agreed_to_no_more(
+    who: Cast, ada: Person, cameras: list[UUID]
+) -> None:
+    campaign, adas = planned(who), pages(ada)
+    handle(TakeOut(), ground.item_of(campaign, cameras[0]).pk, who.by(who.tess))
+    page = adas.get(reverse("campaign-plan", args=[campaign]))
+    for said in (
+        "Agree to 1 device<",
+        "1 of them was taken out since.",
+        "taken out of the campaign",
+    ):
+        assert said in text_of(page), said
 
 
 @once
@@ -369,3 +387,8 @@ def test_bob_looks_and_presses_nothing_and_charlie_finds_nothing(
         assert charlie.get(reverse(name, args=[campaign])).status_code == 404
     assert plan(charlie, who).status_code == 422  # it is no place of his
     assert Campaign.objects.for_jobs().count() == 1
+
+
+def test_each_forecast_has_its_words() -> None:
+    assert set(IMPOSSIBLE) | set(WAITS) <= set(WHY_NOT)
+    assert not set(IMPOSSIBLE) & set(WAITS)
