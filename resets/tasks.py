@@ -39,8 +39,12 @@ def advance_campaigns() -> None:
     """Let each campaign go on, for as long as there is something to do."""
     until = time.monotonic() + LONGEST_TURNS
     for campaign in process.open_campaigns():
-        while _turns(campaign) and time.monotonic() < until:
-            pass
+        try:
+            while _turns(campaign) and time.monotonic() < until:
+                pass
+        except Exception:
+            # One that cannot go on keeps no other one waiting; its turn is taken again next time.
+            log.exception("turn_failed", campaign=str(campaign))
 
 
 def _turns(campaign: UUID) -> int:

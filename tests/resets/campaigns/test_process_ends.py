@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 import time_machine
@@ -17,6 +18,7 @@ from fleet.accounts.steps.revoke_role import RevokeRole
 from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.ids import new_id
+from resets import tasks
 from resets.campaigns import deeds, process
 from resets.campaigns.in_line import AGAIN_AFTER
 from resets.campaigns.settings import Settings
@@ -446,3 +448,21 @@ def test_a_finished_campaign_that_is_reopened_ends_again(who: Cast, ada: Person)
     quiet.to_the_end(campaign)
     assert ground.state(campaign).phase is CampaignPhase.ENDED
     assert ground.standings(campaign) == {"Camera 001": "proven proven"}
+
+
+def test_a_campaign_that_cannot_go_on_keeps_no_other_one_waiting(
+    who: Cast, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = quiet.many(who, 2)
+    stuck = quiet.under_way(who, ada, selection=Selection(devices=(first,)))
+    other = quiet.under_way(who, ada, selection=Selection(devices=(second,)))
+    advance = process.advance
+
+    def fails(campaign: UUID) -> int:
+        if campaign == stuck:
+            raise RuntimeError("no turn")
+        return advance(campaign)
+
+    monkeypatch.setattr(process, "advance", fails)
+    tasks.advance_campaigns()
+    assert quiet.in_work(other) == [second]
