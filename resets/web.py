@@ -34,8 +34,8 @@ from resets.approvals import web as approvals
 from resets.campaigns import codes_web as campaign_codes
 from resets.campaigns import control_web as campaign_controls
 from resets.campaigns import live_web as live_campaigns
-from resets.campaigns.report import web as reports
 from resets.campaigns import web as campaigns
+from resets.campaigns.report import web as reports
 from resets.delivery import web as deliveries
 from resets.filters import ResetFilters
 from resets.handover import web as handovers
