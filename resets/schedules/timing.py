@@ -20,9 +20,7 @@ from fleet.errors import Refused
 from resets.campaigns.settings import Window
 
 AGE_GAP = timedelta(days=7)  # between runs by age: what failed is not tried again each night
-MOST_DAYS = (
-    16  # to an opening: a window's only day of the week may be one when its hour is left out
-)
+MOST_DAYS = 16  # to an opening: clocks may leap over the only hour of a week
 LATEST = timedelta(days=731)  # the first run, from now
 
 
@@ -84,32 +82,15 @@ class Timing:
         return self
 
 
-def opening(window: Window, at: datetime, zone: ZoneInfo) -> datetime:
-    """The first moment from `at` on at which the window is open: where clocks leap over its
-    beginning, when they have; where they leap over all of it, on another day.
-    """
-    if window.is_open(at, zone):
-        return at
-    opens = time.fromisoformat(window.opens)
-    today = at.astimezone(zone).date()
-    for ahead in range(MOST_DAYS):
-        wall = datetime.combine(today + timedelta(days=ahead), opens, zone)
-        for fold in (0, 1):  # an hour that comes twice opens it twice
-            moment = wall.replace(fold=fold).astimezone(UTC)
-            if moment >= at and window.is_open(moment, zone):
-                return moment
-    raise AssertionError("a window with days opens within two weeks")
-
-
 def begins(day: date, window: Window, zones: Sequence[ZoneInfo]) -> datetime:
     """When a run of this day begins, in UTC."""
     midnights = [(datetime.combine(day, time(), zone).astimezone(UTC), zone) for zone in zones]
-    return min(opening(window, midnight, zone) for midnight, zone in midnights)
+    return min(window.next_opening(midnight, zone) for midnight, zone in midnights)
 
 
 def opens_after(at: datetime, window: Window, zones: Sequence[ZoneInfo]) -> datetime:
     """When the window is open first from `at` on, anywhere."""
-    return min(opening(window, at, zone) for zone in zones)
+    return min(window.next_opening(at, zone) for zone in zones)
 
 
 def runs(
