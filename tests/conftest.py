@@ -9,6 +9,7 @@ What is here for tests, by plugin:
 
 both_databases  runs the suite, each time in a fresh process with an environment of its own; the
                 second time without the tests that ask for no database, or for `one_database`
+loopback        keeps every connection on this machine
 database        `db` and `transactional_db` on real files or a real server; `module_db` for what
                 is made once for a module; `environment` to start real Rekey processes
                 (`manage.py ...`, workers) beside the test
@@ -26,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # plain `pytest` does not
 
 pytest_plugins = [
     "tests.plugins.both_databases",
+    "tests.plugins.loopback",
     "tests.plugins.database",
     "tests.plugins.mail",
     "tests.plugins.browser",

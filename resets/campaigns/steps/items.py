@@ -23,7 +23,7 @@ from resets.state import RecoveryMethod
 
 @event("resets.item_planned")
 class ItemPlanned(Event[ItemState]):
-    """{device_name} is number {number} of the campaign."""
+    """A campaign is planned for {device_name}."""
 
     campaign: UUID
     organisation: UUID
