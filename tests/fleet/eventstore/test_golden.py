@@ -133,7 +133,6 @@ def _sample(hint: Any) -> Any:
         UUID: UUID("018f0000-0000-7000-8000-000000000001"),
         datetime: datetime(2026, 11, 22, 12, tzinfo=UTC),
         date: date(2026, 11, 22),
-        date: date(2026, 11, 22),
     }
     if hint in plain:
         return plain[hint]
