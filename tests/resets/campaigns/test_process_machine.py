@@ -50,7 +50,7 @@ from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
-EXAMPLES, STEPS = 6, 25
+EXAMPLES, STEPS = 5, 20
 TRIED = (Standing.PROVEN, Standing.UNPROVEN, Standing.FAILED)
 HOW = st.builds(
     Settings,

@@ -148,14 +148,14 @@ def test_the_pace_is_never_exceeded_in_any_minute(who: Cast, ada: Person) -> Non
     begun: list[datetime] = []
     with time_machine.travel(timezone.now(), tick=False) as clock:
         campaign = quiet.under_way(who, ada, settings=how(pace=6))
-        for second in range(130):
+        for second in range(0, 130, 2):
             process.advance(campaign)
             for device in quiet.in_work(campaign):
                 begun.append(timezone.now())
                 # Each third one slips away, and is heard again at once.
                 quiet.end(device, "unreachable" if ids.index(device) % 3 == 0 else "proven")
             process.advance(campaign)
-            clock.shift(timedelta(seconds=1))
+            clock.shift(timedelta(seconds=2))
             if second % 10 == 0:
                 for device in ids:
                     quiet.heard(device, online=True)
