@@ -80,7 +80,7 @@ def worker(name: str = "worker") -> Process:
          "--concurrency", "2",
          "--without-gossip", "--without-mingle", "--without-heartbeat", "-n", f"{name}@%h"),
         kind="worker",
-        where="2 jobs at a time",
+        where="2 jobs at a time, dozens of those that wait for devices",
         stop_seconds=20.0,  # the jobs under way are finished first
     )  # fmt: skip
 
