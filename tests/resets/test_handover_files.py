@@ -118,6 +118,18 @@ SECRET_KEY = str(pyrage.x25519.Identity.generate())
         ("", "aaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaaaaaaaaa", "passphrase_weak"),
         ("", WORDS, f"{WORDS}x", "passphrases_differ"),
     ],
+    ids=[
+        "no lock",
+        "two kinds of lock",
+        "no key",
+        "a cut key",
+        "a secret key",
+        "a secret key among others",
+        "too many keys",
+        "a short passphrase",
+        "one letter",
+        "a passphrase typed otherwise",
+    ],
 )
 def test_what_a_file_cannot_be_encrypted_to(
     keys: str, passphrase: str, again: str, code: str
