@@ -2,8 +2,8 @@
 
 Settings are read once per process, from the environment. So the process that was started only
 prepares an environment, runs the suite in a child of its own for each database, and adds up.
-Of two runs, the second leaves out what asks for no database, or for `one_database`: it would be the
-same test again.
+Of two runs, the second leaves out what asks for no database: it would be the same test again. The
+first, which has more to do, leaves out what asks for `one_database`.
 With -n they go side by side: half of the tests' time is waiting, for processes, sockets and leases,
 and while those of one run wait, those of the other have the cores.
 """
@@ -30,7 +30,8 @@ from tests.services import postgres, valkey
 
 RUNS_ON = "REKEY_TESTS_RUN_ON"  # set in the child: which database, and that it is the child
 RESULT_FILE = "REKEY_TESTS_RESULT"
-SECOND = "REKEY_TESTS_SECOND"  # set in the child: the other database has a run of its own
+FIRST = "REKEY_TESTS_FIRST"  # set in the child: the other database has a run of its own, later
+SECOND = "REKEY_TESTS_SECOND"  # or earlier
 ON_A_DATABASE = {"db", "transactional_db", "module_db", "environment", "own_servers"}  # fixtures
 KEPT = {
     "REKEY_REQUIRE_BROWSER",
@@ -66,12 +67,13 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     chosen = config.getoption("database")
     names = ["sqlite", "postgres"] if chosen == "both" else [chosen]
     side_by_side = len(names) > 1 and bool(config.getoption("numprocesses", None))
+    places = [""] if len(names) == 1 else [FIRST, SECOND]
     results: dict[str, dict] = {}
     code = 0
     with contextlib.ExitStack() as stack:
         runs: Iterable[Run] = (
-            stack.enter_context(_run(name, config, second=name != names[0], kept=side_by_side))
-            for name in names
+            stack.enter_context(_run(name, config, place, kept=side_by_side))
+            for name, place in zip(names, places, strict=True)
         )
         for run in list(runs) if side_by_side else runs:
             print(f"\n{' ' + TITLES[run.database] + ' ':═^80}", flush=True)
@@ -90,19 +92,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not any(map(item.get_closest_marker, LONG)))  # nobody waits at last
-    if SECOND not in os.environ:
-        return
-    again, once = [], []
+    here, elsewhere = [], []
     for item in items:
-        (again if _may_differ(item) else once).append(item)
-    items[:] = again
-    config.hook.pytest_deselected(items=once)
+        (here if _belongs_here(item) else elsewhere).append(item)
+    items[:] = here
+    config.hook.pytest_deselected(items=elsewhere)
 
 
-def _may_differ(item: pytest.Item) -> bool:
-    """Whether it could end differently on the other database."""
-    if item.get_closest_marker("one_database"):
-        return False
+def _belongs_here(item: pytest.Item) -> bool:
+    if FIRST in os.environ:
+        return not (_asks_a_database(item) and item.get_closest_marker("one_database"))
+    return SECOND not in os.environ or _asks_a_database(item)
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
     asked = set(getattr(item, "fixturenames", ()))
     return bool(asked & ON_A_DATABASE) or item.get_closest_marker("django_db") is not None
 
@@ -141,7 +144,7 @@ class Run:
 
 
 @contextlib.contextmanager
-def _run(database: str, config: pytest.Config, *, second: bool, kept: bool) -> Iterator[Run]:
+def _run(database: str, config: pytest.Config, place: str, *, kept: bool) -> Iterator[Run]:
     """A run that has begun. What the second one says may be kept until the first one is over."""
     with (
         tempfile.TemporaryDirectory(prefix="rekey-tests-") as folder,
@@ -159,10 +162,10 @@ def _run(database: str, config: pytest.Config, *, second: bool, kept: bool) -> I
                 "REKEY_VAR": str(Path(folder, "var")),
                 "DJANGO_SETTINGS_MODULE": "fleet.settings",
             }
-            | ({SECOND: "1"} if second else {})
+            | ({place: "1"} if place else {})
         )
         ours = ["--import-mode=importlib"]  # two apps may have a test file of the same name
-        kept = kept and second
+        kept = kept and place == SECOND
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *ours, *config.invocation_params.args],
             cwd=config.invocation_params.dir,

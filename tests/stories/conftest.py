@@ -24,7 +24,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fleet.local.family import die_with_parent
-from tests.plugins.both_databases import SECOND
+from tests.plugins.both_databases import FIRST
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,13 +57,13 @@ class Watched:
     def shots(self, name: str) -> None:
         """Keep how the page looks, wide and narrow, light and dark; then go back to how it was.
 
-        On the second database it looks the same, and nothing is kept.
+        On the other database it looks the same, and nothing is kept.
         """
         OUTPUT.mkdir(exist_ok=True)
         before = self.page.viewport_size
         for width in WIDTHS:
             self.page.set_viewport_size({"width": width, "height": 900})
-            for scheme in SCHEMES if SECOND not in os.environ else ():
+            for scheme in SCHEMES if FIRST not in os.environ else ():
                 self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 path = OUTPUT / f"{name}-{width}-{scheme}.png"
                 self.page.screenshot(path=path, full_page=True, animations="disabled")
