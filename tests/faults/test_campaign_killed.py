@@ -200,6 +200,7 @@ def ground(own_servers: OwnServers, tmp_path: Path) -> Iterator[Ground]:
         fleet.wait()
 
 
+@pytest.mark.one_database  # the one that can be killed
 def test_a_campaign_ends_as_it_should_whatever_is_killed(ground: Ground) -> None:
     ground.take_in()
     honest = [spec for spec in ground.specs if spec.character is Character.HONEST]

@@ -30,7 +30,7 @@ from tests.cast import Cast, add_device, cast, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-GUESSES = int(os.environ.get("REKEY_FAULT_GUESSES", "1000"))
+GUESSES = int(os.environ.get("REKEY_FAULT_GUESSES", "300"))
 CAMERA = next(s for s in default_scenario(seed=7, port_base=0) if s.character is Character.HONEST)
 FIRST = int(ip_address("198.18.0.1"))  # RFC 2544: addresses for measurements
 FEW = 40  # events that any number of guesses may leave

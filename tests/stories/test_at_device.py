@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Event
 from time import monotonic
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from devices.queries import device_for_jobs
 from fleet.eventstore import subscriptions
+from fleet.eventstore.models import Job
 from resets.applying import offline, restore
 from tests.cast import Cast, cast
 from tests.resets.applying.ground import Able, added, code_in, code_mails, spec
@@ -44,6 +47,12 @@ def eventually(happens: Callable[[], Any], seconds: float = 15.0) -> Any:
         assert monotonic() < until, "it never happened"
         Event().wait(0.05)
     return found
+
+
+def mail_is_due(at: datetime) -> bool:
+    """Put off the next try to reach the device, or bring it on, while nobody is at it."""
+    jobs = Job.objects.filter(reaction="resets.mail_code", lease=None)
+    return bool(jobs.update(due_at=at, woken_at=None))
 
 
 def typed(*words: str) -> int:
@@ -81,11 +90,15 @@ def test_an_order_is_carried_to_the_device_and_its_result_back(
     check(page, "Bring the challenge")
     tess.shots("71-bring-the-challenge")
 
-    camera.fleet.power(camera.spec.serial, True)  # for whoever stands before it
+    # It answers whoever stands before it, and still not Rekey.
+    eventually(lambda: mail_is_due(timezone.now() + timedelta(hours=1)))
+    camera.fleet.power(camera.spec.serial, True)
     challenge, result = tmp_path / "challenge.json", tmp_path / "result.json"
     assert typed("challenge", f"{host}:{port}", "--save", str(challenge)) == offline.YES
     page.get_by_label("The file challenge.json").set_input_files(challenge)
     page.get_by_role("button", name="Bring the challenge").click()
+    expect(page.get_by_label("Code from the email")).to_be_visible()
+    eventually(lambda: mail_is_due(timezone.now()))
     [mail] = eventually(lambda: code_mails(mail_sink))
     page.get_by_label("Code from the email").fill(code_in(mail))
     page.get_by_role("button", name="Next").click()
