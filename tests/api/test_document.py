@@ -129,8 +129,9 @@ CONFIG = {
         "positive_data_acceptance": {"expected-statuses": ACCEPTED},
         "ignored_auth": {"enabled": False},  # tests/security has four bad tokens for every call
     },
-    # One after the other, every bound of every field; on the first database is enough, as the fields
-    # are read before it is asked. What is made up at random is tried on the second, the stricter.
+    # One after the other, every bound of every field; on the first database is enough, as the
+    # fields are read before it is asked. What is made up at random is tried on the second, which is
+    # the stricter.
     "phases": {"coverage": {"enabled": SECOND not in os.environ}},
 }
 
