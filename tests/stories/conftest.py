@@ -55,15 +55,15 @@ class Watched:
             self.troubles.append(said)
 
     def shots(self, name: str) -> None:
-        """Keep how the page looks, wide and narrow, light and dark; then go back to how it was.
-
-        On the other database it looks the same, and nothing is kept.
+        """Keep how the page looks, wide and narrow, one of them light and the other dark; then go
+        back to how it was. On the other database it looks the same, and nothing is kept.
         """
         OUTPUT.mkdir(exist_ok=True)
         before = self.page.viewport_size
-        for width in WIDTHS:
+        schemes = SCHEMES if len(name) % 2 else SCHEMES[::-1]
+        for width, scheme in zip(WIDTHS, schemes, strict=True):
             self.page.set_viewport_size({"width": width, "height": 900})
-            for scheme in SCHEMES if FIRST not in os.environ else ():
+            if FIRST not in os.environ:
                 self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 path = OUTPUT / f"{name}-{width}-{scheme}.png"
                 self.page.screenshot(path=path, full_page=True, animations="disabled")
