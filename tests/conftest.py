@@ -8,8 +8,8 @@
 What is here for tests, by plugin:
 
 both_databases  runs the suite, each time in a fresh process with an environment of its own; the
-                second time without the tests that ask for no database, the first time without
-                those that ask for `one_database`
+                second time without the tests that ask for no database; those that ask for
+                `one_database` are shared out
 loopback        keeps every connection on this machine
 database        `db` and `transactional_db` on real files or a real server; `module_db` for what
                 is made once for a module; `environment` to start real Rekey processes

@@ -2,8 +2,8 @@
 
 Settings are read once per process, from the environment. So the process that was started only
 prepares an environment, runs the suite in a child of its own for each database, and adds up.
-Of two runs, the second leaves out what asks for no database: it would be the same test again. The
-first, which has more to do, leaves out what asks for `one_database`.
+Of two runs, the second leaves out what asks for no database: it would be the same test again. What
+asks for `one_database` is done by the first if it needs a browser, and else by the second.
 With -n they go side by side: half of the tests' time is waiting, for processes, sockets and leases,
 and while those of one run wait, those of the other have the cores.
 """
@@ -100,9 +100,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _belongs_here(item: pytest.Item) -> bool:
-    if FIRST in os.environ:
-        return not (_asks_a_database(item) and item.get_closest_marker("one_database"))
-    return SECOND not in os.environ or _asks_a_database(item)
+    if not _asks_a_database(item):
+        return SECOND not in os.environ
+    if item.get_closest_marker("one_database"):  # shared out, so that both runs take about as long
+        return (SECOND if item.get_closest_marker("browser") else FIRST) not in os.environ
+    return True
 
 
 def _asks_a_database(item: pytest.Item) -> bool:

@@ -24,7 +24,7 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fleet.local.family import die_with_parent
-from tests.plugins.both_databases import FIRST
+from tests.plugins.both_databases import SECOND
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +63,7 @@ class Watched:
         schemes = SCHEMES if len(name) % 2 else SCHEMES[::-1]
         for width, scheme in zip(WIDTHS, schemes, strict=True):
             self.page.set_viewport_size({"width": width, "height": 900})
-            if FIRST not in os.environ:
+            if SECOND not in os.environ:
                 self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 path = OUTPUT / f"{name}-{width}-{scheme}.png"
                 self.page.screenshot(path=path, full_page=True, animations="disabled")
