@@ -45,7 +45,7 @@ from resets.steps.prove_password import RecordProof
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast, cast, lift_limits
 from tests.fleet.eventstore.ground import add, device, every_row, reset, stored, tamper
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ TABLES = sorted(p.model._meta.db_table for p in PROJECTIONS.values())
 
 @pytest.fixture
 def who() -> Cast:
-    return cast()
+    return lift_limits(cast())
 
 
 def drawn() -> dict[str, list[Any]]:
