@@ -19,7 +19,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     names = ["sqlite", "postgres"] if chosen == "both" else [chosen]
     side_by_side = len(names) > 1 and bool(config.getoption("numprocesses", None))
     places = [""] if len(names) == 1 else [FIRST, SECOND]
-    results: dict[str, dict] = {}
+    results: dict[str, Outcome] = {}
     code = 0
     with contextlib.ExitStack() as stack:
         runs: Iterable[Run] = (
@@ -80,7 +80,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             ended = run.wait()
             if results and ended == pytest.ExitCode.NO_TESTS_COLLECTED:
                 ended = pytest.ExitCode.OK  # all that was asked for was pure
-            results[run.database] = run.counts()
+            results[run.database] = run.outcome()
             code = code or ended
             if ended == pytest.ExitCode.INTERRUPTED:
                 break
@@ -115,7 +115,21 @@ def _asks_a_database(item: pytest.Item) -> bool:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if path := os.environ.get(RESULT_FILE):
         counts = {kind: len(terminalreporter.stats.get(kind, ())) for kind in SHOWN}
-        Path(path).write_text(json.dumps({kind: n for kind, n in counts.items() if n}))
+        bad = [
+            report.nodeid
+            for kind in ("failed", "error")
+            for report in terminalreporter.stats.get(kind, ())
+        ]
+        told = {"counts": {kind: n for kind, n in counts.items() if n}, "bad": bad}
+        Path(path).write_text(json.dumps(told))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the suite came to."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    bad: list[str] = field(default_factory=list)  # the tests that failed, by their ids
 
 
 @dataclass
@@ -140,9 +154,9 @@ class Run:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.process.wait(0.2)
 
-    def counts(self) -> dict[str, int]:
-        """How many tests ended how."""
-        return json.loads(self.result.read_text()) if self.result.exists() else {}
+    def outcome(self) -> Outcome:
+        """How many tests ended how, and which of them badly."""
+        return Outcome(**json.loads(self.result.read_text())) if self.result.exists() else Outcome()
 
 
 @contextlib.contextmanager
@@ -216,12 +230,14 @@ def _in_the_child(parent: int) -> None:
     die_with_parent(parent)
 
 
-def _sum_line(results: dict[str, dict[str, int]]) -> str:
+def _sum_line(results: dict[str, Outcome]) -> str:
     total: Counter[str] = Counter()
-    for counts in results.values():
-        total.update(counts)
-    each = "; ".join(f"{TITLES[name]}: {_words(counts)}" for name, counts in results.items())
-    return f"\n{' ' + _words(total) + ' ':═^80}\n{each}"
+    for outcome in results.values():
+        total.update(outcome.counts)
+    each = "; ".join(f"{TITLES[name]}: {_words(of.counts)}" for name, of in results.items())
+    # Once more, since what the first run said of them is a thousand lines up by now.
+    bad = [f"FAILED on {name}: {test}" for name, of in results.items() for test in of.bad]
+    return "\n".join([f"\n{' ' + _words(total) + ' ':═^80}", each, *bad])
 
 
 def _words(counts: dict[str, int]) -> str:
