@@ -18,8 +18,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from devices import columns, deeds, queries
 from devices.device_forms import sites_to_move_to
@@ -28,10 +27,12 @@ from devices.steps.check_device import CheckDevice
 from devices.steps.move_device import MoveDevice
 from devices.steps.remove_device import RemoveDevice
 from fleet.accounts.access import require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor, By, Command
 from fleet.web.command_forms import attempt, form_of
+from fleet.web.requests import back_in, require_safe_or_POST
 
 NOTHING_TICKED = "Tick the devices first that you mean."
 NAMED = 10  # of those that were chosen, so that somebody sees that they are the right ones
@@ -43,6 +44,15 @@ class Chosen:
 
     ids: list[UUID]
     rows: list[Any]
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Chosen:
+        """Raises NotFound when one of them is nothing that whoever asks may see."""
+        ids = ids_in(request.POST)
+        rows = list(queries.devices(by_of(request).actor).filter(pk__in=ids))
+        if len(rows) != len(ids):
+            raise NotFound("device")
+        return cls(ids, rows)
 
     @property
     def named(self) -> list[Any]:
@@ -129,50 +139,50 @@ DEEDS = {
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def bulk(request: HttpRequest, deed: str) -> HttpResponse:
     """Name what was ticked and ask whether that is meant; once it is confirmed, do it."""
     if request.method != "POST":
         return redirect("devices")  # somebody who was asked to sign in on the way
-    by, act = _by(request), DEEDS[deed]
-    chosen = _chosen(request, by.actor)
+    by, act = by_of(request), DEEDS[deed]
+    chosen = Chosen.of(request)
     for row in chosen.rows:
         require(by.actor, Role(act.command.by), row.organisation, row.site, "device")
     if not chosen.rows:
         messages.warning(request, NOTHING_TICKED)
-        return redirect(_back(request))
+        return redirect(back_in(request, reverse("devices")))
     form, status = act.form(by.actor, chosen), HTTPStatus.OK
     if "confirmed" in request.POST:
         form = act.form(by.actor, chosen, request.POST)
         _, status = attempt(form, lambda: act.do(chosen.ids, form.cleaned_data, by))
         if status is HTTPStatus.CREATED:
             messages.success(request, act.done.replace("{count}", chosen.count))
-            return redirect(_back(request))
+            return redirect(back_in(request, reverse("devices")))
     facts = {
         "title": act.title.replace("{count}", chosen.count),
         "act": act,
         "chosen": chosen,
         "form": form,
-        "back": _back(request),
+        "back": back_in(request, reverse("devices")),
     }
     return render(request, "devices/bulk.html", facts, status=status)
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def bulk_export(request: HttpRequest) -> HttpResponse:
     """Name what was ticked, and offer it as a list."""
     if request.method != "POST":
         return redirect("devices")
-    chosen = _chosen(request, _by(request).actor)
+    chosen = Chosen.of(request)
     if not chosen.rows:
         messages.warning(request, NOTHING_TICKED)
-        return redirect(_back(request))
+        return redirect(back_in(request, reverse("devices")))
     asked = urlencode({"device": [str(pk) for pk in chosen.ids]}, doseq=True)
     facts = {
         "title": f"Export {chosen.count}",
         "chosen": chosen,
-        "back": _back(request),
+        "back": back_in(request, reverse("devices")),
         "address": f"{reverse('export-devices')}?{asked}",
     }
     return render(request, "devices/bulk_export.html", facts)
@@ -182,7 +192,7 @@ def bulk_export(request: HttpRequest) -> HttpResponse:
 @require_POST
 def choose_columns(request: HttpRequest) -> HttpResponse:
     """Remember in a cookie which columns the list of devices has; none: the usual ones again."""
-    response = redirect(_back(request))
+    response = redirect(back_in(request, reverse("devices")))
     if "usual" in request.POST:
         response.delete_cookie(columns.COOKIE, samesite="Lax")
     else:
@@ -195,27 +205,6 @@ def choose_columns(request: HttpRequest) -> HttpResponse:
             secure=request.is_secure(),
         )
     return response
-
-
-def _chosen(request: HttpRequest, actor: Actor) -> Chosen:
-    """Raises NotFound when one of them is nothing that the actor may see."""
-    ids = ids_in(request.POST)
-    rows = list(queries.devices(actor).filter(pk__in=ids))
-    if len(rows) != len(ids):
-        raise NotFound("device")
-    return Chosen(ids, rows)
-
-
-def _back(request: HttpRequest) -> str:
-    """The list as it was shown."""
-    back = request.POST.get("back", "")
-    ours = url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure())
-    return back if ours else reverse("devices")
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 bulk_urlpatterns = [

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 
 from devices import mailbox, queries
 from devices.places import SitesAndDevices
+from fleet.accounts.middleware import by_of
 from fleet.accounts.places import set_places
 from fleet.audit.entries import look_like
 from fleet.audit.veils import veil
-from fleet.eventstore.messages import Actor
 from fleet.web.registry import dashboard_panel, menu
 
 SHOWN = 6
@@ -94,20 +94,15 @@ def register() -> None:
 
 
 def counts(request: HttpRequest) -> dict[str, Any] | None:
-    counted = queries.counted(_actor(request))
+    counted = queries.counted(by_of(request).actor)
     return counted if counted["all"] else None
 
 
 def needing(request: HttpRequest) -> dict[str, Any]:
-    rows = list(queries.needing_somebody(_actor(request))[: SHOWN + 1])
+    rows = list(queries.needing_somebody(by_of(request).actor)[: SHOWN + 1])
     return {"rows": rows[:SHOWN], "more": len(rows) > SHOWN}
 
 
 def sites(request: HttpRequest) -> dict[str, Any]:
-    rows = list(queries.sites(_actor(request))[: SHOWN + 1])
+    rows = list(queries.sites(by_of(request).actor)[: SHOWN + 1])
     return {"rows": rows[:SHOWN], "more": len(rows) > SHOWN}
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    return actor

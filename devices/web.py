@@ -13,12 +13,11 @@ from uuid import UUID
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices import columns, deeds, queries, vault
 from devices.bulk_web import DEEDS, Deed, bulk_urlpatterns
@@ -36,16 +35,17 @@ from devices.steps.close_site import CloseSite
 from devices.steps.open_site import OpenSite
 from devices.steps.reveal_password import RevealPassword
 from fleet.accounts.access import may, require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.sign_in import signed_in_just_now
 from fleet.accounts.state import Role
 from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Actor, By
+from fleet.eventstore.messages import Actor
+from fleet.web.answers import kept_nowhere
 from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.live import live_part
-
-READ_AND_POST = ["GET", "HEAD", "POST"]
+from fleet.web.requests import page_of, require_safe_or_POST
 
 # --- sites ----------------------------------------------------------------------------------------
 
@@ -54,7 +54,7 @@ READ_AND_POST = ["GET", "HEAD", "POST"]
 @require_safe
 def sites(request: HttpRequest) -> HttpResponse:
     """Every site that may be seen, with how its devices stand."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     facts = {
         "title": "Sites",
         "sites": queries.sites(actor),
@@ -68,12 +68,12 @@ def sites(request: HttpRequest) -> HttpResponse:
 @require_safe
 def site(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One site and its devices."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     row = queries.site(actor, pk)
     rows = queries.in_order(
         queries.narrowed(queries.devices(actor), site=pk), request.GET.get("sort", "name")
     )
-    page = Paginator(rows, SIZES[1]).get_page(request.GET.get("page"))
+    page = page_of(request, rows, SIZES[1])
     facts = {
         "title": row.name,
         "site": row,
@@ -87,10 +87,10 @@ def site(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def open_site(request: HttpRequest) -> HttpResponse:
     """Ask for a site's name and zone, and open it."""
-    by = _by(request)
+    by = by_of(request)
     if not _opens_sites(by.actor):
         raise Forbidden(
             "role_too_low", "Only an administrator of an organisation opens sites. Ask one of them."
@@ -114,10 +114,10 @@ def open_site(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def close_site(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask why a site is closed, and close it."""
-    by = _by(request)
+    by = by_of(request)
     row = queries.site(by.actor, pk)
     require(by.actor, Role(CloseSite.by), row.organisation, row.pk, "site")
     form, status = form_of(CloseSite), HTTPStatus.OK
@@ -138,9 +138,9 @@ def close_site(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def devices(request: HttpRequest) -> HttpResponse:
     """Every device that may be seen, narrowed down and sorted as asked."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     form = DeviceFilters(actor, request.GET)
-    page = Paginator(form.found(), form.size).get_page(request.GET.get("page"))
+    page = page_of(request, form.found(), form.size)
     facts = {
         "title": "Devices",
         "filter_form": form,
@@ -155,10 +155,10 @@ def devices(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def add_device(request: HttpRequest) -> HttpResponse:
     """Ask where a device is and what opens it, and add it."""
-    by = _by(request)
+    by = by_of(request)
     if not _has(by.actor, Role(AddDevice.by)):
         raise Forbidden(
             "role_too_low", "Your role does not add devices. Ask an operator of the site."
@@ -178,7 +178,7 @@ def add_device(request: HttpRequest) -> HttpResponse:
 @require_safe
 def device(request: HttpRequest, pk: UUID) -> HttpResponse:
     """All that is known of one device, and what can be done with it."""
-    page = DevicePage.of(_by(request).actor, pk, cursor=request.GET.get("cursor", ""))
+    page = DevicePage.of(by_of(request).actor, pk, cursor=request.GET.get("cursor", ""))
     facts = {"title": page.device.name, "page": page, "device": page.device}
     return render(request, "devices/device.html", facts)
 
@@ -187,7 +187,7 @@ def device(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def device_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How the device stands, while a look at it is owed; the badge and the history with it."""
-    page = DevicePage.of(_by(request).actor, pk)
+    page = DevicePage.of(by_of(request).actor, pk)
     facts = {"page": page, "device": page.device, "anew": True}
     return live_part(request, "devices/device_live.html", page.version, lambda: facts)
 
@@ -196,15 +196,15 @@ def device_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def check_device(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for a look at the device; the answer appears on its page."""
-    handle(CheckDevice(), pk, _by(request))
+    handle(CheckDevice(), pk, by_of(request))
     return redirect("device", pk)
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def device_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     """Any step of `deeds.steps`: GET asks about it, POST takes it."""
-    by = _by(request)
+    by = by_of(request)
     row = queries.device(by.actor, pk)
     asked = DeviceStep(step, row, by.actor)
     require(by.actor, asked.role, row.organisation, row.site, "device")
@@ -227,10 +227,10 @@ ONCE = "reveal_once"  # in the session: what the form that is shown now may be s
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
     """Show a stored password once: to whoever may, just signed in, with a reason."""
-    by = _by(request)
+    by = by_of(request)
     row = queries.device(by.actor, pk)
     require(by.actor, Role(RevealPassword.by), row.organisation, row.site, "device")
     account = queries.credential(by.actor, pk, username)
@@ -255,9 +255,7 @@ def reveal(request: HttpRequest, pk: UUID, username: str) -> HttpResponse:
         "password": password,
         "once": request.session.setdefault(ONCE, secrets.token_urlsafe(16)) if not password else "",
     }
-    response = render(request, "devices/reveal.html", facts, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return kept_nowhere(render(request, "devices/reveal.html", facts, status=status))
 
 
 # --- what the views share -------------------------------------------------------------------------
@@ -267,7 +265,7 @@ def _table(request: HttpRequest, page: Any, but: str = "") -> dict[str, Any]:
     """The rows of a list of devices, with the columns that this browser remembers. Each further
     column asks once for all rows; those of other apps are there where they say anything.
     """
-    actor, ids = _by(request).actor, [row.pk for row in page]
+    actor, ids = by_of(request).actor, [row.pk for row in page]
     shown = columns.chosen(request.COOKIES.get(columns.COOKIE), but=but)
     filled = [{"label": c.label, "marks": c.provider(actor, ids)} for c in further_columns()]
     return {
@@ -290,11 +288,6 @@ def _opens_sites(actor: Actor) -> bool:
 def _has(actor: Actor, role: Role) -> bool:
     """Whether the actor has this role anywhere."""
     return any(g.role.rank >= role.rank for g in actor.grants)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

@@ -10,11 +10,10 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices import queries
 from devices.discovery import discoveries
@@ -24,21 +23,23 @@ from devices.filters import SIZES
 from devices.steps.scan_network import RequestScan, StopScan
 from devices.steps.site_networks import SetNetworks
 from fleet.accounts.access import require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import By
+from fleet.web.answers import loaded_anew
 from fleet.web.command_forms import attempt, ordered
 from fleet.web.live import live_part
+from fleet.web.requests import page_of, require_safe_or_POST
 
 
 @login_required
 @require_safe
 def scans(request: HttpRequest) -> HttpResponse:
     """Every scan that may be seen, the newest first."""
-    actor = _by(request).actor
-    page = Paginator(discoveries.scans(actor), SIZES[0]).get_page(request.GET.get("page"))
+    actor = by_of(request).actor
+    page = page_of(request, discoveries.scans(actor), SIZES[0])
     facts = {
         "title": "Scans",
         "page": page,
@@ -49,10 +50,10 @@ def scans(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def request_scan(request: HttpRequest) -> HttpResponse:
     """Ask which network is to be searched and how, and begin."""
-    by = _by(request)
+    by = by_of(request)
     grounds = Grounds(by.actor)
     if not grounds.sites:
         raise Forbidden(
@@ -79,7 +80,7 @@ def request_scan(request: HttpRequest) -> HttpResponse:
 @require_safe
 def scan(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far a scan is, or what came of it."""
-    page = ScanPage.of(_by(request).actor, pk)
+    page = ScanPage.of(by_of(request).actor, pk)
     facts = {"title": f"Search of {page.row.network}", "scan": page}
     return render(request, "devices/scan.html", facts)
 
@@ -88,12 +89,12 @@ def scan(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def scan_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far a scan is. Once it is through, its page comes anew, and the row of a list changes."""
-    page = ScanPage.of(_by(request).actor, pk)
+    page = ScanPage.of(by_of(request).actor, pk)
     if "row" in request.GET:
         facts = {"scan": page, "anew": True}
         return live_part(request, "devices/scan_row_live.html", page.version, lambda: facts)
     if not page.running:
-        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+        return loaded_anew()
     return live_part(request, "devices/scan_live.html", page.version, lambda: {"scan": page})
 
 
@@ -101,15 +102,15 @@ def scan_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def stop_scan(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Stop a scan, and do not repeat it any more."""
-    handle(StopScan(), pk, _by(request))
+    handle(StopScan(), pk, by_of(request))
     return redirect("scan", pk)
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def site_networks(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show which networks are the site's own, and let an administrator name them."""
-    by = _by(request)
+    by = by_of(request)
     site = queries.place(by.actor, pk)
     form, status = networks_form(site), HTTPStatus.OK
     if request.method == "POST":
@@ -127,11 +128,6 @@ def site_networks(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_scan": bool(site.networks) and site in Grounds(by.actor).sites,
     }
     return render(request, "devices/site_networks.html", facts, status=status)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 scan_urlpatterns = [

@@ -14,12 +14,11 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import path, reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices.discovery import additions, discoveries
 from devices.discovery.forms import (
@@ -41,23 +40,23 @@ from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
 from devices.steps.discover import IgnoreDiscovered
 from fleet.accounts.access import require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By, Command
 from fleet.web.command_forms import attempt, ordered
-
-READ_AND_POST = ["GET", "HEAD", "POST"]
+from fleet.web.requests import page_of, require_safe_or_POST
 
 
 @login_required
 @require_safe
 def discovery(request: HttpRequest) -> HttpResponse:
     """The last scans, and every discovered device that may be seen."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     form = DiscoveredFilters(actor, request.GET)
-    page = Paginator(form.found(), form.size).get_page(request.GET.get("page"))
+    page = page_of(request, form.found(), form.size)
     scans = latest_scans(actor)
     facts = {
         "title": "Discovery",
@@ -79,13 +78,13 @@ def discovery(request: HttpRequest) -> HttpResponse:
 @require_safe
 def discovered(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What is known of one discovered device, and what can be done with it."""
-    page = FoundPage.of(_by(request).actor, pk)
+    page = FoundPage.of(by_of(request).actor, pk)
     facts = {"title": page.name, "found": page}
     return render(request, "devices/discovery_found.html", facts)
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def add_discovered(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask for the account and password of one that has a password, and add it."""
     by, page = _to_decide(request, pk)
@@ -99,7 +98,7 @@ def add_discovered(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def activate_discovered(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Set Password: ask for the mailbox of one that is factory-fresh, and add it."""
     by, page = _to_decide(request, pk)
@@ -121,7 +120,7 @@ def activate_discovered(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def forget_discovered(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Forget Password: which ways there are back into one that is not in the fleet."""
-    page = FoundPage.of(_by(request).actor, pk)
+    page = FoundPage.of(by_of(request).actor, pk)
     facts = {"title": f"Forget Password: {page.name}", "found": page}
     return render(request, "devices/discovery_forget.html", facts)
 
@@ -142,7 +141,7 @@ def step_of(command: type[Command[Any]], done: str) -> Callable[..., HttpRespons
     @login_required
     @require_POST
     def view(request: HttpRequest, pk: UUID) -> HttpResponse:
-        handle(command(), pk, _by(request))
+        handle(command(), pk, by_of(request))
         messages.success(request, done)
         return _to_list(request) if "list" in request.POST else redirect("discovered", pk)
 
@@ -204,11 +203,11 @@ def deed_of(deed: Deed) -> Callable[..., HttpResponse]:
     """The view that names what was chosen and asks; once it is confirmed, all of it is done."""
 
     @login_required
-    @require_http_methods(READ_AND_POST)
+    @require_safe_or_POST
     def view(request: HttpRequest) -> HttpResponse:
         if request.method != "POST":
             return redirect("discovery")  # somebody who was asked to sign in on the way
-        by = _by(request)
+        by = by_of(request)
         chosen = _chosen(request, by.actor)
         if not chosen:
             messages.warning(request, "Nothing was chosen. Tick some devices first.")
@@ -261,7 +260,7 @@ def _to_list(request: HttpRequest) -> HttpResponse:
 
 def _to_decide(request: HttpRequest, pk: UUID) -> tuple[By, FoundPage]:
     """Raises NotFound and Forbidden before anything is asked."""
-    by = _by(request)
+    by = by_of(request)
     page = FoundPage.of(by.actor, pk)
     _require(by.actor, page)
     return by, page
@@ -294,11 +293,6 @@ def _questions(form: forms.Form, asked: Sequence[str]) -> dict[str, Any]:
         "where": where,
         "where_wrong": any(bound.errors for bound in where),
     }
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 DONE = {

@@ -18,6 +18,7 @@ from devices.models import Device
 from devices.state import Kind
 from devices.status import Status
 from fleet.eventstore.messages import Actor
+from fleet.web.answers import as_file
 
 _AS_IT_IS = (
     "name", "kind", "host", "port", "tls", "path", "username", "channel", "serial", "mac",
@@ -39,9 +40,7 @@ def export(actor: Actor, found: QuerySet[Device], form: Form) -> Written:
 def answer(written: Written) -> StreamingHttpResponse:
     """The file, handed out piece by piece."""
     response = StreamingHttpResponse(written.pieces, content_type=written.media_type)
-    response["Content-Disposition"] = f'attachment; filename="{written.name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return as_file(response, written.name)
 
 
 def listed(actor: Actor, found: QuerySet[Device]) -> Iterator[Mapping[str, Any]]:

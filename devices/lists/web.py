@@ -14,12 +14,11 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils.datastructures import MultiValueDict
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices import queries
 from devices.filters import DeviceFilters
@@ -30,12 +29,15 @@ from devices.lists.reading import LARGEST, MOST_LINES, too_large
 from devices.lists.writing import Form
 from devices.steps.import_devices import CheckImport
 from fleet.accounts.access import may
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import Forbidden
-from fleet.eventstore.messages import Actor, By
+from fleet.eventstore.messages import Actor
+from fleet.web.answers import loaded_anew
 from fleet.web.command_forms import attempt
 from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
+from fleet.web.requests import page_of, require_safe_or_POST
 
 PER_PAGE = 100
 RECENT = 10
@@ -77,10 +79,10 @@ class ListForm(forms.Form):
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def import_devices(request: HttpRequest) -> HttpResponse:
     """Ask for a list, and do its dry run."""
-    by = _by(request)
+    by = by_of(request)
     if not any(grant.role.rank >= Role(CheckImport.by).rank for grant in by.actor.grants):
         raise Forbidden(
             "role_too_low", "Your role does not add devices. Ask an operator of the site."
@@ -107,13 +109,13 @@ def import_devices(request: HttpRequest) -> HttpResponse:
 @require_safe
 def import_(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The dry run line by line, and what has come of it."""
-    page = ImportPage(imports.own(_by(request).actor, pk))
+    page = ImportPage(imports.own(by_of(request).actor, pk))
     show = request.GET.get("show", "")
     facts = {
         "title": f"Import of {page.row.file}",
         "import": page,
         "tabs": page.tabs(show),
-        "page": Paginator(page.found(show), PER_PAGE).get_page(request.GET.get("page")),
+        "page": page_of(request, page.found(show), PER_PAGE),
     }
     return render(request, "devices/import.html", facts)
 
@@ -122,9 +124,9 @@ def import_(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def import_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How far the job is; once it is through, the page comes anew."""
-    page = ImportPage(imports.own(_by(request).actor, pk))
+    page = ImportPage(imports.own(by_of(request).actor, pk))
     if not page.under_way:
-        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+        return loaded_anew()
     return live_part(request, "devices/import_live.html", page.version, lambda: {"import": page})
 
 
@@ -132,7 +134,7 @@ def import_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def apply_import(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Have the list applied."""
-    imports.apply(pk, _by(request))
+    imports.apply(pk, by_of(request))
     return redirect("import", pk)
 
 
@@ -140,7 +142,7 @@ def apply_import(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def discard_import(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Delete the list before its time."""
-    imports.discard(pk, _by(request))
+    imports.discard(pk, by_of(request))
     messages.success(request, "The list is deleted. Nothing was changed.")
     return redirect("import-devices")
 
@@ -156,18 +158,13 @@ def import_template(request: HttpRequest) -> StreamingHttpResponse:
 @require_safe
 def export_devices(request: HttpRequest) -> StreamingHttpResponse:
     """The devices that the console's list shows with these filters, all of them."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     found = DeviceFilters(actor, request.GET).found()
     return exports.answer(exports.export(actor, found, _form(request)))
 
 
 def _form(request: HttpRequest) -> Form:
     return Form.XLSX if request.GET.get("format") == Form.XLSX else Form.CSV
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 import_urlpatterns = [

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
+from fleet.errors import Forbidden
+from fleet.eventstore.messages import By
 from fleet.web.registry import menu
 
 
@@ -17,3 +20,10 @@ def administers(request: HttpRequest) -> bool:
     """Whether whoever asks is an administrator anywhere."""
     actor = getattr(request, "actor", None)  # whoever signs in by this very request has none yet
     return actor is not None and any(g.role.rank >= Role.ADMINISTRATOR.rank for g in actor.grants)
+
+
+def require_administrator(request: HttpRequest, otherwise: str) -> By:
+    """Whoever asks. Raises Forbidden, with this sentence, unless they administer something."""
+    if not administers(request):
+        raise Forbidden("role_too_low", otherwise, needed=Role.ADMINISTRATOR)
+    return by_of(request)

@@ -28,6 +28,12 @@ class WhoAsks:
         return self.get_response(request)
 
 
+def by_of(request: HttpRequest) -> By:
+    """Who asks for a page, and from where. Only after sign-in: else there is nobody."""
+    by: By = request.by  # type: ignore[attr-defined]
+    return by
+
+
 def source_of(request: HttpRequest) -> str:
     """The address that a request comes from: the peer's, or, where the peer is one of our own
     proxies, the last one in X-Forwarded-For that is not. What stands before that a client may have

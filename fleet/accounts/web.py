@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
 
 from fleet.accounts import queries
 from fleet.accounts import tokens as minting
 from fleet.accounts.forms import RoleForm, scope_chosen, token_form
-from fleet.accounts.menu import administers
+from fleet.accounts.menu import require_administrator
+from fleet.accounts.middleware import by_of
 from fleet.accounts.people import give_role
 from fleet.accounts.places import places
 from fleet.accounts.steps.revoke_role import RevokeRole
@@ -25,18 +25,18 @@ from fleet.accounts.steps.revoke_token import RevokeToken
 from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By
+from fleet.web.answers import kept_nowhere
 from fleet.web.command_forms import attempt, form_of, ordered
-
-READ_AND_POST = ["GET", "HEAD", "POST"]
+from fleet.web.requests import require_safe_or_POST
 
 # --- tokens ---------------------------------------------------------------------------------------
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def tokens(request: HttpRequest) -> HttpResponse:
     """One's own tokens. POST makes one, which is shown in the answer and never again."""
-    by = _by(request)
+    by = by_of(request)
     able = bool(by.actor.grants)
     form, made, status = token_form(by.actor) if able else None, None, HTTPStatus.OK
     if request.method == "POST":
@@ -53,9 +53,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         "made": made,
         "now": timezone.now(),
     }
-    response = render(request, "accounts/tokens.html", facts, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return kept_nowhere(render(request, "accounts/tokens.html", facts, status=status))
 
 
 def _made(by: By, form: Form) -> str:
@@ -64,10 +62,10 @@ def _made(by: By, form: Form) -> str:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask once more, then revoke."""
-    by = _by(request)
+    by = by_of(request)
     token = queries.token(by.actor, pk)
     if request.method == "POST":
         handle(RevokeToken(), pk, by)
@@ -86,7 +84,7 @@ def revoke_token(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def people(request: HttpRequest) -> HttpResponse:
     """Who has which role where. POST gives one; a new person's password is in the answer alone."""
     by = _administrator(request)
@@ -108,13 +106,11 @@ def people(request: HttpRequest) -> HttpResponse:
         "form": form,
         "welcomed": given,
     }
-    response = render(request, "accounts/people.html", facts, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return kept_nowhere(render(request, "accounts/people.html", facts, status=status))
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def revoke_role(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Ask why, then take the role back."""
     by = _administrator(request)
@@ -141,14 +137,7 @@ def revoke_role(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _administrator(request: HttpRequest) -> By:
-    if not administers(request):
-        raise Forbidden("role_too_low", "Only administrators look after people. Ask one of them.")
-    return _by(request)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
+    return require_administrator(request, "Only administrators look after people. Ask one of them.")
 
 
 urlpatterns = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -69,6 +69,19 @@ class Entry:
     @property
     def icon(self) -> str:
         return _LOOKS.get(self.recorded.type, ("", "dot"))[1]
+
+
+class OwnEntry(Entry):
+    """An event on the page of what it happened to, which says the reason in a place of its own."""
+
+    @property
+    def reason(self) -> str:
+        return ""
+
+
+def story_of(happened: Sequence[Recorded]) -> list[Entry]:
+    """All that happened to one thing, newest first, for the timeline of its own page."""
+    return [OwnEntry(recorded) for recorded in reversed(happened)]
 
 
 def entries(actor: Actor, found: Iterable[Recorded], sites: Iterable[Place]) -> list[Entry]:

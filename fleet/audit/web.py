@@ -12,13 +12,14 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from fleet.accounts.menu import administers
+from fleet.accounts.menu import require_administrator
+from fleet.accounts.middleware import by_of
 from fleet.accounts.places import places
 from fleet.audit import export, queries
 from fleet.audit.entries import entries
 from fleet.audit.filters import HistoryFilters
-from fleet.errors import Forbidden
 from fleet.eventstore.messages import Actor
+from fleet.web.answers import as_file
 
 PER_PAGE = 50
 
@@ -27,7 +28,7 @@ PER_PAGE = 50
 @require_safe
 def history(request: HttpRequest) -> HttpResponse:
     """Everything that the actor may see, newest first."""
-    actor = _actor(request)
+    actor = by_of(request).actor
     sites = places().sites(actor)
     form = HistoryFilters(actor, sites, request.GET)
     cursor = _uuid(request.GET.get("cursor", ""))
@@ -47,23 +48,20 @@ def history(request: HttpRequest) -> HttpResponse:
 @require_safe
 def history_export(request: HttpRequest) -> StreamingHttpResponse:
     """The same, all of it, as CSV."""
-    actor = _actor(request)
+    actor = by_of(request).actor
     sites = places().sites(actor)
     wanted = HistoryFilters(actor, sites, request.GET).wanted()
     response = StreamingHttpResponse(
         export.lines(actor, sites, wanted), content_type="text/csv; charset=utf-8"
     )
-    name = f"rekey-history-{timezone.now():%Y-%m-%d}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return as_file(response, f"rekey-history-{timezone.now():%Y-%m-%d}.csv")
 
 
 @login_required
 @require_safe
 def trace(request: HttpRequest, correlation: UUID) -> HttpResponse:
     """All that came of one request, in its order."""
-    actor = _actor(request)
+    actor = by_of(request).actor
     told = entries(actor, queries.trace(actor, correlation), places().sites(actor))
     facts = {
         "title": "Trace",
@@ -106,16 +104,8 @@ def retry(request: HttpRequest, parked: UUID) -> HttpResponse:
 
 
 def _administrator(request: HttpRequest) -> Actor:
-    if not administers(request):
-        raise Forbidden(
-            "role_too_low", "Only administrators look after the system. Ask one of them."
-        )
-    return _actor(request)
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    return actor
+    sentence = "Only administrators look after the system. Ask one of them."
+    return require_administrator(request, sentence).actor
 
 
 def _address(request: HttpRequest, cursor: UUID | None) -> str:

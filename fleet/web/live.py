@@ -14,6 +14,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from fleet.web.answers import kept_nowhere
+
 
 def live_part(
     request: HttpRequest,
@@ -28,6 +30,4 @@ def live_part(
     """
     if request.GET.get("seen") == str(version):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    response = render(request, template, {**context(), "version": version})
-    response["Cache-Control"] = "no-store"
-    return response
+    return kept_nowhere(render(request, template, {**context(), "version": version}))

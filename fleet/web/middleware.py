@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 
 from fleet.errors import Conflict, Forbidden, NotFound, Refused, RekeyError
+from fleet.web.answers import loaded_anew
 
 STATUS: dict[type[RekeyError], HTTPStatus] = {
     NotFound: HTTPStatus.NOT_FOUND,
@@ -47,7 +48,7 @@ class DomainErrors:
         response = self.get_response(request)
         if _asked_by_htmx(request) and _leads_to_sign_in(response):
             # Signed out meanwhile: load the page anew rather than a sign-in form into a corner.
-            return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+            return loaded_anew()
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -9,12 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from fleet.web import specimens
 from fleet.web.context import THEMES
 from fleet.web.registry import dashboard_panels
+from fleet.web.requests import back_in
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +50,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Remember light or dark in a cookie; anything else follows the system again."""
-    back = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, request.is_secure()):
-        back = "/"
-    response = HttpResponseRedirect(back)
+    response = HttpResponseRedirect(back_in(request, "/", name="next"))
     chosen = request.POST.get("theme")
     if chosen in THEMES:
         response.set_cookie(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms, template
@@ -25,6 +26,12 @@ def field(
         "control": _control(bound, bool(hint or bound.help_text)),
         "says_optional": optional and not bound.field.required,
     }
+
+
+@register.inclusion_tag("components/fields.html")
+def fields(some: Iterable[BoundField], optional: bool = True) -> dict[str, Any]:
+    """All of a form, or some of its fields. `optional=False`: none is said to be optional."""
+    return {"fields": some, "optional": optional}
 
 
 @register.inclusion_tag("components/errors.html")
