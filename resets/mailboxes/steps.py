@@ -19,6 +19,12 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict, Forbidden, Refused, RekeyError
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.mailboxes.state import Domain, MailboxState, Stage
+from resets.steps.second_person import (
+    may_agree,
+    refuse_nobody,
+    refuse_unless_second,
+    refuse_unless_shown,
+)
 
 VALID = timedelta(hours=24)
 
@@ -170,8 +176,7 @@ class ProposeMailbox(Command[MailboxState]):
 
     def decide(self, change: MailboxState, now: datetime) -> Iterable[Event[MailboxState]]:
         device, reason = self.found, self.reason.strip()
-        if not self.human.id:
-            raise Forbidden("nobody_behind", "Only a person may propose a mailbox.")
+        refuse_nobody(self.human, "propose a mailbox")
         if device.removed:
             raise Refused("device_removed", "This device was removed from the fleet.")
         new = checked(self.reset_email)
@@ -214,7 +219,7 @@ class _Answer(Command[MailboxState]):
 
     @classmethod
     def offered_to(cls, change: MailboxState, person: str) -> bool:
-        return bool(person) and person != change.proposer_id
+        return may_agree(person, change.proposer_id)
 
 
 @command(by=Role.ADMINISTRATOR)
@@ -231,10 +236,7 @@ class ApproveMailbox(_Answer):
 
     def decide(self, change: MailboxState, now: datetime) -> Iterable[Event[MailboxState]]:
         _refuse_answer(change, self.human, now)
-        if self.digest.strip() != change.digest:
-            raise Conflict(
-                "digest_differs", "This is not what was shown. Load the page anew and read it."
-            )
+        refuse_unless_shown(self.digest, change.digest)
         if self.found.digest(change.reset_email, change.reason) != change.digest:
             yield ProposalVoided()
         else:
@@ -302,12 +304,12 @@ def _refuse_answer(change: MailboxState, human: Human, now: datetime) -> None:
     _refuse_unless_open(change)
     if change.expires_at is not None and now >= change.expires_at:
         raise Conflict("approval_expired", "Nobody agreed in time. Propose it again.")
-    if not human.id:
-        raise Forbidden("nobody_behind", "Only a person may agree to a mailbox or decline it.")
-    if human.id == change.proposer_id:
-        raise Forbidden(
-            "own_request", "You proposed this yourself. Another administrator has to agree to it."
-        )
+    refuse_unless_second(
+        human,
+        change.proposer_id,
+        "agree to a mailbox or decline it",
+        "You proposed this yourself. Another administrator has to agree to it.",
+    )
 
 
 # --- jobs -----------------------------------------------------------------------------------------

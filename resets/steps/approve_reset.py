@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 import msgspec
 
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden, Refused, RekeyError
+from fleet.errors import Conflict, Refused, RekeyError
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.rules import APPROVAL_WORDS
 from resets.state import Phase, ResetState
+from resets.steps.second_person import may_agree, refuse_unless_second, refuse_unless_shown
 
 
 @dataclass(frozen=True)
@@ -94,16 +95,20 @@ class ApprovalVoided(Event[ResetState]):
         )
 
 
-def _waits(reset: ResetState) -> bool:
-    return reset.phase is Phase.AWAITING_APPROVAL
+class _Answer(Command[ResetState]):
+    """What only somebody else than the asker may say."""
+
+    @classmethod
+    def offered(cls, reset: ResetState, now: datetime) -> bool:
+        return reset.phase is Phase.AWAITING_APPROVAL
+
+    @classmethod
+    def offered_to(cls, reset: ResetState, person: str) -> bool:
+        return may_agree(person, reset.asker_id)
 
 
-def _may_agree(reset: ResetState, person: str) -> bool:
-    return bool(person) and person != reset.asker_id
-
-
-def _refuse_unless_open(reset: ResetState, human: Human, now: datetime) -> None:
-    if not _waits(reset):
+def _refuse_answer(reset: ResetState, human: Human, now: datetime) -> None:
+    if reset.phase is not Phase.AWAITING_APPROVAL:
         raise Conflict(
             "nothing_to_approve",
             f"{reset.approver} has agreed to this reset already. Look where it stands."
@@ -112,16 +117,16 @@ def _refuse_unless_open(reset: ResetState, human: Human, now: datetime) -> None:
         )
     if reset.expires_at is not None and now >= reset.expires_at:
         raise Conflict("approval_expired", "Nobody agreed in time. Begin another reset.")
-    if not human.id:
-        raise Forbidden("nobody_behind", "Only a person may agree to a reset or decline it.")
-    if not _may_agree(reset, human.id):
-        raise Forbidden(
-            "own_request", "You asked for this reset yourself. Another administrator has to agree."
-        )
+    refuse_unless_second(
+        human,
+        reset.asker_id,
+        "agree to a reset or decline it",
+        "You asked for this reset yourself. Another administrator has to agree.",
+    )
 
 
 @command(by=Role.ADMINISTRATOR)
-class ApproveReset(Command[ResetState]):
+class ApproveReset(_Answer):
     """Agree to the reset as it is shown."""
 
     digest: str = asked(
@@ -132,20 +137,9 @@ class ApproveReset(Command[ResetState]):
     human: Human = supplied()
     agreement: Agreement = supplied()
 
-    @classmethod
-    def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return _waits(reset)
-
-    @classmethod
-    def offered_to(cls, reset: ResetState, person: str) -> bool:
-        return _may_agree(reset, person)
-
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        _refuse_unless_open(reset, self.human, now)
-        if self.digest.strip() != reset.digest:
-            raise Conflict(
-                "digest_differs", "This is not what was shown. Load the page anew and read it."
-            )
+        _refuse_answer(reset, self.human, now)
+        refuse_unless_shown(self.digest, reset.digest)
         if self.agreement.digest(reset.method.value, reset.reason) != reset.digest:
             yield ApprovalVoided()
         else:
@@ -154,22 +148,14 @@ class ApproveReset(Command[ResetState]):
 
 
 @command(by=Role.ADMINISTRATOR)
-class DeclineReset(Command[ResetState]):
+class DeclineReset(_Answer):
     """Decline the reset. The device keeps the password that it has."""
 
     reason: str = asked("Why not?", help="Whoever asked reads this.", long=True, max_length=500)
     human: Human = supplied()
 
-    @classmethod
-    def offered(cls, reset: ResetState, now: datetime) -> bool:
-        return _waits(reset)
-
-    @classmethod
-    def offered_to(cls, reset: ResetState, person: str) -> bool:
-        return _may_agree(reset, person)
-
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        _refuse_unless_open(reset, self.human, now)
+        _refuse_answer(reset, self.human, now)
         if not self.reason.strip():
             raise Refused("reason_missing", "Say why not; who asked reads it.", field="reason")
         yield ResetDeclined(self.reason.strip())

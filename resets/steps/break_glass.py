@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden, Refused
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.state import Phase, ResetState, refuse_if_over
+from resets.steps.second_person import may_agree, refuse_nobody, refuse_unless_second
 
 SHORTEST_REASON = 10
 
@@ -68,8 +69,7 @@ class BreakGlass(Command[ResetState]):
         refuse_if_over(reset, now)
         if not self.offered(reset, now):
             raise Conflict("no_glass_to_break", "This reset needs no code any more, or has ended.")
-        if not self.human.id:
-            raise Forbidden("nobody_behind", "Only a person may break the glass.")
+        refuse_nobody(self.human, "break the glass")
         if len(self.reason.strip()) < SHORTEST_REASON:
             raise Refused(
                 "reason_missing",
@@ -93,17 +93,19 @@ class ReviewBreakGlass(Command[ResetState]):
 
     @classmethod
     def offered_to(cls, reset: ResetState, person: str) -> bool:
-        return bool(person) and person != reset.glass_broken_by
+        return may_agree(person, reset.glass_broken_by)
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
         if not reset.glass_broken_by:
             raise Conflict("no_broken_glass", "Nobody broke the glass in this reset.")
         if reset.glass_reviewed:
             raise Conflict("reviewed_already", "Somebody has looked into it already.")
-        if not self.human.id:
-            raise Forbidden("nobody_behind", "Only a person may look into it.")
-        if self.human.id == reset.glass_broken_by:
-            raise Forbidden("own_request", "You broke it yourself. Somebody else has to look.")
+        refuse_unless_second(
+            self.human,
+            reset.glass_broken_by,
+            "look into it",
+            "You broke it yourself. Somebody else has to look.",
+        )
         if not self.note.strip():
             raise Refused("note_missing", "Say what you found.", field="note")
         yield GlassReviewed(self.note.strip())

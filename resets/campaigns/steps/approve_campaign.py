@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden, Refused
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.campaigns.state import CampaignPhase, CampaignState, refuse_unless
+from resets.steps.second_person import may_agree, refuse_unless_second, refuse_unless_shown
 
 
-@event("resets.campaign_approved")
-class CampaignApproved(Event[CampaignState]):
-    """{actor} agreed to the campaign."""
+@dataclass(frozen=True)
+class Approved(Event[CampaignState]):
+    """Base of each way in which a second person has agreed to it: the campaign begins."""
 
     approver: str
     approver_id: str
@@ -28,6 +30,11 @@ class CampaignApproved(Event[CampaignState]):
         )
 
 
+@event("resets.campaign_approved")
+class CampaignApproved(Approved):
+    """{actor} agreed to the campaign."""
+
+
 @event("resets.campaign_declined")
 class CampaignDeclined(Event[CampaignState]):
     """{actor} declined the campaign: {reason}"""
@@ -39,24 +46,32 @@ class CampaignDeclined(Event[CampaignState]):
         return state.but(phase=CampaignPhase.ENDING, why="declined")
 
 
-def _may_agree(campaign: CampaignState, person: str) -> bool:
-    return bool(person) and person != campaign.planner_id
+class _Answer(Command[CampaignState]):
+    """What only somebody else than the planner may say."""
+
+    @classmethod
+    def offered(cls, campaign: CampaignState, now: datetime) -> bool:
+        return campaign.phase is CampaignPhase.AWAITING_APPROVAL
+
+    @classmethod
+    def offered_to(cls, campaign: CampaignState, person: str) -> bool:
+        return may_agree(person, campaign.planner_id)
 
 
-def _refuse_unless_open(campaign: CampaignState, human: Human, now: datetime) -> None:
+def _refuse_answer(campaign: CampaignState, human: Human, now: datetime) -> None:
     refuse_unless(campaign, CampaignPhase.AWAITING_APPROVAL)
     if campaign.ends_at is not None and now >= campaign.ends_at:
         raise Conflict("campaign_over", "Its end date has come. Plan another one.")
-    if not human.id:
-        raise Forbidden("nobody_behind", "Only a person may agree to a campaign or decline it.")
-    if not _may_agree(campaign, human.id):
-        raise Forbidden(
-            "own_request", "You planned this campaign yourself. Another administrator has to agree."
-        )
+    refuse_unless_second(
+        human,
+        campaign.planner_id,
+        "agree to a campaign or decline it",
+        "You planned this campaign yourself. Another administrator has to agree.",
+    )
 
 
 @command(by=Role.ADMINISTRATOR)
-class ApproveCampaign(Command[CampaignState]):
+class ApproveCampaign(_Answer):
     """Agree to the campaign as it is shown: to each device of its list, and to its settings."""
 
     digest: str = asked(
@@ -66,25 +81,14 @@ class ApproveCampaign(Command[CampaignState]):
     )
     human: Human = supplied()
 
-    @classmethod
-    def offered(cls, campaign: CampaignState, now: datetime) -> bool:
-        return campaign.phase is CampaignPhase.AWAITING_APPROVAL
-
-    @classmethod
-    def offered_to(cls, campaign: CampaignState, person: str) -> bool:
-        return _may_agree(campaign, person)
-
     def decide(self, campaign: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        _refuse_unless_open(campaign, self.human, now)
-        if self.digest.strip() != campaign.digest:
-            raise Conflict(
-                "digest_differs", "This is not what was shown. Load the page anew and read it."
-            )
+        _refuse_answer(campaign, self.human, now)
+        refuse_unless_shown(self.digest, campaign.digest)
         yield CampaignApproved(self.human.name, self.human.id, now)
 
 
 @command(by=Role.ADMINISTRATOR)
-class DeclineCampaign(Command[CampaignState]):
+class DeclineCampaign(_Answer):
     """Decline the campaign. No device is touched."""
 
     reason: str = asked(
@@ -92,16 +96,8 @@ class DeclineCampaign(Command[CampaignState]):
     )
     human: Human = supplied()
 
-    @classmethod
-    def offered(cls, campaign: CampaignState, now: datetime) -> bool:
-        return campaign.phase is CampaignPhase.AWAITING_APPROVAL
-
-    @classmethod
-    def offered_to(cls, campaign: CampaignState, person: str) -> bool:
-        return _may_agree(campaign, person)
-
     def decide(self, campaign: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        _refuse_unless_open(campaign, self.human, now)
+        _refuse_answer(campaign, self.human, now)
         if not self.reason.strip():
             raise Refused("reason_missing", "Say why not; who planned it reads it.", field="reason")
         yield CampaignDeclined(self.reason.strip(), now)

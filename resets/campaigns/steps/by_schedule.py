@@ -12,6 +12,7 @@ from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, command, event, supplied
 from resets.campaigns.settings import Settings
 from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Selection
+from resets.campaigns.steps.approve_campaign import Approved
 from resets.campaigns.steps.plan_campaign import CampaignPlanned
 
 
@@ -32,20 +33,8 @@ WHY_NOT_STANDING = {
 
 
 @event("resets.campaign_approved_by_schedule")
-class ApprovedBySchedule(Event[CampaignState]):
+class ApprovedBySchedule(Approved):
     """{approver} has agreed to the schedule that the campaign belongs to."""
-
-    approver: str
-    approver_id: str
-    at: datetime
-
-    def evolve(self, state: CampaignState) -> CampaignState:
-        return state.but(
-            phase=CampaignPhase.RUNNING,
-            approver=self.approver,
-            approver_id=self.approver_id,
-            began_at=self.at,
-        )
 
 
 @event("resets.campaign_not_approved_by_schedule")
