@@ -11,6 +11,7 @@ from fleet.eventstore.messages import Event, event
 from resets.readiness.state import DrillPhase, DrillState
 from resets.rules import CodeRules
 from resets.state import Delivery, RecoveryMethod
+from resets.steps.send_code import Issue
 from resets.steps.verify_code import wrong_code
 
 
@@ -45,16 +46,8 @@ class DrillBegun(Event[DrillState]):
 
 
 @event("resets.drill_code_issued")
-class DrillCodeIssued(Event[DrillState]):
+class DrillCodeIssued(Issue, Event[DrillState]):
     """{actor} asked for code number {send} of the drill to be mailed to {mailbox}."""
-
-    send: int
-    mailbox: str
-    tries: int
-    at: datetime
-    expires_at: datetime
-    asked_by: str
-    owner: str
 
     def evolve(self, drill: DrillState) -> DrillState:
         return drill.but(

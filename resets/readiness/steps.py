@@ -15,9 +15,8 @@ from datetime import datetime, timedelta
 from math import ceil
 from uuid import UUID
 
-from devices.mailbox import masked
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden, Refused, RekeyError
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, asked, command, supplied
 from resets.codes import CodeKey
 from resets.readiness.events import (
@@ -35,7 +34,8 @@ from resets.readiness.events import (
 from resets.readiness.state import DrillPhase, DrillState
 from resets.rules import CodeRules
 from resets.state import Delivery, RecoveryMethod
-from resets.steps.verify_code import burned, expired, in_digits
+from resets.steps.send_code import too_soon
+from resets.steps.verify_code import in_digits, not_your_code, refuse_if_dead
 
 BETWEEN_DRILLS = timedelta(minutes=15)  # of one device
 WINDOW = timedelta(days=1)
@@ -103,15 +103,7 @@ def _refuse_if_over(drill: DrillState, now: datetime) -> None:
 
 
 def _issued(drill: DrillState, now: datetime, asker: Actor, owner: str) -> DrillCodeIssued:
-    return DrillCodeIssued(
-        send=drill.sends + 1,
-        mailbox=masked(drill.reset_email),
-        tries=drill.rules.tries,
-        at=now,
-        expires_at=now + timedelta(seconds=drill.rules.valid),
-        asked_by=asker.name,
-        owner=owner,
-    )
+    return DrillCodeIssued.next(drill.sends, drill.reset_email, drill.rules, now, asker, owner)
 
 
 @command(by=Role.TECHNICIAN, creates=True)
@@ -193,12 +185,7 @@ class SendDrillCode(Command[DrillState]):
         assert drill.sent_at
         again = drill.sent_at + timedelta(seconds=drill.rules.between_sends)
         if now < again:
-            wait = ceil((again - now).total_seconds())
-            raise Refused(
-                "too_soon",
-                f"A code is on its way. Another may be sent in {wait} s; check the spam folder.",
-                retry_after=wait,
-            )
+            raise too_soon(ceil((again - now).total_seconds()))
         self.earlier.refuse_code(now)
         yield _issued(drill, now, self.asker, self.human.id)
 
@@ -225,25 +212,14 @@ class EnterDrillCode(Command[DrillState]):
         _refuse_if_over(drill, now)
         if drill.phase is not DrillPhase.CODE_SENT:
             raise Conflict("no_code_needed", "The code of this drill was entered already.")
-        if not drill.tries_left:
-            raise burned()
-        if drill.code_expires_at is None or now >= drill.code_expires_at:
-            raise expired()
+        refuse_if_dead(drill.tries_left, drill.code_expires_at, now)
         typed = in_digits(self.code, drill.rules.digits)
         if drill.owner and drill.owner != self.human.id:
-            raise _somebody_elses()
+            raise not_your_code("this drill")
         if self.key.matches(typed, drill.id, drill.sends, drill.rules.digits):
             yield DrillCodeVerified()
         else:
             yield DrillCodeRejected(drill.tries_left - 1)
-
-
-def _somebody_elses() -> RekeyError:
-    return Forbidden(
-        "not_your_code",
-        "Somebody else asked for this code, and only they may type it. Send a code yourself to go "
-        "on with this drill.",
-    )
 
 
 @command(by=Role.TECHNICIAN)

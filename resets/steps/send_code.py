@@ -7,13 +7,15 @@ another number, so it replaces the code before (OWASP Forgot Password cheat shee
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, command, event, supplied
 from resets.limits.rules import Budget
+from resets.rules import CodeRules
 from resets.state import Mail, Phase, ResetState, masked, refuse_if_over, refuse_on_recorder
 
 
@@ -26,9 +28,11 @@ def _domain(mailbox: str) -> str:
     return mailbox.rpartition("@")[2].lower()
 
 
-@event("resets.code_issued", schema=2, upcast={1: _anybodys})
-class CodeIssued(Event[ResetState]):
-    """{actor} asked for code number {send} to be mailed to {mailbox}."""
+@dataclass(frozen=True)
+class Issue:
+    """A code that was asked for, of a reset, a campaign or a drill. `mailbox` is masked; only the
+    person with the id `owner` may type it, before `expires_at`.
+    """
 
     send: int
     mailbox: str
@@ -37,6 +41,29 @@ class CodeIssued(Event[ResetState]):
     expires_at: datetime
     asked_by: str
     owner: str
+
+    @classmethod
+    def next(
+        cls, sends: int, mailbox: str, rules: CodeRules, now: datetime, asker: Actor, owner: str,
+        **more: Any,
+    ) -> Self:  # fmt: skip
+        """The one after so many `sends`."""
+        return cls(
+            send=sends + 1,
+            mailbox=masked(mailbox),
+            tries=rules.tries,
+            at=now,
+            expires_at=now + timedelta(seconds=rules.valid),
+            asked_by=asker.name,
+            owner=owner,
+            **more,
+        )
+
+
+@event("resets.code_issued", schema=2, upcast={1: _anybodys})
+class CodeIssued(Issue, Event[ResetState]):
+    """{actor} asked for code number {send} to be mailed to {mailbox}."""
+
     by_phone: bool
 
     def evolve(self, reset: ResetState) -> ResetState:
@@ -75,6 +102,15 @@ def refuse_to_send(reset: ResetState, now: datetime) -> None:
         )
 
 
+def too_soon(wait: int) -> Refused:
+    """What is said of another code before its time, with so many seconds to wait."""
+    return Refused(
+        "too_soon",
+        f"A code is on its way. Another may be sent in {wait} s; check the spam folder.",
+        retry_after=wait,
+    )
+
+
 @command(by=Role.TECHNICIAN)
 class SendCode(Command[ResetState]):
     """Mail a verification code to the Reset Password Email."""
@@ -99,20 +135,8 @@ class SendCode(Command[ResetState]):
         refuse_to_send(reset, now)
         again_from = reset.may_send_from
         if again_from is not None and now < again_from:
-            wait = int((again_from - now).total_seconds()) + 1
-            raise Refused(
-                "too_soon",
-                f"A code is on its way. Another may be sent in {wait} s; check the spam folder.",
-                retry_after=wait,
-            )
+            raise too_soon(int((again_from - now).total_seconds()) + 1)
         self.budget.refuse()
-        return CodeIssued(
-            send=reset.sends + 1,
-            mailbox=masked(reset.reset_email),
-            tries=reset.rules.tries,
-            at=now,
-            expires_at=now + timedelta(seconds=reset.rules.valid),
-            asked_by=self.asker.name,
-            owner=owner,
-            by_phone=by_phone,
+        return CodeIssued.next(
+            reset.sends, reset.reset_email, reset.rules, now, self.asker, owner, by_phone=by_phone
         )

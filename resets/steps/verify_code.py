@@ -42,11 +42,16 @@ class CodeTurnedAway(Event[ResetState]):
         return reset
 
     def refusal(self) -> RekeyError:
-        return Forbidden(
-            "not_your_code",
-            "Somebody else asked for this code, and only they may type it. "
-            "Send a code yourself to go on with this reset.",
-        )
+        return not_your_code("this reset")
+
+
+def not_your_code(what: str) -> Forbidden:
+    """What is said to whoever types a code that somebody else has asked for."""
+    return Forbidden(
+        "not_your_code",
+        "Somebody else asked for this code, and only they may type it. "
+        f"Send a code yourself to go on with {what}.",
+    )
 
 
 def wrong_code(left: int) -> Refused:
@@ -71,8 +76,12 @@ def burned() -> Refused:
     )
 
 
-def expired() -> Refused:
-    return Refused("code_expired", "This code has expired. Send a new one.", field="code")
+def refuse_if_dead(tries_left: int, expires_at: datetime | None, now: datetime) -> None:
+    """Refuse to look at anything typed where the newest code counts no more. Raises Refused."""
+    if not tries_left:
+        raise burned()
+    if expires_at is None or now >= expires_at:
+        raise Refused("code_expired", "This code has expired. Send a new one.", field="code")
 
 
 def in_digits(typed: str, digits: int) -> str:
@@ -110,10 +119,7 @@ class VerifyCode(Command[ResetState]):
             raise Conflict("no_code_sent", "No code was sent yet. Send one first.")
         if reset.phase is not Phase.CODE_SENT:
             raise Conflict("no_code_needed", "This reset needs no code now. Look where it stands.")
-        if not reset.tries_left:
-            raise burned()
-        if reset.code_expires_at is None or now >= reset.code_expires_at:
-            raise expired()
+        refuse_if_dead(reset.tries_left, reset.code_expires_at, now)
         if reset.awaits_challenge:
             raise Refused(
                 "code_not_made",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from devices.mailbox import masked
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden, Refused, RekeyError
+from fleet.errors import Conflict, Refused, RekeyError
 from fleet.eventstore.messages import Actor, Command, Event, asked, command, event, supplied
 from resets.campaigns.state import CampaignPhase, CodesState
 from resets.codes import CodeKey
@@ -22,7 +22,8 @@ from resets.phone.tokens import LONGEST, Kind, PhoneKey, read
 from resets.rules import CodeRules
 from resets.state import Delivery
 from resets.steps.disown_reset import DISOWNED_UNTIL, no_such_mail, too_old
-from resets.steps.verify_code import burned, expired, in_digits, wrong_code
+from resets.steps.send_code import Issue
+from resets.steps.verify_code import in_digits, not_your_code, refuse_if_dead, wrong_code
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,8 @@ class CodesBegun(Event[CodesState]):
 
 
 @event("resets.campaign_code_issued")
-class CampaignCodeIssued(Event[CodesState]):
+class CampaignCodeIssued(Issue, Event[CodesState]):
     """{actor} asked for code number {send} of the campaign to be mailed to {mailbox}."""
-
-    send: int
-    mailbox: str
-    tries: int
-    at: datetime
-    expires_at: datetime
-    asked_by: str
-    owner: str
 
     def evolve(self, codes: CodesState) -> CodesState:
         return codes.but(
@@ -166,11 +159,7 @@ class CampaignCodeTurnedAway(Event[CodesState]):
         return codes
 
     def refusal(self) -> RekeyError:
-        return Forbidden(
-            "not_your_code",
-            "Somebody else asked for this code, and only they may type it. "
-            "Send a code yourself to go on with these devices.",
-        )
+        return not_your_code("these devices")
 
 
 @event("resets.campaign_codes_disowned")
@@ -226,14 +215,8 @@ class SendCampaignCode(Command[CodesState]):
                 retry_after=wait,
             )
         self.budget.refuse()
-        yield CampaignCodeIssued(
-            send=codes.sends + 1,
-            mailbox=masked(codes.mailbox),
-            tries=codes.rules.tries,
-            at=now,
-            expires_at=now + timedelta(seconds=codes.rules.valid),
-            asked_by=self.asker.name,
-            owner=self.human.id,
+        yield CampaignCodeIssued.next(
+            codes.sends, codes.mailbox, codes.rules, now, self.asker, self.human.id
         )
 
 
@@ -260,10 +243,7 @@ class EnterCampaignCode(Command[CodesState]):
         self.need.refuse(codes, now)
         if not codes.sends:
             raise Conflict("no_code_sent", "No code was sent yet. Send one first.")
-        if not codes.tries_left:
-            raise burned()
-        if codes.code_expires_at is None or now >= codes.code_expires_at:
-            raise expired()
+        refuse_if_dead(codes.tries_left, codes.code_expires_at, now)
         digits = codes.rules.digits
         typed = in_digits(self.code, digits)
         self.budget.refuse()
