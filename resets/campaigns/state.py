@@ -14,7 +14,7 @@ from uuid import UUID, uuid5
 
 from devices.state import Kind as DeviceKind
 from devices.status import Status
-from fleet.errors import Conflict
+from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
 from resets.campaigns.settings import Settings
 from resets.rules import CodeRules
@@ -65,6 +65,11 @@ class Standing(StrEnum):
         return self in (Standing.WAITING, Standing.RUNNING, Standing.PARKED)
 
     @property
+    def waits(self) -> bool:
+        """Whether it may still be begun: nothing has been done to the device."""
+        return self in (Standing.WAITING, Standing.PARKED)
+
+    @property
     def failed(self) -> bool:
         return self in (Standing.UNPROVEN, Standing.FAILED)
 
@@ -83,6 +88,12 @@ class Selection:
     model: str = ""
     older_than: int | None = None
     devices: tuple[UUID, ...] = ()
+
+    def checked(self) -> Selection:
+        """Raises Refused out of bounds."""
+        if self.older_than is not None and self.older_than not in range(3651):
+            raise Refused("age_out_of_bounds", "0 to 3,650 days, please.", field="older_than")
+        return self
 
 
 @state("campaign")

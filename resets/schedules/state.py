@@ -74,9 +74,7 @@ class SchedulePlan:
                 "come less often.",
                 field="lasting",
             )
-        age = self.selection.older_than
-        if age is not None and age not in range(3651):
-            raise Refused("age_out_of_bounds", "0 to 3,650 days, please.", field="older_than")
+        self.selection.checked()
         self.settings.checked()
         return self
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import ClassVar
 from uuid import UUID
 
 from fleet.accounts.state import Human, Role
-from fleet.errors import Conflict, Forbidden
+from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.campaigns.settings import Settings
 from resets.campaigns.state import Selection
@@ -24,6 +25,7 @@ from resets.schedules.state import (
     refuse_unless,
 )
 from resets.schedules.timing import Every, Timing
+from resets.steps.second_person import may_agree, refuse_unless_second, refuse_unless_shown
 from resets.steps.site_rules import Place
 
 OPEN = (SchedulePhase.AWAITING_APPROVAL, SchedulePhase.ACTIVE, SchedulePhase.PAUSED)
@@ -152,6 +154,17 @@ class RunSkipped(Event[ScheduleState]):
 
 # --- what people do -------------------------------------------------------------------------------
 
+
+class _Step(Command[ScheduleState]):
+    """What may be done to a schedule that stands in one of these phases."""
+
+    phases: ClassVar[tuple[SchedulePhase, ...]]
+
+    @classmethod
+    def offered(cls, state: ScheduleState, now: datetime) -> bool:
+        return state.phase in cls.phases
+
+
 _EVERY = "Months and weeks count from the first day on. By age: whenever passwords are that old."
 _NUMBER = "How many months or weeks; by age, how many days old a password may become."
 
@@ -213,10 +226,12 @@ class MakeSchedule(Command[ScheduleState]):
 
 
 @command(by=Role.ADMINISTRATOR)
-class ChangeSchedule(Command[ScheduleState]):
+class ChangeSchedule(_Step):
     """Change the schedule. What was agreed to holds no more: another administrator has to agree
     anew. A run that has begun goes on.
     """
+
+    phases = OPEN
 
     name: str = asked("Name", max_length=LONGEST_NAME)
     reason: str = asked("Why?", long=True, max_length=LONGEST_REASON)
@@ -229,12 +244,8 @@ class ChangeSchedule(Command[ScheduleState]):
     settings: Settings = asked("How?", default=Settings())
     human: Human = supplied()
 
-    @classmethod
-    def offered(cls, state: ScheduleState, now: datetime) -> bool:
-        return state.phase in OPEN
-
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
-        refuse_unless(state, *OPEN)
+        refuse_unless(state, *self.phases)
         plan, place = _plan(self, now), state.site or state.organisation
         assert place
         if plan != state.plan:
@@ -243,8 +254,10 @@ class ChangeSchedule(Command[ScheduleState]):
 
 
 @command(by=Role.ADMINISTRATOR)
-class ApproveSchedule(Command[ScheduleState]):
+class ApproveSchedule(_Step):
     """Agree to the schedule as it is shown, and so to each of its runs."""
+
+    phases = (SchedulePhase.AWAITING_APPROVAL,)
 
     digest: str = asked(
         "Digest of what is agreed to",
@@ -254,65 +267,51 @@ class ApproveSchedule(Command[ScheduleState]):
     human: Human = supplied()
 
     @classmethod
-    def offered(cls, state: ScheduleState, now: datetime) -> bool:
-        return state.phase is SchedulePhase.AWAITING_APPROVAL
-
-    @classmethod
     def offered_to(cls, state: ScheduleState, person: str) -> bool:
-        return person != state.maker_id
+        return may_agree(person, state.maker_id)
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
-        refuse_unless(state, SchedulePhase.AWAITING_APPROVAL)
-        if not self.human.id:
-            raise Forbidden("nobody_behind", "Only a person may agree to a schedule.")
-        if self.human.id == state.maker_id:
-            raise Forbidden(
-                "own_request",
-                "You made this schedule, or changed it last. Another administrator has to agree.",
-            )
-        if self.digest.strip() != state.digest:
-            raise Conflict(
-                "digest_differs", "This is not what was shown. Load the page anew and read it."
-            )
+        refuse_unless(state, *self.phases)
+        refuse_unless_second(
+            self.human,
+            state.maker_id,
+            "agree to a schedule",
+            "You made this schedule, or changed it last. Another administrator has to agree.",
+        )
+        refuse_unless_shown(self.digest, state.digest)
         yield ScheduleApproved(self.human.name, self.human.id, now)
 
 
 @command(by=Role.ADMINISTRATOR)
-class PauseSchedule(Command[ScheduleState]):
+class PauseSchedule(_Step):
     """Pause: no further run begins. One that is under way goes on."""
 
-    @classmethod
-    def offered(cls, state: ScheduleState, now: datetime) -> bool:
-        return state.phase is SchedulePhase.ACTIVE
+    phases = (SchedulePhase.ACTIVE,)
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
-        refuse_unless(state, SchedulePhase.ACTIVE)
+        refuse_unless(state, *self.phases)
         yield SchedulePaused()
 
 
 @command(by=Role.ADMINISTRATOR)
-class ResumeSchedule(Command[ScheduleState]):
+class ResumeSchedule(_Step):
     """Go on with the next run. Those that were missed are not made up for."""
 
-    @classmethod
-    def offered(cls, state: ScheduleState, now: datetime) -> bool:
-        return state.phase is SchedulePhase.PAUSED
+    phases = (SchedulePhase.PAUSED,)
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
-        refuse_unless(state, SchedulePhase.PAUSED)
+        refuse_unless(state, *self.phases)
         yield ScheduleResumed(now)
 
 
 @command(by=Role.ADMINISTRATOR)
-class EndSchedule(Command[ScheduleState]):
+class EndSchedule(_Step):
     """End the schedule for good. A run that is under way goes on."""
 
-    @classmethod
-    def offered(cls, state: ScheduleState, now: datetime) -> bool:
-        return state.phase in OPEN
+    phases = OPEN
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
-        refuse_unless(state, *OPEN)
+        refuse_unless(state, *self.phases)
         yield ScheduleEnded()
 
 

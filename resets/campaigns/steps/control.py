@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from typing import ClassVar
 
 from fleet.accounts.state import Role
 from fleet.errors import Conflict
@@ -53,10 +55,7 @@ class PaceSet(Event[CampaignState]):
     at_once: int
 
     def evolve(self, state: CampaignState) -> CampaignState:
-        settings = Settings(
-            **{**state.settings.__dict__, "pace": self.pace, "at_once": self.at_once}
-        )
-        return state.but(settings=settings)
+        return state.but(settings=replace(state.settings, pace=self.pace, at_once=self.at_once))
 
     def told(self, actor: str) -> str:
         pace = f"{self.pace} devices a minute" if self.pace else "as fast as it goes"
@@ -71,16 +70,24 @@ class CampaignCancelled(Event[CampaignState]):
         return state.but(phase=CampaignPhase.ENDING, why="cancelled")
 
 
-@command(by=Role.ADMINISTRATOR)
-class PauseCampaign(Command[CampaignState]):
-    """Pause: no further device is begun. Those in work come to their end."""
+class _Step(Command[CampaignState]):
+    """What may be done to a campaign that stands in one of these phases."""
+
+    phases: ClassVar[tuple[CampaignPhase, ...]]
 
     @classmethod
     def offered(cls, state: CampaignState, now: datetime) -> bool:
-        return state.phase is CampaignPhase.RUNNING
+        return state.phase in cls.phases
+
+
+@command(by=Role.ADMINISTRATOR)
+class PauseCampaign(_Step):
+    """Pause: no further device is begun. Those in work come to their end."""
+
+    phases = (CampaignPhase.RUNNING,)
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        refuse_unless(state, CampaignPhase.RUNNING)
+        refuse_unless(state, *self.phases)
         yield CampaignPaused("by_person")
 
 
@@ -96,8 +103,10 @@ class StopItself(Command[CampaignState]):
 
 
 @command(by=Role.ADMINISTRATOR)
-class ResumeCampaign(Command[CampaignState]):
+class ResumeCampaign(_Step):
     """Go on. Where it stopped itself because devices failed, those do not count any more."""
+
+    phases = (CampaignPhase.PAUSED,)
 
     stop_share: int | None = asked(
         "Stop itself again when so many percent have failed",
@@ -105,12 +114,8 @@ class ResumeCampaign(Command[CampaignState]):
         default=None,
     )
 
-    @classmethod
-    def offered(cls, state: CampaignState, now: datetime) -> bool:
-        return state.phase is CampaignPhase.PAUSED
-
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        refuse_unless(state, CampaignPhase.PAUSED)
+        refuse_unless(state, *self.phases)
         if state.why == "approver_gone":
             raise Conflict(
                 "approver_gone",
@@ -118,14 +123,16 @@ class ResumeCampaign(Command[CampaignState]):
                 "anew for somebody else to agree to.",
             )
         share = state.settings.stop_share if self.stop_share is None else self.stop_share
-        changed = Settings(**{**state.settings.__dict__, "stop_share": share})
+        changed = replace(state.settings, stop_share=share)
         counted_from = now if state.why == "failures" else state.counted_from
         yield CampaignResumed(changed.checked(), counted_from)
 
 
 @command(by=Role.ADMINISTRATOR)
-class SetPace(Command[CampaignState]):
+class SetPace(_Step):
     """Go faster or slower from now on."""
+
+    phases = (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
 
     pace: int = asked(
         "Devices a minute",
@@ -140,34 +147,19 @@ class SetPace(Command[CampaignState]):
         default=DEFAULTS.at_once,
     )
 
-    @classmethod
-    def offered(cls, state: CampaignState, now: datetime) -> bool:
-        return state.phase in (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
-
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        refuse_unless(state, CampaignPhase.RUNNING, CampaignPhase.PAUSED)
-        wanted = {**state.settings.__dict__, "pace": self.pace, "at_once": self.at_once}
-        if Settings(**wanted).checked() != state.settings:
+        refuse_unless(state, *self.phases)
+        wanted = replace(state.settings, pace=self.pace, at_once=self.at_once)
+        if wanted.checked() != state.settings:
             yield PaceSet(self.pace, self.at_once)
 
 
 @command(by=Role.ADMINISTRATOR)
-class CancelCampaign(Command[CampaignState]):
+class CancelCampaign(_Step):
     """Cancel what has not begun. What has begun comes to its end, so that none is half changed."""
 
-    @classmethod
-    def offered(cls, state: CampaignState, now: datetime) -> bool:
-        return state.phase in (
-            CampaignPhase.AWAITING_APPROVAL,
-            CampaignPhase.RUNNING,
-            CampaignPhase.PAUSED,
-        )
+    phases = (CampaignPhase.AWAITING_APPROVAL, CampaignPhase.RUNNING, CampaignPhase.PAUSED)
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        refuse_unless(
-            state,
-            CampaignPhase.AWAITING_APPROVAL,
-            CampaignPhase.RUNNING,
-            CampaignPhase.PAUSED,
-        )
+        refuse_unless(state, *self.phases)
         yield CampaignCancelled()

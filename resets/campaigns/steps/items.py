@@ -21,9 +21,11 @@ from resets.campaigns.state import (
 from resets.state import RecoveryMethod
 
 
-@event("resets.item_planned")
-class ItemPlanned(Event[ItemState]):
-    """A campaign is planned for {device_name}."""
+@dataclass(frozen=True)
+class Listed:
+    """A device on a campaign's list. `forecast`: what the dry run says is in its way, which makes
+    it `impossible` or only later.
+    """
 
     campaign: UUID
     organisation: UUID
@@ -41,6 +43,11 @@ class ItemPlanned(Event[ItemState]):
     facts: str
     forecast: str
     impossible: bool
+
+
+@event("resets.item_planned")
+class ItemPlanned(Listed, Event[ItemState]):
+    """A campaign is planned for {device_name}."""
 
     def evolve(self, state: ItemState) -> ItemState:
         return state.but(
@@ -127,25 +134,8 @@ class ItemRetried(Event[ItemState]):
 
 
 @command(by=Role.JOB, creates=None)
-class PlanItem(Command[ItemState]):
+class PlanItem(Listed, Command[ItemState]):
     """Take a device into a campaign's list, with what the dry run says of it."""
-
-    campaign: UUID
-    organisation: UUID
-    site: UUID
-    kind: Kind
-    number: int
-    ring: int
-    device: UUID
-    device_name: str
-    model: str
-    nvr: UUID | None
-    username: str
-    method: RecoveryMethod | None
-    mailbox: str
-    facts: str
-    forecast: str
-    impossible: bool
 
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
         if state.campaign is None:
@@ -159,7 +149,7 @@ class BeginItem(Command[ItemState]):
     reset: UUID
 
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
-        if state.standing not in (Standing.WAITING, Standing.PARKED):
+        if not state.standing.waits:
             raise Conflict("item_begun", "Somebody else has begun it.")
         yield ItemBegun(self.reset, state.attempt + 1, now)
 
@@ -195,7 +185,7 @@ class LeaveOut(Command[ItemState]):
     why: str
 
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
-        if state.standing in (Standing.WAITING, Standing.PARKED):
+        if state.standing.waits:
             yield ItemLeftOut(self.why, now)
 
 
@@ -205,7 +195,7 @@ class TakeOut(Command[ItemState]):
 
     @classmethod
     def offered(cls, state: ItemState, now: datetime) -> bool:
-        return state.standing in (Standing.WAITING, Standing.PARKED)
+        return state.standing.waits
 
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
         if not self.offered(state, now):
@@ -218,7 +208,7 @@ class TakeOutByOwner(Command[ItemState]):
     """Take the device out of the campaign, as the owner of its mailbox."""
 
     def decide(self, state: ItemState, now: datetime) -> Iterable[Event[ItemState]]:
-        if state.standing in (Standing.WAITING, Standing.PARKED):
+        if state.standing.waits:
             yield ItemLeftOut("taken_out_by_owner", now)
 
 

@@ -97,9 +97,7 @@ class PlanCampaign(Command[CampaignState]):
             raise Refused("end_in_the_past", "This is in the past.", field="ends_at")
         if self.ends_at - now > LONGEST:
             raise Refused("end_too_far", "A year ahead at most, please.", field="ends_at")
-        if self.selection.older_than is not None and self.selection.older_than not in range(3651):
-            raise Refused("age_out_of_bounds", "0 to 3,650 days, please.", field="older_than")
-        settings = self.settings.checked()
+        selection, settings = self.selection.checked(), self.settings.checked()
         self._refuse_out_of_reach()
         if all(
             settings.window.next_opening(now, ZoneInfo(zone)) >= self.ends_at
@@ -117,7 +115,7 @@ class PlanCampaign(Command[CampaignState]):
             kind=self.kind,
             name=self.name.strip(),
             reason=self.reason.strip(),
-            selection=self.selection,
+            selection=selection,
             settings=settings,
             ends_at=self.ends_at,
             planner=self.human.name,

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 
 from fleet.accounts.state import Human
+from fleet.eventstore.messages import Command
 from fleet.eventstore.testing import NOW, STREAM, given
 from resets.campaigns.settings import Settings, Window
 from resets.campaigns.state import CampaignPhase, Kind, Selection
@@ -94,12 +95,7 @@ def test_nobody_agrees_to_their_own_or_to_what_they_have_not_seen(
     who: Human, digest: str, code: str
 ) -> None:
     given(MADE).knowing(who).when(ApproveSchedule(digest)).refused(code)
-
-
-def test_what_is_agreed_to_already_is_not_agreed_to_again() -> None:
-    given(MADE, APPROVED).knowing(ADA).when(ApproveSchedule(DIGEST)).refused(
-        "schedule_stands_elsewhere"
-    )
+    assert ApproveSchedule.offered_to(given(MADE).state(), who.id) is (who is ADA)
 
 
 def test_a_change_voids_the_approval_and_who_changed_it_cannot_agree() -> None:
@@ -127,8 +123,37 @@ def test_it_is_paused_resumed_and_ended() -> None:
     resumed = given(MADE, APPROVED, SchedulePaused()).at(AT).when(ResumeSchedule())
     assert resumed.then(ScheduleResumed(AT)).counts_from == AT, "what was missed is not made up for"
     given(MADE).when(EndSchedule()).then(ScheduleEnded())
-    for command in (PauseSchedule(), ResumeSchedule(), EndSchedule(), ChangeSchedule(**ASKED)):
-        given(MADE, ScheduleEnded()).knowing(ADA).when(command).refused("schedule_stands_elsewhere")
+
+
+STANDS = {
+    SchedulePhase.AWAITING_APPROVAL: (MADE,),
+    SchedulePhase.ACTIVE: (MADE, APPROVED),
+    SchedulePhase.PAUSED: (MADE, APPROVED, SchedulePaused()),
+    SchedulePhase.ENDED: (MADE, APPROVED, ScheduleEnded()),
+}
+OPEN = set(SchedulePhase) - {SchedulePhase.ENDED}
+
+
+@pytest.mark.parametrize(
+    ("step", "fits"),
+    [
+        (ApproveSchedule(DIGEST), {SchedulePhase.AWAITING_APPROVAL}),
+        (ChangeSchedule(**(ASKED | {"lasting": 72})), OPEN),
+        (PauseSchedule(), {SchedulePhase.ACTIVE}),
+        (ResumeSchedule(), {SchedulePhase.PAUSED}),
+        (EndSchedule(), OPEN),
+    ],
+)
+@pytest.mark.parametrize("phase", STANDS)
+def test_each_step_is_offered_where_it_fits_and_refused_elsewhere(
+    step: Command[ScheduleState], fits: set[SchedulePhase], phase: SchedulePhase
+) -> None:
+    known = given(*STANDS[phase]).knowing(ADA)
+    assert step.offered(known.state(), NOW) is (phase in fits)
+    if phase in fits:
+        assert known.when(step).decided()
+    else:
+        known.when(step).refused("schedule_stands_elsewhere")
 
 
 @pytest.mark.parametrize(
