@@ -29,10 +29,11 @@ from fleet.accounts.sign_in import signed_in_just_now
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
+from fleet.api.steps import step_patterns
 from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Actor, Command
+from fleet.eventstore.messages import Actor
 
 # --- sites ----------------------------------------------------------------------------------------
 
@@ -273,18 +274,6 @@ class ActivateView(ApiView):
         return created(_device(self, device), "api-device", device_id=device)
 
 
-def deed_view(command: type[Command[Any]]) -> type[ApiView]:
-    """The call for one of the things that people do with a device."""
-
-    def post(self: ApiView, asked: Values, device_id: UUID) -> Response:
-        deeds.do(command(**asked), device_id, self.by)
-        return Response(_device(self, device_id))
-
-    post.__doc__ = command.about
-    declared = call(answer=DeviceFacts, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
-
-
 Ids = Annotated[list[UUID], Meta(min_length=1, max_length=deeds.MOST)]
 
 
@@ -384,13 +373,8 @@ urlpatterns = [
     path("devices/<uuid:device_id>/", DeviceView.as_view(), name="api-device"),
     path("devices/<uuid:device_id>/check/", CheckView.as_view(), name="api-device-check"),
     path("devices/<uuid:device_id>/reveal/", RevealView.as_view(), name="api-device-reveal"),
-    *(
-        path(
-            f"devices/<uuid:device_id>/{slug}/",
-            deed_view(command).as_view(),
-            name=f"api-device-{slug}",
-        )
-        for slug, command in deeds.steps().items()
+    *step_patterns(
+        "devices/<uuid:device_id>/", "api-device", deeds.steps(), DeviceFacts, _device, do=deeds.do
     ),
     *discovery_urlpatterns,
     *import_urlpatterns,

@@ -6,14 +6,14 @@ from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
 from django.db.models import Case, F, QuerySet, When
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from msgspec import Meta
 from rest_framework.response import Response
 
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
-from fleet.api.pages import Pages
-from fleet.api.steps import Step, step_of
+from fleet.api.pages import Pages, exactly
+from fleet.api.steps import Step, step_patterns, steps_shown
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command
@@ -122,8 +122,7 @@ class ResetsView(ApiView):
     def get(self, asked: Values) -> Response:
         """List resets, the newest first."""
         seen = queries.resets(self.actor)
-        wanted = {name: asked[name] for name in ("site", "device", "phase", "open")}
-        rows = seen.filter(**{name: v for name, v in wanted.items() if v is not None})
+        rows = exactly(seen, asked, "site", "device", "phase", "open")
         rows = queries.with_glass(rows, asked["glass"]) if asked["glass"] else rows
         rows = queries.with_text(rows, asked["q"]) if asked["q"] else rows
         return self.page(asked, _columns(rows), ["-id"], seen)
@@ -145,31 +144,10 @@ class RequestResetView(ApiView):
         return created(_reset(self, reset), "api-reset", reset_id=reset)
 
 
-def step_view(command: type[Command[Any]]) -> type[ApiView]:
-    """The call that takes a step."""
-
-    def post(self: ApiView, asked: Values, reset_id: UUID) -> Response:
-        handle(command(**asked), reset_id, self.by)
-        return Response(_reset(self, reset_id))
-
-    post.__doc__ = command.about
-    declared = call(answer=ResetFacts, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
-
-
-# Where the answer is not how the reset stands.
-OWN_CALLS: dict[type[Command[Any]], type[ApiView]] = {ShowQr: ShowQrView}
-
-
-def step_patterns(steps: dict[str, type[Command[Any]]]) -> list[URLPattern]:
-    return [
-        path(
-            f"resets/<uuid:reset_id>/{slug}/",
-            OWN_CALLS.get(command, step_view(command)).as_view(),
-            name=f"api-reset-{slug}",
-        )
-        for slug, command in steps.items()
-    ]
+def patterns_of(steps: dict[str, type[Command[Any]]]) -> list[URLPattern]:
+    """The address of each step. To be shown a QR answers with it, all others with the reset."""
+    at = "resets/<uuid:reset_id>/"
+    return step_patterns(at, "api-reset", steps, ResetFacts, _reset, own={ShowQr: ShowQrView})
 
 
 def _reset(view: ApiView, reset_id: UUID) -> dict[str, Any]:
@@ -179,16 +157,12 @@ def _reset(view: ApiView, reset_id: UUID) -> dict[str, Any]:
         **row,
         "may_send_from": standing.state.may_send_from if standing.state.newest_mail else None,
         "digest": standing.state.digest if ApproveReset in standing.offered else None,
-        "steps": [step_of(command, _href(command, reset_id)) for command in standing.offered],
+        "steps": steps_shown(standing.offered, "api-reset", reset_id=reset_id),
     }
 
 
 def _columns(rows: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
     return rows.values(*COLUMNS, *more, **RENAMED)
-
-
-def _href(command: type[Command[Any]], reset_id: UUID) -> str:
-    return reverse(f"api-reset-{command.slug}", kwargs={"reset_id": reset_id})
 
 
 urlpatterns = [
@@ -198,7 +172,7 @@ urlpatterns = [
     path("resets/", ResetsView.as_view(), name="api-resets"),
     path("resets/<uuid:reset_id>/", ResetView.as_view(), name="api-reset"),
     path("devices/<uuid:device_id>/resets/", RequestResetView.as_view(), name="api-device-resets"),
-    *step_patterns(queries.steps()),
+    *patterns_of(queries.steps()),
     *deliveries.urlpatterns,
     *mailboxes.urlpatterns,
     *limits.urlpatterns,

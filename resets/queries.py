@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -14,10 +14,10 @@ from django.utils import timezone
 
 from devices import queries as devices
 from devices.passwords import PasswordRules
-from fleet.accounts.access import human, may
+from fleet.accounts.access import holding, open_to, steps_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
-from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
+from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.models import Reset
 from resets.phone.tokens import ByToken
@@ -41,32 +41,15 @@ def open_reset_of(actor: Actor, device_id: UUID) -> Reset | None:
     return row
 
 
-def steps(category: str = "reset") -> dict[str, type[Command[ResetState]]]:
-    """Every step that people can take on a reset that has begun, by the name in its address."""
-    return {
-        command.slug: command
-        for command in COMMANDS.values()
-        if command.of.category == category
-        and command.by != Role.JOB
-        and not command.creates
-        and not issubclass(command, ByToken)
-    }
+def steps() -> dict[str, type[Command[ResetState]]]:
+    """Those that people with a role can take on a reset that has begun, by their address."""
+    some = steps_of(ResetState).items()
+    return {slug: step for slug, step in some if not issubclass(step, ByToken)}
 
 
 def offered(actor: Actor, reset_id: UUID) -> list[type[Command[ResetState]]]:
     """The steps that are open to this actor now, in the order of the contents page."""
-    return _offered(actor, state_of(ResetState, reset_id), timezone.now())
-
-
-def _offered(actor: Actor, state: ResetState, now: datetime) -> list[type[Command[ResetState]]]:
-    person = human(actor).id
-    return [
-        command
-        for command in steps().values()
-        if command.offered(state, now)
-        and may(actor, Role(command.by), state.organisation, state.site)
-        and command.offered_to(state, person)
-    ]
+    return open_to(actor, steps(), state_of(ResetState, reset_id), timezone.now())
 
 
 @dataclass(frozen=True)
@@ -99,7 +82,7 @@ def standing(actor: Actor, reset_id: UUID) -> Standing:
     for recorded in story:
         before, state = state, recorded.event.evolve(state)
         turned = recorded if state.phase is not before.phase else turned
-    return Standing(row, state, story, turned, _offered(actor, state, now), now)
+    return Standing(row, state, story, turned, open_to(actor, steps(), state, now), now)
 
 
 def newest_of(actor: Actor, device_ids: Iterable[UUID]) -> QuerySet[Reset]:
@@ -137,10 +120,9 @@ def waiting_for(actor: Actor) -> QuerySet[Reset]:
     """Resets that wait for a person, where this one may go on with them. For those that a second
     person has to agree to, see `resets.approvals.queries`.
     """
-    able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
     waiting = [phase for phase in Phase if phase.with_people and phase.agreed]
     at_device = Q(phase=Phase.APPLYING, waiting_for__in=AT_DEVICE)
-    return under_way(replace(actor, grants=able)).filter(Q(phase__in=waiting) | at_device)
+    return under_way(holding(actor, Role.TECHNICIAN)).filter(Q(phase__in=waiting) | at_device)
 
 
 def undelivered(actor: Actor) -> QuerySet[Reset]:

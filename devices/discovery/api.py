@@ -17,10 +17,10 @@ from devices.state import Method, Repeat, ScanStatus
 from devices.steps.scan_network import RequestScan
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
-from fleet.api.pages import Pages
+from fleet.api.pages import Pages, exactly
+from fleet.api.steps import step_patterns
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Command
 
 
 class Scan(TypedDict):
@@ -101,8 +101,7 @@ class ScansView(ApiView):
     def get(self, asked: Values) -> Response:
         """List scans, the newest first."""
         seen = discoveries.scans(self.actor)
-        wanted = {name: asked[name] for name in ("site", "status") if asked[name] is not None}
-        return self.page(asked, _scans(seen.filter(**wanted)), ["-id"], seen)
+        return self.page(asked, _scans(exactly(seen, asked, "site", "status")), ["-id"], seen)
 
     @call(answer=ScanFacts, status=201, body=Fields.asked_by(RequestScan))
     def post(self, asked: Values) -> Response:
@@ -197,19 +196,6 @@ class FollowView(ApiView):
         return Response(_one(self, discovered_id))
 
 
-def step_view(command: type[Command[Any]], of: str) -> type[ApiView]:
-    """The call for a step of a scan or of something discovered."""
-    shown, answer = (_scan, ScanFacts) if of == "scan_id" else (_one, Discovered)
-
-    def post(self: ApiView, asked: Values, **ids: UUID) -> Response:
-        handle(command(**asked), ids[of], self.by)
-        return Response(shown(self, ids[of]))
-
-    post.__doc__ = command.about
-    declared = call(answer=answer, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
-
-
 def _scan(view: ApiView, scan_id: UUID) -> dict[str, Any]:
     row = only(_scans(discoveries.scans(view.actor)), scan_id, "scan")
     far = discoveries.progress(view.actor, [scan_id]).get(scan_id)
@@ -232,14 +218,7 @@ def _discovered(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
 discovery_urlpatterns = [
     path("scans/", ScansView.as_view(), name="api-scans"),
     path("scans/<uuid:scan_id>/", ScanView.as_view(), name="api-scan"),
-    *(
-        path(
-            f"scans/<uuid:scan_id>/{slug}/",
-            step_view(command, "scan_id").as_view(),
-            name=f"api-scan-{slug}",
-        )
-        for slug, command in discoveries.scan_steps().items()
-    ),
+    *step_patterns("scans/<uuid:scan_id>/", "api-scan", discoveries.scan_steps(), ScanFacts, _scan),
     path("discovered/", DiscoveredListView.as_view(), name="api-discovered-list"),
     path("discovered/add/", AddFoundView.as_view(), name="api-discovered-add"),
     path("discovered/activate/", ActivateFoundView.as_view(), name="api-discovered-activate"),
@@ -249,12 +228,11 @@ discovery_urlpatterns = [
         FollowView.as_view(),
         name="api-discovered-follow",
     ),
-    *(
-        path(
-            f"discovered/<uuid:discovered_id>/{slug}/",
-            step_view(command, "discovered_id").as_view(),
-            name=f"api-discovered-{slug}",
-        )
-        for slug, command in discoveries.discovered_steps().items()
+    *step_patterns(
+        "discovered/<uuid:discovered_id>/",
+        "api-discovered",
+        discoveries.discovered_steps(),
+        Discovered,
+        _one,
     ),
 ]

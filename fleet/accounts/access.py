@@ -8,10 +8,11 @@ is told NotFound, in the same words as for a thing that does not exist.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
@@ -22,8 +23,9 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Forbidden, NotFound
 from fleet.eventstore import database
 from fleet.eventstore.database import as_time, as_uuid
-from fleet.eventstore.messages import Actor, State
+from fleet.eventstore.messages import COMMANDS, Actor, Command, State
 
+S = TypeVar("S", bound=State)
 NOBODY = Q(pk__in=[])
 LONGEST_NAME = 200  # of an actor, in the log
 
@@ -94,6 +96,36 @@ def may(actor: Actor, role: Role, organisation: UUID | None, site: UUID | None) 
     """Whether a button is worth showing; `check` decides all the same when it is pressed."""
     held = role_at(actor, organisation, site)
     return actor.kind == "job" or (held is not None and held.rank >= role.rank)
+
+
+def holding(actor: Actor, role: Role) -> Actor:
+    """The same actor, who sees no more than the places where they have at least this role."""
+    return replace(actor, grants=tuple(g for g in actor.grants if g.role.rank >= role.rank))
+
+
+def steps_of(state: type[S]) -> dict[str, type[Command[S]]]:
+    """What people may do with a thing that is there, by the name in its address, in the order of
+    the contents page.
+    """
+    return {
+        step.slug: step
+        for step in COMMANDS.values()
+        if step.of is state and step.by != Role.JOB and not step.creates
+    }
+
+
+def open_to(
+    actor: Actor, steps: Mapping[str, type[Command[S]]], state: S, now: datetime
+) -> list[type[Command[S]]]:
+    """Those steps that this actor is shown now, in their order."""
+    person, at = human(actor).id, (state.organisation, state.site)
+    return [
+        step
+        for step in steps.values()
+        if step.offered(state, now)
+        and step.offered_to(state, person)
+        and may(actor, Role(step.by), *at)
+    ]
 
 
 def actor_of(person: Person) -> Actor:

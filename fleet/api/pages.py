@@ -7,11 +7,11 @@ goes on elsewhere. It costs one query on a unique index, wherever the page lies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol, TypedDict, TypeVar
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from msgspec import Meta
 
 from fleet.errors import RekeyError
@@ -25,6 +25,7 @@ class Named(Protocol):
 
 
 T = TypeVar("T", bound=Named)
+M = TypeVar("M", bound=Model)
 
 
 class Pages(TypedDict, total=False):
@@ -32,6 +33,11 @@ class Pages(TypedDict, total=False):
 
     cursor: Annotated[UUID, Meta(description="Where the page before ended; `next` holds it.")]
     limit: Annotated[int, Meta(ge=1, le=MOST, description=f"How many at most; else {USUAL}.")]
+
+
+def exactly(rows: QuerySet[M], asked: Mapping[str, Any], *names: str) -> QuerySet[M]:
+    """Those rows that have just what was asked for under these names; None is not asked for."""
+    return rows.filter(**{name: asked[name] for name in names if asked[name] is not None})
 
 
 def piece(

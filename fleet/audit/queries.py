@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
+from fleet.accounts.access import holding
 from fleet.accounts.state import Role
 from fleet.api.pages import MOST, piece
 from fleet.errors import NotFound
@@ -137,8 +138,7 @@ def newest(actor: Actor) -> Recorded | None:
 
 
 def _administered(actor: Actor) -> Q:
-    able = (g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
-    return gate.visible(replace(actor, grants=tuple(able)))
+    return gate.visible(holding(actor, Role.ADMINISTRATOR))
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from fleet.accounts.access import human
+from fleet.accounts.access import holding, human
 from fleet.accounts.queries import Somebody, administrators
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
@@ -18,7 +17,7 @@ from resets.queries import Glass, resets, with_glass
 
 def waiting(actor: Actor) -> QuerySet[Reset]:
     """Resets that this actor may agree to: an administrator there, and somebody else's."""
-    rows = _asked_for(replace(actor, grants=_administers(actor)))
+    rows = _asked_for(holding(actor, Role.ADMINISTRATOR))
     return rows.exclude(asker_id=human(actor).id)
 
 
@@ -31,7 +30,7 @@ def unreviewed(actor: Actor) -> QuerySet[Reset]:
     """Resets whose glass was broken and that nobody has looked into yet, where this actor is an
     administrator; also those that they may not look into themselves.
     """
-    rows = resets(replace(actor, grants=_administers(actor)))
+    rows = resets(holding(actor, Role.ADMINISTRATOR))
     return with_glass(rows, Glass.TO_REVIEW)
 
 
@@ -43,7 +42,3 @@ def may_agree(asker: str, organisation: UUID, site: UUID | None) -> list[Somebod
 def _asked_for(actor: Actor) -> QuerySet[Reset]:
     rows = resets(actor).filter(awaits_approval=True)
     return rows.filter(expires_at__gt=timezone.now())
-
-
-def _administers(actor: Actor) -> tuple[object, ...]:
-    return tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)

@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
 import msgspec
-from django.db.models import QuerySet
-from django.urls import path, reverse
+from django.db.models import F, QuerySet
+from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
 
@@ -30,14 +30,14 @@ from devices.status import Status
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
-from fleet.api.steps import Step, step_of
+from fleet.api.steps import Step, step_patterns, steps_shown
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Actor, Command
+from fleet.eventstore.messages import Actor
 from resets.campaigns import deeds, queries, tallies
 from resets.campaigns.settings import BOUNDS, Settings, Window
-from resets.campaigns.state import CampaignState, ItemState, Selection, Standing
 from resets.campaigns.state import Kind as CampaignKind
+from resets.campaigns.state import Selection, Standing
 from resets.campaigns.steps.plan_campaign import MOST_DEVICES, PlanCampaign
 
 _Kind = Literal["reset", "rotation"]
@@ -193,7 +193,8 @@ class Retried(TypedDict):
     devices: int
 
 
-COLUMNS = tuple(n for n in Campaign.__annotations__ if n != "reason")
+RENAMED = {"reason": F("about")}
+COLUMNS = tuple(name for name in Campaign.__annotations__ if name not in RENAMED)
 ITEM_COLUMNS = tuple(CampaignItem.__annotations__)
 
 
@@ -236,7 +237,7 @@ class CampaignsView(ApiView):
         seen = queries.campaigns(self.actor)
         wanted = {name: asked[name] for name in ("site", "kind", "phase", "open")}
         rows = queries.campaigns_narrowed(seen, text=asked["q"], **wanted)
-        return self.page(asked, rows.values(*COLUMNS, "about"), ["-id"], seen, _told)
+        return self.page(asked, rows.values(*COLUMNS, **RENAMED), ["-id"], seen)
 
     @call(answer=CampaignFacts, status=201, body=PLAN)
     def post(self, asked: Values) -> Response:
@@ -291,52 +292,25 @@ class RetryFailedView(ApiView):
         return Response({"devices": deeds.retry_failed(campaign_id, self.by)}, 202)
 
 
-def step_view(command: type[Command[CampaignState]]) -> type[ApiView]:
-    """The call that takes a step of a campaign."""
-
-    def post(self: ApiView, asked: Values, campaign_id: UUID) -> Response:
-        handle(command(**asked), campaign_id, self.by)
-        return Response(_facts(self, campaign_id))
-
-    post.__doc__ = command.about
-    declared = call(answer=CampaignFacts, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
-
-
-def item_step_view(command: type[Command[ItemState]]) -> type[ApiView]:
-    """The call that takes a step with one device of a campaign."""
-
-    def post(self: ApiView, asked: Values, campaign_id: UUID, item_id: UUID) -> Response:
-        deeds.do(command(**asked), campaign_id, item_id, self.by)
-        return Response(_item(self, campaign_id, item_id))
-
-    post.__doc__ = command.about
-    declared = call(answer=CampaignItem, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
-
-
 def settings_of(asked: CampaignSettings) -> Settings:
     told = msgspec.structs.asdict(asked)
     return Settings(**(told | {"window": Window(**msgspec.structs.asdict(asked.window))}))
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    return {"reason" if name == "about" else name: value for name, value in row.items()}
-
-
 def _facts(view: ApiView, campaign_id: UUID) -> dict[str, Any]:
     actor = view.actor
-    more = ("about", "selection", "settings", "digest")
-    row = only(queries.campaigns(actor).values(*COLUMNS, *more), campaign_id, "campaign")
+    more = ("selection", "settings", "digest")
+    rows = queries.campaigns(actor).values(*COLUMNS, *more, **RENAMED)
+    row: dict[str, Any] = only(rows, campaign_id, "campaign")
     offered = queries.offered(actor, campaign_id)
     may_agree = any(command.slug == "approve-campaign" for command in offered)
-    return _told(row) | {
+    return row | {
         "digest": row["digest"] if may_agree else None,
         "counts": _counts(queries.standings(actor, campaign_id)),
         "sites": _shares(tallies.by_site(actor, campaign_id)),
         "models": _shares(tallies.by_model(actor, campaign_id)),
         "reasons": _shares(tallies.by_reason(actor, campaign_id)),
-        "steps": [step_of(command, _href(command, campaign_id)) for command in offered],
+        "steps": steps_shown(offered, "api-campaign", campaign_id=campaign_id),
     }
 
 
@@ -346,10 +320,6 @@ def _shares(some: list[tallies.Tally]) -> list[dict[str, Any]]:
 
 def _counts(counted: Any) -> dict[str, int]:
     return {standing.value: counted.get(standing.value, 0) for standing in Standing}
-
-
-def _href(command: type[Command[Any]], campaign_id: UUID) -> str:
-    return reverse(f"api-campaign-{command.slug}", kwargs={"campaign_id": campaign_id})
 
 
 def _item(view: ApiView, campaign_id: UUID, item_id: UUID) -> dict[str, Any]:
@@ -379,20 +349,15 @@ urlpatterns = [
         RetryFailedView.as_view(),
         name="api-campaign-retry-failed",
     ),
-    *(
-        path(
-            f"campaigns/<uuid:campaign_id>/{slug}/",
-            step_view(command).as_view(),
-            name=f"api-campaign-{slug}",
-        )
-        for slug, command in queries.steps().items()
+    *step_patterns(
+        "campaigns/<uuid:campaign_id>/", "api-campaign", queries.steps(), CampaignFacts, _facts
     ),
-    *(
-        path(
-            f"campaigns/<uuid:campaign_id>/items/<uuid:item_id>/{slug}/",
-            item_step_view(command).as_view(),
-            name=f"api-campaign-item-{slug}",
-        )
-        for slug, command in queries.item_steps().items()
+    *step_patterns(
+        "campaigns/<uuid:campaign_id>/items/<uuid:item_id>/",
+        "api-campaign-item",
+        queries.item_steps(),
+        CampaignItem,
+        _item,
+        do=deeds.do,
     ),
 ]

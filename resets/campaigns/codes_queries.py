@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import tzinfo
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from devices.models import Site
 from devices.queries import one
+from fleet.accounts.access import holding
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.store import load
@@ -117,8 +118,7 @@ def campaigns_waiting(actor: Actor) -> list[dict[str, Any]]:
     """The newest campaigns under way with devices that wait for a code, where this one may send and
     type it: each with the number of those mailboxes, and of their mails that failed.
     """
-    able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
-    under_way = queries.campaigns(replace(actor, grants=able)).filter(
+    under_way = queries.campaigns(holding(actor, Role.TECHNICIAN)).filter(
         open=True, kind=Kind.RESET.value, phase__in=[phase.value for phase in TAKES_CODES]
     )
     devices = CampaignItem.objects.for_jobs().filter(

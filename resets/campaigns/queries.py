@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +11,9 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from devices.queries import one
-from fleet.accounts.access import human, may
+from fleet.accounts.access import holding, human, open_to, steps_of
 from fleet.accounts.state import Role
-from fleet.eventstore.messages import COMMANDS, Actor, Command
+from fleet.eventstore.messages import Actor, Command, S
 from fleet.eventstore.store import state_of
 from resets.campaigns.estimate import Share
 from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
@@ -120,9 +119,8 @@ def standings_of(actor: Actor, campaigns: Sequence[UUID]) -> dict[UUID, Counter[
 
 def awaiting(actor: Actor) -> QuerySet[Campaign]:
     """Campaigns that this actor may agree to: an administrator there, and somebody else's."""
-    return _asked_for(replace(actor, grants=_administers(actor))).exclude(
-        planner_id=human(actor).id
-    )
+    rows = _asked_for(holding(actor, Role.ADMINISTRATOR))
+    return rows.exclude(planner_id=human(actor).id)
 
 
 def own(actor: Actor) -> QuerySet[Campaign]:
@@ -136,34 +134,19 @@ def _asked_for(actor: Actor) -> QuerySet[Campaign]:
 
 def steps() -> dict[str, type[Command[CampaignState]]]:
     """What people may do with a campaign that is there: slug → command."""
-    return _steps(CampaignState)
+    return _but_own_ways(steps_of(CampaignState))
 
 
 def item_steps() -> dict[str, type[Command[ItemState]]]:
     """What people may do with one device of a campaign: slug → command."""
-    return _steps(ItemState)
+    return _but_own_ways(steps_of(ItemState))
 
 
 def offered(actor: Actor, campaign_id: UUID) -> list[type[Command[CampaignState]]]:
     """The steps that are open now to whoever asks, in their order."""
     campaign(actor, campaign_id)
-    state, now, person = state_of(CampaignState, campaign_id), timezone.now(), human(actor).id
-    return [
-        step
-        for step in steps().values()
-        if step.offered(state, now)
-        and step.offered_to(state, person)
-        and may(actor, Role(step.by), state.organisation, state.site)
-    ]
+    return open_to(actor, steps(), state_of(CampaignState, campaign_id), timezone.now())
 
 
-def _administers(actor: Actor) -> tuple[Any, ...]:
-    return tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
-
-
-def _steps(kind: type) -> dict[str, type[Command[Any]]]:
-    return {
-        c.slug: c
-        for c in COMMANDS.values()
-        if c.of is kind and c.by != "job" and not c.creates and c.slug not in OWN_WAYS
-    }
+def _but_own_ways(steps: dict[str, type[Command[S]]]) -> dict[str, type[Command[S]]]:
+    return {slug: step for slug, step in steps.items() if slug not in OWN_WAYS}

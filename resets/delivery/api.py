@@ -7,7 +7,6 @@ from typing import Annotated, Any, TypedDict
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
 from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
@@ -15,7 +14,7 @@ from rest_framework.response import Response
 from devices import queries as devices
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
-from fleet.api.pages import USUAL, Pages, piece_of
+from fleet.api.pages import USUAL, Pages, exactly, piece_of
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from resets.delivery import queries
@@ -103,8 +102,8 @@ class TestMailsView(ApiView):
     def get(self, asked: Values) -> Response:
         """List test mails, the newest first."""
         seen = queries.mail_tests(self.actor)
-        wanted = {n: asked[n] for n in ("site", "device") if asked[n] is not None}
-        return self.page(asked, _tests(seen.filter(**wanted)), ["-id"], seen)
+        rows = exactly(seen, asked, "site", "device")
+        return self.page(asked, rows.values(*COLUMNS), ["-id"], seen)
 
     @call(answer=TestMail, status=201, body=Fields.asked_by(SendTestMailTo))
     def post(self, asked: Values) -> Response:
@@ -152,13 +151,8 @@ def _group(group: Group, answer: str) -> dict[str, Any]:
     }
 
 
-def _tests(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
-    return rows.values(*COLUMNS)
-
-
-def _test(view: ApiView, test: UUID) -> dict[str, Any]:
-    found: dict[str, Any] = only(_tests(queries.mail_tests(view.actor)), test, "test mail")
-    return found
+def _test(view: ApiView, test: UUID) -> Any:
+    return only(queries.mail_tests(view.actor).values(*COLUMNS), test, "test mail")
 
 
 urlpatterns = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, tzinfo
 from functools import reduce
 from operator import or_
@@ -15,6 +15,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from fleet.accounts.access import holding
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
@@ -29,8 +30,7 @@ _KEYS = UUID("6f6c7a4e-3f3d-5b1e-9a53-0d7d3c1c9b10")  # of the groups' names, fo
 
 def administered(actor: Actor) -> Actor:
     """The same, where they are an administrator: the numbers are for those alone."""
-    held = tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
-    return replace(actor, grants=held)
+    return holding(actor, Role.ADMINISTRATOR)
 
 
 @dataclass(frozen=True)

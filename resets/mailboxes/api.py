@@ -15,11 +15,11 @@ from devices.queries import mailbox_shown
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
-from fleet.eventstore.handling import handle
-from fleet.eventstore.messages import Actor, Command
+from fleet.api.steps import step_patterns
+from fleet.eventstore.messages import Actor
 from resets.mailboxes import queries
 from resets.mailboxes.proposing import propose
-from resets.mailboxes.state import Domain, MailboxState, Stage
+from resets.mailboxes.state import Domain, Stage
 from resets.mailboxes.steps import ProposeMailbox
 
 _IN_PART = "Most of it hidden for viewers."
@@ -92,18 +92,6 @@ class ProposeView(ApiView):
         return created(_one(self, begun), "api-mailbox", change_id=begun)
 
 
-def step_view(command: type[Command[MailboxState]]) -> type[ApiView]:
-    """The call for something that people do about a proposal."""
-
-    def post(self: ApiView, asked: Values, change_id: UUID) -> Response:
-        handle(command(**asked), change_id, self.by)
-        return Response(_one(self, change_id))
-
-    post.__doc__ = command.about
-    declared = call(answer=ProposedMailbox, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
-
-
 def _one(view: ApiView, change_id: UUID) -> dict[str, Any]:
     return _told(view.actor, only(_columns(queries.changes(view.actor)), change_id, "proposal"))
 
@@ -124,12 +112,7 @@ urlpatterns = [
     path("mailboxes/", MailboxesView.as_view(), name="api-mailboxes"),
     path("mailboxes/<uuid:change_id>/", MailboxView.as_view(), name="api-mailbox"),
     path("devices/<uuid:device_id>/mailboxes/", ProposeView.as_view(), name="api-device-mailboxes"),
-    *(
-        path(
-            f"mailboxes/<uuid:change_id>/{slug}/",
-            step_view(command).as_view(),
-            name=f"api-mailbox-{slug}",
-        )
-        for slug, command in queries.steps().items()
+    *step_patterns(
+        "mailboxes/<uuid:change_id>/", "api-mailbox", queries.steps(), ProposedMailbox, _one
     ),
 ]

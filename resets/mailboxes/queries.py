@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from fleet.accounts.access import human, may
+from fleet.accounts.access import holding, human, open_to, steps_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
-from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
+from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets.mailboxes.models import MailboxChange
 from resets.mailboxes.state import MailboxState, Stage
@@ -42,8 +42,8 @@ def open_change_of(actor: Actor, device_id: UUID) -> MailboxChange | None:
 
 def waiting(actor: Actor) -> QuerySet[MailboxChange]:
     """Those that this actor may agree to: an administrator there, and somebody else's."""
-    able = tuple(g for g in actor.grants if g.role.rank >= Role.ADMINISTRATOR.rank)
-    return _unanswered(replace(actor, grants=able)).exclude(proposer_id=human(actor).id)
+    rows = _unanswered(holding(actor, Role.ADMINISTRATOR))
+    return rows.exclude(proposer_id=human(actor).id)
 
 
 def own(actor: Actor) -> QuerySet[MailboxChange]:
@@ -80,11 +80,7 @@ def with_text(rows: QuerySet[MailboxChange], text: str) -> QuerySet[MailboxChang
 
 def steps() -> dict[str, type[Command[MailboxState]]]:
     """What people can do about a proposal, by the name in its address."""
-    return {
-        command.slug: command
-        for command in COMMANDS.values()
-        if command.of is MailboxState and command.by != Role.JOB and not command.creates
-    }
+    return steps_of(MailboxState)
 
 
 @dataclass(frozen=True)
@@ -113,20 +109,9 @@ def standing(actor: Actor, change_id: UUID) -> Standing:
         row,
         state,
         story,
-        _offered(actor, state, now),
+        open_to(actor, steps(), state, now),
         now,
         outdated=state.stage is Stage.PROPOSED
         and found.digest(state.reset_email, state.reason) != state.digest,
         reset_open=open_reset_of(actor, row.device_id) is not None,
     )
-
-
-def _offered(actor: Actor, state: MailboxState, now: datetime) -> list[type[Command[MailboxState]]]:
-    person = human(actor).id
-    return [
-        command
-        for command in steps().values()
-        if command.offered(state, now)
-        and command.offered_to(state, person)
-        and may(actor, Role(command.by), state.organisation, state.site)
-    ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
@@ -14,18 +13,18 @@ from devices.lists.api import AsCsv, AsXlsx, FileSchema
 from devices.lists.exports import answer
 from devices.lists.writing import Form
 from fleet.api.calls import ApiView, Values, call, created, only
-from fleet.api.fields import Fields, Time, text
-from fleet.api.pages import USUAL, Pages, piece_of
+from fleet.api.fields import Time, text
+from fleet.api.pages import USUAL, Pages, exactly, piece_of
 from fleet.api.renderers import OrjsonRenderer
+from fleet.api.steps import step_patterns
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import Command
 from resets.readiness import queries
 from resets.readiness.export import export
 from resets.readiness.flaws import Finding, findings
 from resets.readiness.queries import Ready
 from resets.readiness.score import REASONS, Band, Reason
-from resets.readiness.state import DrillPhase, DrillState
+from resets.readiness.state import DrillPhase
 from resets.readiness.steps import BeginDrill
 from resets.state import Delivery, RecoveryMethod
 
@@ -166,9 +165,8 @@ class DrillsView(ApiView):
     def get(self, asked: Values) -> Response:
         """List drills, the newest first."""
         seen = queries.drills(self.actor)
-        names = ("site", "device", "phase", "open")
-        wanted = {name: asked[name] for name in names if asked[name] is not None}
-        return self.page(asked, _columns(seen.filter(**wanted)), ["-id"], seen)
+        rows = exactly(seen, asked, "site", "device", "phase", "open")
+        return self.page(asked, rows.values(*COLUMNS), ["-id"], seen)
 
 
 class DrillView(ApiView):
@@ -187,18 +185,6 @@ class BeginDrillView(ApiView):
         drill = new_id()
         handle(BeginDrill(device_id), drill, self.by)
         return created(_drill(self, drill), "api-drill", drill_id=drill)
-
-
-def step_view(command: type[Command[DrillState]]) -> type[ApiView]:
-    """The call for something that people do in a drill."""
-
-    def post(self: ApiView, asked: Values, drill_id: UUID) -> Response:
-        handle(command(**asked), drill_id, self.by)
-        return Response(_drill(self, drill_id))
-
-    post.__doc__ = command.about
-    declared = call(answer=Drill, body=Fields.asked_by(command))(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
 
 
 # --- what is told ---------------------------------------------------------------------------------
@@ -244,13 +230,8 @@ def _flaw(found: Finding) -> dict[str, Any]:
     }
 
 
-def _columns(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
-    return rows.values(*COLUMNS)
-
-
-def _drill(view: ApiView, drill_id: UUID) -> dict[str, Any]:
-    found: dict[str, Any] = only(_columns(queries.drills(view.actor)), drill_id, "drill")
-    return found
+def _drill(view: ApiView, drill_id: UUID) -> Any:
+    return only(queries.drills(view.actor).values(*COLUMNS), drill_id, "drill")
 
 
 urlpatterns = [
@@ -264,12 +245,5 @@ urlpatterns = [
     path("drills/", DrillsView.as_view(), name="api-drills"),
     path("drills/<uuid:drill_id>/", DrillView.as_view(), name="api-drill"),
     path("devices/<uuid:device_id>/drills/", BeginDrillView.as_view(), name="api-device-drills"),
-    *(
-        path(
-            f"drills/<uuid:drill_id>/{slug}/",
-            step_view(command).as_view(),
-            name=f"api-drill-{slug}",
-        )
-        for slug, command in queries.steps().items()
-    ),
+    *step_patterns("drills/<uuid:drill_id>/", "api-drill", queries.steps(), Drill, _drill),
 ]

@@ -19,10 +19,9 @@ from django.utils import timezone
 
 from devices import queries as devices
 from devices.models import Device
-from fleet.accounts.access import human, may
-from fleet.accounts.state import Role
+from fleet.accounts.access import open_to, steps_of
 from fleet.errors import NotFound
-from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
+from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets.readiness.facts import Known, known_of
 from resets.readiness.flaws import Finding, findings
@@ -152,11 +151,7 @@ def open_drill_of(actor: Actor, device_id: UUID) -> Drill | None:
 
 def steps() -> dict[str, type[Command[DrillState]]]:
     """What people can do about a drill, by the name in its address."""
-    return {
-        command.slug: command
-        for command in COMMANDS.values()
-        if command.of is DrillState and command.by != Role.JOB and not command.creates
-    }
+    return steps_of(DrillState)
 
 
 @dataclass(frozen=True)
@@ -176,12 +171,5 @@ def standing(actor: Actor, drill_id: UUID) -> Standing:
     story, state, now = read_stream(row.id), DrillState(row.id), timezone.now()
     for recorded in story:
         state = recorded.event.evolve(state)
-    person = human(actor).id
-    offered = [
-        command
-        for command in steps().values()
-        if command.offered(state, now)
-        and command.offered_to(state, person)
-        and may(actor, Role(command.by), state.organisation, state.site)
-    ]
+    offered = open_to(actor, steps(), state, now)
     return Standing(row, state, story, offered, now)

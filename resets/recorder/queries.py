@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.db.models import QuerySet
 
+from fleet.accounts.access import holding
 from fleet.accounts.state import Role
 from fleet.eventstore.handling import supplies
 from fleet.eventstore.messages import Actor, By, Command
@@ -25,7 +24,6 @@ def nvr_facts(command: Command[ResetState], state: ResetState, by: By) -> NvrFac
 
 def owed(actor: Actor) -> QuerySet[Reset]:
     """Resets that are over, with something left to be done at the NVR, where this one may do it."""
-    able = tuple(g for g in actor.grants if g.role.rank >= Role.TECHNICIAN.rank)
     left = [one.value for one in AtRecorder if one.owed and not one.busy]
-    rows = queries.resets(replace(actor, grants=able))
+    rows = queries.resets(holding(actor, Role.TECHNICIAN))
     return rows.filter(open=False, recorder__in=left, device__removed=False)

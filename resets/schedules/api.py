@@ -7,15 +7,15 @@ from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
 import msgspec
-from django.db.models import QuerySet
-from django.urls import path, reverse
+from django.db.models import F, QuerySet
+from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
 
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
-from fleet.api.pages import Pages
-from fleet.api.steps import Step, step_of
+from fleet.api.pages import Pages, exactly
+from fleet.api.steps import Step, step_patterns, steps_shown
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command
@@ -89,7 +89,8 @@ class ScheduleFilters(Pages, total=False):
     q: text("A part of the name, the reason, or who made it.")  # type: ignore[valid-type]
 
 
-COLUMNS = tuple(n for n in Schedule.__annotations__ if n != "reason")
+RENAMED = {"reason": F("about")}
+COLUMNS = tuple(name for name in Schedule.__annotations__ if name not in RENAMED)
 
 
 def _asked(command: type[Command[ScheduleState]], **more: Any) -> Fields:
@@ -109,10 +110,9 @@ class SchedulesView(ApiView):
     def get(self, asked: Values) -> Response:
         """List schedules, the newest first."""
         seen = queries.schedules(self.actor)
-        wanted = {n: asked[n] for n in ("site", "phase") if asked[n] is not None}
-        rows = seen.filter(**wanted)
+        rows = exactly(seen, asked, "site", "phase")
         rows = queries.with_text(rows, asked["q"]) if asked["q"] else rows
-        return self.page(asked, _columns(rows), ["-id"], seen, _told)
+        return self.page(asked, _columns(rows), ["-id"], seen)
 
     @call(answer=ScheduleFacts, status=201, body=MAKE)
     def post(self, asked: Values) -> Response:
@@ -129,18 +129,14 @@ class ScheduleView(ApiView):
         return Response(_facts(self, schedule_id))
 
 
-def step_view(command: type[Command[ScheduleState]]) -> type[ApiView]:
-    """The call that takes a step of a schedule."""
-
-    def post(self: ApiView, asked: Values, schedule_id: UUID) -> Response:
-        given = _plan(asked) if command is ChangeSchedule else asked
-        handle(command(**given), schedule_id, self.by)
+class ChangeScheduleView(ApiView):
+    @call(answer=ScheduleFacts, body=CHANGE)
+    def post(self, asked: Values, schedule_id: UUID) -> Response:
+        """Change the schedule. What was agreed to holds no more: another administrator has to agree
+        anew. A run that has begun goes on.
+        """
+        handle(ChangeSchedule(**_plan(asked)), schedule_id, self.by)
         return Response(_facts(self, schedule_id))
-
-    post.__doc__ = command.about
-    body = CHANGE if command is ChangeSchedule else Fields.asked_by(command)
-    declared = call(answer=ScheduleFacts, body=body)(post)
-    return type(f"{command.__name__}View", (ApiView,), {"post": declared})
 
 
 def _plan(asked: Values) -> dict[str, Any]:
@@ -153,19 +149,15 @@ def _plan(asked: Values) -> dict[str, Any]:
 
 
 def _columns(rows: QuerySet[Any], *more: str) -> QuerySet[Any, dict[str, Any]]:
-    return rows.values(*COLUMNS, "about", *more)
-
-
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    return {"reason" if name == "about" else name: value for name, value in row.items()}
+    return rows.values(*COLUMNS, *more, **RENAMED)
 
 
 def _facts(view: ApiView, schedule_id: UUID) -> dict[str, Any]:
     rows = _columns(queries.schedules(view.actor), "selection", "settings", "digest")
-    row = only(rows, schedule_id, "schedule")
+    row: dict[str, Any] = only(rows, schedule_id, "schedule")
     standing = queries.standing(view.actor, schedule_id)
     offered, report = standing.offered, standing.state.report
-    return _told(row) | {
+    return row | {
         "digest": row["digest"] if ApproveSchedule in offered else None,
         "next_runs": standing.next_runs,
         "report": report
@@ -176,23 +168,19 @@ def _facts(view: ApiView, schedule_id: UUID) -> dict[str, Any]:
             "possible": report.possible,
             "against": {one.why: one.devices for one in report.against},
         },
-        "steps": [step_of(command, _href(command, schedule_id)) for command in offered],
+        "steps": steps_shown(offered, "api-schedule", schedule_id=schedule_id),
     }
-
-
-def _href(command: type[Command[Any]], schedule_id: UUID) -> str:
-    return reverse(f"api-schedule-{command.slug}", kwargs={"schedule_id": schedule_id})
 
 
 urlpatterns = [
     path("schedules/", SchedulesView.as_view(), name="api-schedules"),
     path("schedules/<uuid:schedule_id>/", ScheduleView.as_view(), name="api-schedule"),
-    *(
-        path(
-            f"schedules/<uuid:schedule_id>/{slug}/",
-            step_view(command).as_view(),
-            name=f"api-schedule-{slug}",
-        )
-        for slug, command in queries.steps().items()
+    *step_patterns(
+        "schedules/<uuid:schedule_id>/",
+        "api-schedule",
+        queries.steps(),
+        ScheduleFacts,
+        _facts,
+        own={ChangeSchedule: ChangeScheduleView},
     ),
 ]

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from fleet.accounts.middleware import by_of
 from fleet.audit.entries import look_like
 from fleet.web.registry import dashboard_panel, menu
 from resets.schedules import queries, words
@@ -22,6 +23,6 @@ def register() -> None:
 
 def waiting(request: HttpRequest) -> dict[str, Any] | None:
     """Schedules that wait for the answer of whoever looks; nothing while there are none."""
-    actor = request.actor  # type: ignore[attr-defined]
-    found = queries.waiting_for(actor)[: SHOWN + 1]
+    actor = by_of(request).actor
+    found = list(queries.awaiting(actor)[: SHOWN + 1])
     return {"lines": lines(actor, found[:SHOWN]), "more": len(found) > SHOWN} if found else None

@@ -12,9 +12,9 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from devices.queries import one
-from fleet.accounts.access import human, may
+from fleet.accounts.access import holding, human, open_to, steps_of
 from fleet.accounts.state import Role
-from fleet.eventstore.messages import COMMANDS, Actor, Command, Recorded
+from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.campaigns.models import Campaign
 from resets.campaigns.queries import campaigns
@@ -41,16 +41,19 @@ def with_text(rows: QuerySet[Schedule], text: str) -> QuerySet[Schedule]:
     )
 
 
-def waiting(actor: Actor) -> QuerySet[Schedule]:
-    """Those that somebody else has to agree to."""
-    rows = schedules(actor).filter(phase=SchedulePhase.AWAITING_APPROVAL.value)
+def awaiting(actor: Actor) -> QuerySet[Schedule]:
+    """Those that this actor may agree to: an administrator there, and somebody else's."""
+    rows = _asked_for(holding(actor, Role.ADMINISTRATOR))
     return rows.exclude(maker_id=human(actor).id)
 
 
-def waiting_for(actor: Actor) -> list[Schedule]:
-    """Those whose answer this actor may give."""
-    rows = waiting(actor)
-    return [r for r in rows if may(actor, Role.ADMINISTRATOR, r.organisation, r.site)]
+def own(actor: Actor) -> QuerySet[Schedule]:
+    """Those that this actor has made, or changed last, and somebody else has to agree to."""
+    return _asked_for(actor).filter(maker_id=human(actor).id)
+
+
+def _asked_for(actor: Actor) -> QuerySet[Schedule]:
+    return schedules(actor).filter(phase=SchedulePhase.AWAITING_APPROVAL.value)
 
 
 def runs(actor: Actor, schedule_id: UUID) -> QuerySet[Campaign]:
@@ -59,12 +62,8 @@ def runs(actor: Actor, schedule_id: UUID) -> QuerySet[Campaign]:
 
 
 def steps() -> dict[str, type[Command[ScheduleState]]]:
-    """What people may do with a schedule that is there: slug → command."""
-    return {
-        c.slug: c
-        for c in COMMANDS.values()
-        if c.of is ScheduleState and c.by != "job" and not c.creates
-    }
+    """What people may do with a schedule that is there, by the name in its address."""
+    return steps_of(ScheduleState)
 
 
 @dataclass(frozen=True)
@@ -74,6 +73,7 @@ class Standing:
     row: Schedule
     state: ScheduleState
     person: str
+    offered: list[type[Command[ScheduleState]]]
 
     @cached_property
     def zones(self) -> list[ZoneInfo]:
@@ -92,15 +92,6 @@ class Standing:
         return clock.next_runs(self.state, timezone.now(), NEXT)
 
     @cached_property
-    def offered(self) -> list[type[Command[ScheduleState]]]:
-        now = timezone.now()
-        return [
-            step
-            for step in steps().values()
-            if step.offered(self.state, now) and step.offered_to(self.state, self.person)
-        ]
-
-    @cached_property
     def approver_gone(self) -> bool:
         """Whether whoever agreed may not do so any more: then each run waits for a person."""
         state = self.state
@@ -115,5 +106,5 @@ class Standing:
 
 def standing(actor: Actor, schedule_id: UUID) -> Standing:
     """Raises NotFound."""
-    row = schedule(actor, schedule_id)
-    return Standing(row, state_of(ScheduleState, schedule_id), human(actor).id)
+    row, state = schedule(actor, schedule_id), state_of(ScheduleState, schedule_id)
+    return Standing(row, state, human(actor).id, open_to(actor, steps(), state, timezone.now()))

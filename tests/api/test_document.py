@@ -25,7 +25,7 @@ from schemathesis.python._constants.orchestrator import make_constants_value_sou
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Command, asked
 from fleet.wsgi import application
-from resets.api import step_patterns
+from resets.api import patterns_of
 from resets.queries import steps
 from tests.api.client import Api
 from tests.plugins.both_databases import FIRST, SECOND
@@ -113,7 +113,7 @@ def test_a_new_step_has_its_call_without_being_named_anywhere() -> None:
     told = {"slug": "postpone-reset", "about": "Put the reset off.", "by": Role.TECHNICIAN}
     PostponeReset = make_dataclass("PostponeReset", fields, bases=(Command,), namespace=told)
 
-    [pattern] = step_patterns({"postpone-reset": PostponeReset})
+    [pattern] = patterns_of({"postpone-reset": PostponeReset})
     assert str(pattern.pattern) == "resets/<uuid:reset_id>/postpone-reset/"
     call = pattern.callback.cls.post.call
     assert call.about == "Put the reset off."
