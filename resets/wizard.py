@@ -40,7 +40,7 @@ from resets.steps.break_glass import ReviewBreakGlass
 from resets.steps.bring_result import BringResult
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.choose_password import ChoosePassword
-from resets.steps.recorder import RemoveFromRecorder
+from resets.steps.remove_from_recorder import RemoveFromRecorder
 from resets.steps.request_reset import RequestReset
 from resets.steps.restore_device import TickOff
 from resets.steps.send_code import SendCode

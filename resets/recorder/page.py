@@ -11,16 +11,9 @@ from fleet.eventstore.messages import Actor, Command
 from resets.queries import Standing
 from resets.recorder.duty import facts_of
 from resets.recorder.state import AtRecorder
-from resets.steps.recorder import (
-    BY_HAND,
-    LOOKED,
-    ConfirmOnRecorder,
-    ConfirmRemoved,
-    LeaveOffRecorder,
-    NvrFacts,
-    PutBackOnNvr,
-    RemoveFromRecorder,
-)
+from resets.steps.put_back_on_recorder import ConfirmOnRecorder, LeaveOffRecorder, PutBackOnNvr
+from resets.steps.recorder import BY_HAND, LOOKED, NvrFacts, why_not
+from resets.steps.remove_from_recorder import ConfirmRemoved, RemoveFromRecorder
 
 STEPS: tuple[type[Command[Any]], ...] = (
     RemoveFromRecorder,
@@ -68,8 +61,7 @@ class RecorderPanel:
     @property
     def why(self) -> str:
         """What kept Rekey from it when it tried, or keeps it waiting."""
-        detail = self.standing.state.recorder_detail
-        return BY_HAND.get(detail, detail.replace("_", " "))
+        return why_not(self.standing.state.recorder_detail)
 
     @property
     def could_not(self) -> bool:

@@ -29,15 +29,10 @@ from resets.steps.disown_reset import ResetDisowned
 from resets.steps.expire_reset import ResetExpired
 from resets.steps.fail_reset import ResetFailed
 from resets.steps.prove_password import ResetProven, ResetUnproven
-from resets.steps.recorder import (
-    DOOR,
-    PutBackAsked,
-    RecordByHand,
+from resets.steps.put_back_on_recorder import PutBackAsked, RecordByHand, RecordPutRight
+from resets.steps.recorder import DOOR, RecordLetIn, RecordRecorderDeclined, RecordRecorderWait
+from resets.steps.remove_from_recorder import (
     RecordCameraFound,
-    RecordLetIn,
-    RecordPutRight,
-    RecordRecorderDeclined,
-    RecordRecorderWait,
     RecordStayed,
     RecordTakenOff,
     RemovalAsked,

@@ -13,6 +13,8 @@ contents(
     "break_glass",
     "site_rules",
     "recorder",
+    "remove_from_recorder",
+    "put_back_on_recorder",
     "send_code",
     "show_qr",
     "send_by_phone",

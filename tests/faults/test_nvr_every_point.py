@@ -12,7 +12,7 @@ from fleet.eventstore import projections, tasks
 from fleet.eventstore.handling import handle
 from resets.limits.models import LimitUse
 from resets.steps.cancel_reset import CancelReset
-from resets.steps.recorder import RemoveFromRecorder
+from resets.steps.remove_from_recorder import RemoveFromRecorder
 from tests.cast import Cast, cast, work
 from tests.faults.dying import Life, pass_time, run_until
 from tests.faults.ground import job_of, owed

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from resets.steps.cancel_reset import CancelReset
-from resets.steps.recorder import ConfirmRemoved, RemoveFromRecorder
+from resets.steps.remove_from_recorder import ConfirmRemoved, RemoveFromRecorder
 from tests.cast import Cast, cast, work
 from tests.resets.recorder_ground import CHANNEL, PUBLISHED, RECORDER, Site, site
 

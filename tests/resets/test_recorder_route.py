@@ -19,13 +19,8 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.models import EventRow, Job
 from resets.recorder import reactions
 from resets.steps.cancel_reset import CancelReset
-from resets.steps.recorder import (
-    ConfirmOnRecorder,
-    ConfirmRemoved,
-    LeaveOffRecorder,
-    PutBackOnNvr,
-    RemoveFromRecorder,
-)
+from resets.steps.put_back_on_recorder import ConfirmOnRecorder, LeaveOffRecorder, PutBackOnNvr
+from resets.steps.remove_from_recorder import ConfirmRemoved, RemoveFromRecorder
 from resets.steps.send_code import SendCode
 from tests.cast import SETUP, Cast, cast, work
 from tests.faults.dying import pass_time

@@ -23,27 +23,31 @@ from resets.steps.cancel_reset import ResetCancelled
 from resets.steps.choose_password import ChoosePassword, Kept
 from resets.steps.expire_reset import ResetExpired
 from resets.steps.prove_password import ResetProven
-from resets.steps.recorder import (
-    CameraFound,
+from resets.steps.put_back_on_recorder import (
     ConfirmOnRecorder,
-    ConfirmRemoved,
     LeaveOffRecorder,
     LeftOffRecorder,
-    NvrFacts,
     PutBackAsked,
     PutBackByHand,
     PutBackOnNvr,
     PutBackOnRecorder,
     RecordByHand,
-    RecordCameraFound,
+    RecorderTold,
+    RecordPutRight,
+)
+from resets.steps.recorder import (
+    NvrFacts,
     RecorderDeclined,
     RecorderLetIn,
-    RecorderTold,
     RecorderWaitedFor,
     RecordLetIn,
-    RecordPutRight,
     RecordRecorderDeclined,
     RecordRecorderWait,
+)
+from resets.steps.remove_from_recorder import (
+    CameraFound,
+    ConfirmRemoved,
+    RecordCameraFound,
     RecordStayed,
     RecordTakenOff,
     RemovalAsked,
