@@ -6,10 +6,10 @@ as Django itself would write it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection, models
 
@@ -18,6 +18,7 @@ from fleet.eventstore import database
 # SQLite takes 32,766 parameters in one statement, PostgreSQL 65,535.
 MOST_PARAMETERS = 30_000
 COPY_FROM = 32  # rows; below it one INSERT is quicker
+T = TypeVar("T")
 
 
 class Table:
@@ -97,7 +98,8 @@ class Table:
             database.run(sql, [value for row in batch for value in row])
 
 
-def batches(rows: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(rows)
+def batches(some: Iterable[T], size: int) -> Iterator[list[T]]:
+    """So many at a time, in order; the last of them may be fewer."""
+    iterator = iter(some)
     while batch := list(islice(iterator, size)):
         yield batch

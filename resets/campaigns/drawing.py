@@ -7,8 +7,8 @@ hundred at a time, as they are written down. How far it has come is how many are
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -21,6 +21,7 @@ from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Actor, By, Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, reaction
+from fleet.eventstore.tables import batches
 from resets.campaigns.forecast import DryRun, Forecast, agreed_facts
 from resets.campaigns.models import CampaignItem
 from resets.campaigns.selection import selected
@@ -42,7 +43,6 @@ from resets.supplies import rules_of
 
 BATCH = 500
 TRIES = 5  # of a batch, while other campaigns take the same devices
-T = TypeVar("T")
 
 
 @reaction(CampaignPlanned, urgent=True)
@@ -154,14 +154,3 @@ def seal(campaign: CampaignState) -> SealPlan:
 def settings_sealed(campaign: CampaignState) -> bytes:
     kept: list[Any] = [campaign.kind, campaign.reason, campaign.settings, campaign.ends_at]
     return msgspec.json.encode(kept)
-
-
-def batches(some: Iterable[T], size: int) -> Iterator[list[T]]:
-    batch: list[T] = []
-    for one in some:
-        batch.append(one)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -15,6 +15,7 @@ from fleet.accounts.access import human
 from fleet.eventstore import store
 from fleet.eventstore.messages import CATEGORIES, Event, Recorded, State
 from fleet.eventstore.projections import Difference, also_rebuilt
+from fleet.eventstore.tables import batches
 from resets.campaigns.state import CodesState
 from resets.campaigns.steps.codes import (
     CampaignCodeIssued,
@@ -109,7 +110,7 @@ def recount() -> int:
     since = timezone.now() - timedelta(seconds=LONGEST)
     with transaction.atomic():
         LimitUse.objects.all().delete()
-        return sum(ledger.add(_uses(some)) for some in _batched(happened(since)))
+        return sum(ledger.add(_uses(some)) for some in batches(happened(since), AT_ONCE))
 
 
 def differences() -> Iterator[Difference]:
@@ -140,14 +141,3 @@ def register() -> None:
 
 def _uses(some: Iterable[Happened]) -> list[tuple[UUID, datetime]]:
     return [(key, one.at) for one in some for key in one.keys.values()]
-
-
-def _batched(all_of_them: Iterator[Happened]) -> Iterator[list[Happened]]:
-    some: list[Happened] = []
-    for one in all_of_them:
-        some.append(one)
-        if len(some) == AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some

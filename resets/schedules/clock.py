@@ -19,7 +19,7 @@ from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.store import state_of
-from resets.campaigns.drawing import batches
+from fleet.eventstore.tables import batches
 from resets.campaigns.forecast import NO_ACCOUNT, PASSING, DryRun, Forecast
 from resets.campaigns.models import Campaign
 from resets.campaigns.selection import password_since, selected
