@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from devices.page_parts import Mark, column, part
 from fleet.accounts.menu import administers
+from fleet.accounts.middleware import by_of
 from fleet.audit.entries import look_like
 from fleet.audit.veils import veil
 from fleet.eventstore.messages import Actor
@@ -43,36 +44,36 @@ def register() -> None:
 
 
 def approvals(request: HttpRequest) -> int:
-    return lines.count(_actor(request))
+    return lines.count(by_of(request).actor)
 
 
 def broken(request: HttpRequest) -> dict[str, Any] | None:
-    few = _few(unreviewed(_actor(request)))
+    few = _few(unreviewed(by_of(request).actor))
     return few if few["rows"] else None
 
 
 def at_recorders(request: HttpRequest) -> dict[str, Any] | None:
-    few = _few(owed(_actor(request)))
+    few = _few(owed(by_of(request).actor))
     return few if few["rows"] else None
 
 
 def waiting(request: HttpRequest) -> dict[str, Any]:
-    actor = _actor(request)
+    actor = by_of(request).actor
     proposals = mailboxes.waiting(actor).count()
     return {**_few(queries.waiting_for(actor) | to_approve(actor)), "proposals": proposals}
 
 
 def under_way(request: HttpRequest) -> dict[str, Any]:
-    return _few(queries.under_way(_actor(request)))
+    return _few(queries.under_way(by_of(request).actor))
 
 
 def undelivered(request: HttpRequest) -> dict[str, Any]:
     numbers = reverse("deliveries") if administers(request) else ""
-    return {**_few(queries.undelivered(_actor(request))), "all": numbers}
+    return {**_few(queries.undelivered(by_of(request).actor)), "all": numbers}
 
 
 def ended(request: HttpRequest) -> dict[str, Any]:
-    return _few(queries.ended(_actor(request)))
+    return _few(queries.ended(by_of(request).actor))
 
 
 def of_device(actor: Actor, device: Any) -> dict[str, Any] | None:
@@ -96,8 +97,3 @@ def _few(rows: QuerySet[Any]) -> dict[str, Any]:
     """The newest of them, and whether there are more."""
     newest = list(rows[: SHOWN + 1])
     return {"rows": newest[:SHOWN], "more": len(newest) > SHOWN}
-
-
-def _actor(request: HttpRequest) -> Actor:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
-    return actor

@@ -10,23 +10,25 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from devices import queries as devices
 from fleet.accounts.access import may, require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By, Command
+from fleet.web.answers import kept_nowhere
 from fleet.web.command_forms import form_of, ordered
 from fleet.web.forms import show_refusal
 from fleet.web.live import live_part
 from fleet.web.middleware import status_of
+from fleet.web.requests import page_of, require_safe_or_POST
 from resets import queries
 from resets.applying import web as applying
 from resets.applying.forms import typed_or_uploaded
@@ -55,16 +57,14 @@ from resets.steps.show_qr import ShowQr
 from resets.tracker import ahead
 from resets.wizard import Question, Walk
 
-PER_PAGE = 50
-
 
 @login_required
 @require_safe
 def resets(request: HttpRequest) -> HttpResponse:
     """Every reset that may be seen, newest first."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     form = ResetFilters(actor, request.GET)
-    page = Paginator(form.found(), PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(request, form.found())
     facts = {
         "title": "Resets",
         "filter_form": form,
@@ -75,10 +75,10 @@ def resets(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
     """Forget Password: asks why, and begins. A reset that is open already is led to."""
-    by = _by(request)
+    by = by_of(request)
     row = devices.device(by.actor, device)
     if open_one := queries.open_reset_of(by.actor, device):
         return redirect("reset", open_one.pk)
@@ -107,15 +107,15 @@ def request_reset(request: HttpRequest, device: UUID) -> HttpResponse:
 @require_safe
 def reset(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The wizard: where the reset stands, and what is asked now."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     return _wizard(request, Walk(queries.standing(actor, pk), actor))
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def reset_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     """Any step of a reset: POST takes it, GET asks about one that is not the wizard's question."""
-    by, command = _by(request), queries.steps().get(step)
+    by, command = by_of(request), queries.steps().get(step)
     if command is None:
         raise NotFound("step")
     if request.method != "POST":
@@ -134,13 +134,12 @@ def reset_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
 @require_safe
 def reset_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What moves by itself. When another question is asked by now, all of the wizard comes."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     walk = Walk(queries.standing(actor, pk), actor)
     if request.GET.get("on") != walk.key:
         response = render(request, "resets/live_wizard.html", {"walk": walk})
         response["HX-Retarget"], response["HX-Reswap"] = "#wizard", "outerHTML"
-        response["Cache-Control"] = "no-store"
-        return response
+        return kept_nowhere(response)
     seen = request.GET.get("seen", "").split(".")
     news = seen[0] != str(walk.events)
     expired = walk.qr is not None and walk.qr.standing == "expired" and "expired" not in seen
@@ -149,14 +148,11 @@ def reset_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _wizard(request: HttpRequest, walk: Walk, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
-    facts: dict[str, Any] = {"title": f"Reset of {walk.reset.device_name}", "walk": walk}
+    facts = {"title": f"Reset of {walk.reset.device_name}", "walk": walk, "form": walk.problem}
     if walk.may_send or (walk.question and walk.question.step is SendCode):
-        facts["budget"] = near_the_edge(_by(request), walk.device.pk, Counted.CODES)
-    if walk.refused:
-        facts["form"] = walk.problem
-    response = render(request, "resets/reset.html", facts, status=status)
-    response["Cache-Control"] = "no-store"  # there may be a QR on it
-    return response
+        facts["budget"] = near_the_edge(by_of(request), walk.device.pk, Counted.CODES)
+    page = render(request, "resets/reset.html", facts, status=status)
+    return kept_nowhere(page)  # there may be a QR on it
 
 
 def _step_page(
@@ -188,11 +184,6 @@ def _refused(
         show_refusal(form, error)
         return status_of(error)
     return None
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

@@ -20,9 +20,11 @@ from django.urls import reverse
 
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
+from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command
 from fleet.web.command_forms import form_of
 from resets import words
+from resets.applying.doors import doors_of
 from resets.applying.page import AtDevice
 from resets.approvals.page import Approval
 from resets.campaigns import queries as campaigns
@@ -60,15 +62,6 @@ WALK: tuple[type[Command[ResetState]], ...] = (
 )
 # These have their place beside a question, or above the page.
 BESIDE: tuple[type[Command[ResetState]], ...] = (DeclineReset, ReviewBreakGlass, TickOff, *AT_NVR)
-LOGINS = ("new", "old", "wrong")  # the columns of the doors' table, as its component has them
-_ANSWERS = {
-    ("new", True): words.Look("ok", "Opens"),
-    ("new", False): words.Look("bad", "Refused"),
-    ("old", True): words.Look("bad", "Opens"),
-    ("old", False): words.Look("ok", "Refused"),
-    ("wrong", True): words.Look("bad", "Opens"),
-    ("wrong", False): words.Look("ok", "Refused"),
-}
 
 
 @dataclass(frozen=True)
@@ -324,22 +317,7 @@ class Walk:
 
     @property
     def doors(self) -> list[dict[str, Any]]:
-        """Each door with its answers to the new, the old and a wrong password."""
-        answers: dict[str, dict[str, words.Look]] = {}
-        for tried in self.reset.doors:
-            look = _ANSWERS.get((tried.login, bool(tried.opened)), words.Look("quiet", tried.login))
-            if tried.opened is None:
-                look = words.NOT_TRIED.get(tried.detail, words.Look("warn", "No answer"))
-            answers.setdefault(tried.door, {})[tried.login] = look
-        missing = words.Look("quiet", "Not tried")
-        if not answers and self.reset.phase in (Phase.APPLYING, Phase.PROVING):
-            proving = self.reset.phase is Phase.PROVING
-            missing = words.Look("busy", "Trying") if proving else words.Look("quiet", "Not yet")
-            answers[self.device.driver] = {}
-        return [
-            {"name": door.upper(), "answers": [by_login.get(one, missing) for one in LOGINS]}
-            for door, by_login in answers.items()
-        ]
+        return doors_of(self.reset, self.device.driver)
 
     # --- how far ----------------------------------------------------------------------------------
 
@@ -362,22 +340,9 @@ class Walk:
         return tracker(self.standing)
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """The story for the timeline, newest first. The reason is said once, by the first."""
-        entries = []
-        for recorded in reversed(self.standing.story):
-            tone, icon = words.EVENTS.get(recorded.type, ("quiet", "dot"))
-            entries.append(
-                {
-                    "sentence": recorded.sentence,
-                    "at": recorded.at,
-                    "actor": recorded.actor.name,
-                    "source": recorded.source,
-                    "tone": tone,
-                    "icon": icon,
-                }
-            )
-        return entries
+        return story_of(self.standing.story)
 
     # --- live -------------------------------------------------------------------------------------
 

@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
-from fleet.eventstore.messages import By
+from fleet.accounts.middleware import by_of
+from fleet.web.answers import as_file
 from resets.applying.orders import order_paper
 
 
@@ -17,12 +18,10 @@ from resets.applying.orders import order_paper
 @require_safe
 def order(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The newest order of a reset; it shows neither the password nor the code."""
-    by: By = request.by  # type: ignore[attr-defined]
+    by = by_of(request)
     paper = order_paper(by.actor, pk)
     response = HttpResponse(paper.text(), content_type="application/json")
-    response["Content-Disposition"] = f'attachment; filename="order-{paper.number}.json"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return as_file(response, f"order-{paper.number}.json")
 
 
 urlpatterns = [path("resets/<uuid:pk>/order.json", order, name="reset-order")]

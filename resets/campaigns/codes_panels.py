@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from fleet.accounts.middleware import by_of
 from fleet.web.registry import dashboard_panel
 from resets.campaigns import codes_queries
 
@@ -16,5 +17,5 @@ def register() -> None:
 
 def waiting(request: HttpRequest) -> dict[str, Any] | None:
     """Campaigns under way whose devices wait for codes that whoever looks may send and type."""
-    lines = codes_queries.campaigns_waiting(request.actor)  # type: ignore[attr-defined]
+    lines = codes_queries.campaigns_waiting(by_of(request).actor)
     return {"lines": lines} if lines else None

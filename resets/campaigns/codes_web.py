@@ -12,38 +12,36 @@ from uuid import UUID
 from csp.decorators import csp_replace
 from django import forms
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices.filters import ids_in
-from fleet.accounts.middleware import source_of
+from fleet.accounts.middleware import by_of, source_of
 from fleet.errors import RekeyError
 from fleet.eventstore.handling import handle
-from fleet.eventstore.messages import Actor, By
+from fleet.eventstore.messages import Actor
+from fleet.web.answers import kept_nowhere, loaded_anew
 from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.live import live_part
 from fleet.web.middleware import status_of
+from fleet.web.requests import page_of, require_safe_or_POST
 from resets.campaigns import codes_owner, codes_queries, queries
 from resets.campaigns.codes_page import SHOWN, Mailbox, OwnersPage
 from resets.campaigns.steps.codes import EnterCampaignCode, SendCampaignCode
 from resets.phone import guesses
-from resets.phone.web import ALONE, WRONG, kept_nowhere
-
-PER_PAGE = 50
+from resets.phone.web import ALONE, WRONG
 
 
 @login_required
 @require_safe
 def campaign_codes(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The mailboxes of a campaign: those whose code is waited for first."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     campaign = queries.campaign(actor, pk)
-    rows = codes_queries.codes(actor, pk)
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(request, codes_queries.codes(actor, pk))
     facts = {
         "title": f"Codes of {campaign.name}",
         "campaign": campaign,
@@ -55,10 +53,10 @@ def campaign_codes(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def campaign_mailbox(request: HttpRequest, pk: UUID, codes: UUID) -> HttpResponse:
     """One mailbox: what is known of its mail, and the code, which POST enters."""
-    by, form, status = _by(request), form_of(EnterCampaignCode), HTTPStatus.OK
+    by, form, status = by_of(request), form_of(EnterCampaignCode), HTTPStatus.OK
     codes_queries.codes_of(by.actor, pk, codes)
     if request.method == "POST":
         form = form_of(EnterCampaignCode, request.POST)
@@ -72,7 +70,7 @@ def campaign_mailbox(request: HttpRequest, pk: UUID, codes: UUID) -> HttpRespons
 @require_POST
 def send_campaign_code(request: HttpRequest, pk: UUID, codes: UUID) -> HttpResponse:
     """Have the code mailed, for the first time or again."""
-    by, form = _by(request), form_of(SendCampaignCode, request.POST)
+    by, form = by_of(request), form_of(SendCampaignCode, request.POST)
     codes_queries.codes_of(by.actor, pk, codes)
     _, status = attempt(form, lambda: handle(SendCampaignCode(), codes, by))
     if status is HTTPStatus.CREATED:
@@ -84,11 +82,9 @@ def send_campaign_code(request: HttpRequest, pk: UUID, codes: UUID) -> HttpRespo
 @require_safe
 def campaign_mailbox_live(request: HttpRequest, pk: UUID, codes: UUID) -> HttpResponse:
     """What moves on that page by itself. When another thing is asked by now, all of it comes."""
-    one = _mailbox(_by(request).actor, pk, codes)
+    one = _mailbox(by_of(request).actor, pk, codes)
     if request.GET.get("on") != one.standing:
-        response = HttpResponse()
-        response["HX-Refresh"] = "true"
-        return response
+        return loaded_anew()
     news = request.GET.get("seen", "").split(".")[0] != str(one.row.version)
     context = {"one": one, "anew": True, "news": news}
     part = "resets/campaigns/codes_live.html"
@@ -98,7 +94,7 @@ def campaign_mailbox_live(request: HttpRequest, pk: UUID, codes: UUID) -> HttpRe
 def _mailbox_page(
     request: HttpRequest, pk: UUID, codes: UUID, form: forms.Form, status: HTTPStatus
 ) -> HttpResponse:
-    actor = _by(request).actor
+    actor = by_of(request).actor
     one = _mailbox(actor, pk, codes)
     items = queries.items(actor, pk).filter(mailbox=one.state.mailbox)
     code_form = form if "code" in form.fields else form_of(EnterCampaignCode)
@@ -111,9 +107,8 @@ def _mailbox_page(
         "items": codes_queries.shown(items[:SHOWN]),
         "unlisted": max(0, one.devices - SHOWN),
     }
-    response = render(request, "resets/campaigns/codes_mailbox.html", facts, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    page = render(request, "resets/campaigns/codes_mailbox.html", facts, status=status)
+    return kept_nowhere(page)
 
 
 def _mailbox(actor: Actor, pk: UUID, codes: UUID) -> Mailbox:
@@ -136,7 +131,7 @@ def _mailboxes(actor: Actor, campaign: Any, rows: list[Any]) -> list[Mailbox]:
 
 
 @csp_replace(ALONE)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def your_devices(request: HttpRequest) -> HttpResponse:
     """Where a campaign's mail leads: the devices of its mailbox, and how to take them out.
 
@@ -171,11 +166,6 @@ def _owners_page(request: HttpRequest) -> OwnersPage:
         if error.code in WRONG:
             guesses.count(source)
         raise
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 _CODES = "campaigns/<uuid:pk>/codes/"

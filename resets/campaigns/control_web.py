@@ -15,28 +15,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from fleet.accounts.access import require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By, Command
 from fleet.web.command_forms import attempt, form_of, ordered
+from fleet.web.requests import require_safe_or_POST
 from resets.campaigns import deeds, queries
 from resets.campaigns.control_page import initial, says
 from resets.campaigns.live_page import AGREEING, LivePage
 from resets.campaigns.state import ItemState
 from resets.campaigns.steps.items import RetryItem
 
-READ_AND_POST = ["GET", "HEAD", "POST"]
-
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def campaign_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     """Any step of a campaign: GET asks, and says what follows; POST takes it."""
-    by, command = _by(request), queries.steps().get(step)
+    by, command = by_of(request), queries.steps().get(step)
     page = LivePage.of(by.actor, pk, timezone.now())
     if command is None or command in AGREEING:
         raise NotFound("step")
@@ -64,7 +64,7 @@ def campaign_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
 @require_POST
 def retry_failed(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Try all devices once more that failed."""
-    by = _by(request)
+    by = by_of(request)
     page = LivePage.of(by.actor, pk, timezone.now())
     require(by.actor, Role.ADMINISTRATOR, page.state.organisation, page.state.site, "campaign")
     tried = deeds.retry_failed(pk, by)
@@ -74,10 +74,10 @@ def retry_failed(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def item_step(request: HttpRequest, pk: UUID, item: UUID, step: str) -> HttpResponse:
     """Any step of one device of a campaign: GET asks, and says what follows; POST takes it."""
-    by, command = _by(request), queries.item_steps().get(step)
+    by, command = by_of(request), queries.item_steps().get(step)
     page = LivePage.of(by.actor, pk, timezone.now())
     row = queries.item(by.actor, pk, item)
     if command is None:
@@ -107,11 +107,6 @@ def _take(campaign: UUID, item: UUID, step: type[Command[ItemState]], form: Form
         deeds.retry(campaign, [item], by)  # which opens a campaign again that has finished
     else:
         handle(ordered(step, form), item, by)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

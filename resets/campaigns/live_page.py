@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
+from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets import words as reset_words
@@ -320,22 +321,9 @@ class LivePage:
         return self.story[-1].sentence
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """The story for the timeline, newest first."""
-        entries = []
-        for recorded in reversed(self.story):
-            tone, icon = reset_words.EVENTS.get(recorded.type, ("quiet", "dot"))
-            entries.append(
-                {
-                    "sentence": recorded.sentence,
-                    "at": recorded.at,
-                    "actor": recorded.actor.name,
-                    "source": recorded.source,
-                    "tone": tone,
-                    "icon": icon,
-                }
-            )
-        return entries
+        return story_of(self.story)
 
 
 def _tags(events: Iterable[Any]) -> set[str]:

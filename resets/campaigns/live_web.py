@@ -9,15 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from fleet.eventstore.messages import By
+from fleet.accounts.middleware import by_of
 from fleet.web.live import live_part
+from fleet.web.requests import page_of
 from resets.campaigns.live_filters import ItemFilters
 from resets.campaigns.live_lines import Lines
 from resets.campaigns.live_page import LivePage
@@ -29,7 +29,7 @@ PER_PAGE = 50
 @require_safe
 def campaign(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How a campaign gets on; before it was agreed to, its plan is shown."""
-    page = LivePage.of(_by(request).actor, pk, timezone.now())
+    page = LivePage.of(by_of(request).actor, pk, timezone.now())
     if page.is_before:
         return redirect("campaign-plan", pk)
     form = ItemFilters(request.GET, page)
@@ -46,7 +46,7 @@ def campaign(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def campaign_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What moves by itself: how many devices stand where, and what it waits for."""
-    page = LivePage.of(_by(request).actor, pk, timezone.now())
+    page = LivePage.of(by_of(request).actor, pk, timezone.now())
 
     def context() -> dict[str, Any]:
         return {"page": page, "anew": True, "news": request.GET.get("on") != page.on}
@@ -58,7 +58,7 @@ def campaign_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def campaign_items(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The lines of the devices that are shown, as they stand now."""
-    page = LivePage.of(_by(request).actor, pk, timezone.now())
+    page = LivePage.of(by_of(request).actor, pk, timezone.now())
     lines = _lines(request, page, ItemFilters(request.GET))
 
     def context() -> dict[str, Any]:
@@ -69,13 +69,8 @@ def campaign_items(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _lines(request: HttpRequest, page: LivePage, form: ItemFilters) -> Lines:
-    rows = Paginator(form.found(page.actor, page.state.id), PER_PAGE)
-    return Lines(page, rows.get_page(request.GET.get("page")), request.GET)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
+    rows = page_of(request, form.found(page.actor, page.state.id), PER_PAGE)
+    return Lines(page, rows, request.GET)
 
 
 urlpatterns = [

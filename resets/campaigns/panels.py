@@ -7,6 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from devices.page_parts import bulk
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.web.registry import dashboard_panel, menu
 from resets.campaigns.plan_lines import to_agree
@@ -21,5 +22,5 @@ def register() -> None:
 
 def waiting(request: HttpRequest) -> dict[str, Any] | None:
     """Campaigns that wait for the answer of whoever looks."""
-    lines = list(to_agree(request.actor))  # type: ignore[attr-defined]
+    lines = list(to_agree(by_of(request).actor))
     return {"lines": lines} if lines else None

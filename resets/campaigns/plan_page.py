@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,7 +9,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django import forms
 from django.utils import timezone
 
 from devices import queries as devices
@@ -20,7 +18,7 @@ from fleet.accounts.queries import organisation_name
 from fleet.accounts.state import Role
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
-from fleet.web.command_forms import form_of
+from resets.approvals.asking import Says, Step
 from resets.approvals.page import NAMED, SHORT
 from resets.approvals.queries import may_agree
 from resets.campaigns import estimate, queries, tallies, words
@@ -45,42 +43,30 @@ LATER = Look("warn", "Later")
 LEFT_OUT = Look("quiet", "Left out", "circle-minus")
 
 
-@dataclass(frozen=True)
-class Says:
-    """How a step is named and asked; `done`: what is said once it is taken."""
-
-    name: str
-    title: str
-    told: str
-    icon: str
-    done: str
-    look: str = ""
-
-
 SAYS: dict[type[Command[Any]], Says] = {
     ApproveCampaign: Says(
         "Agree",
         "Agree to this campaign?",
-        "Every device of the list gets a new password, as the settings say.",
         "user-check",
         "Agreed. It begins now, as its settings say.",
         "primary",
+        "Every device of the list gets a new password, as the settings say.",
     ),
     DeclineCampaign: Says(
         "Decline",
         "Decline this campaign?",
-        "No device is touched. The campaign ends.",
         "user-x",
         "Declined. No device was touched.",
         "danger",
+        "No device is touched. The campaign ends.",
     ),
     CancelCampaign: Says(
         "Cancel the campaign",
         "Cancel this campaign?",
-        "No device is touched. The campaign ends; planning it anew takes another approval.",
         "ban",
         "Cancelled. No device was touched.",
         "danger",
+        "No device is touched. The campaign ends; planning it anew takes another approval.",
     ),
 }
 
@@ -351,20 +337,23 @@ class PlanPage:
         return self.digest[:SHORT]
 
     @cached_property
-    def steps(self) -> list[PlanStep]:
+    def steps(self) -> list[Step]:
         at = self.state.organisation, self.state.site
         return [
-            PlanStep(command, self)
+            self.step(command)
             for command in queries.offered(self.actor, self.row.pk)
             if command in SAYS and self.awaits and may(self.actor, Role(command.by), *at)
         ]
+
+    def step(self, command: type[Command[CampaignState]]) -> Step:
+        return Step(command, SAYS[command], self.state.digest)
 
     @property
     def may_agree(self) -> bool:
         return not self.is_over and any(step.command is ApproveCampaign for step in self.steps)
 
     @property
-    def others(self) -> list[PlanStep]:
+    def others(self) -> list[Step]:
         """What may be done beside agreeing."""
         late = (DeclineCampaign,) if self.is_over else ()
         return [s for s in self.steps if s.command is not ApproveCampaign and s.command not in late]
@@ -393,26 +382,3 @@ class PlanPage:
             return ""
         told = (r for r in read_stream(self.row.pk) if r.type == "resets.campaign_declined")
         return next((recorded.reason for recorded in told), "")
-
-
-@dataclass(frozen=True)
-class PlanStep:
-    """Something that this reader may do about a plan, and how it is asked."""
-
-    command: type[Command[CampaignState]]
-    page: PlanPage
-
-    @property
-    def slug(self) -> str:
-        return self.command.slug
-
-    @property
-    def says(self) -> Says:
-        return SAYS[self.command]
-
-    def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
-        """The digest of what is shown goes with the form, unseen."""
-        form = form_of(self.command, answers, {"digest": self.page.state.digest})
-        if "digest" in form.fields:
-            form.fields["digest"].widget = forms.HiddenInput()
-        return form

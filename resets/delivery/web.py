@@ -16,18 +16,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from devices import queries as devices
 from fleet.accounts.access import may
-from fleet.accounts.menu import administers
+from fleet.accounts.menu import require_administrator
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
-from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By
 from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.live import live_part
+from fleet.web.requests import require_safe_or_POST
 from resets import queries as resets
 from resets import words
 from resets.delivery import queries
@@ -79,7 +80,7 @@ def _has_moved_on(walk: Walk) -> bool:
 
 
 def _walk(request: HttpRequest, pk: UUID) -> Walk:
-    actor = _by(request).actor
+    actor = by_of(request).actor
     return Walk(resets.standing(actor, pk), actor)
 
 
@@ -113,12 +114,12 @@ def deliveries(request: HttpRequest) -> HttpResponse:
 def send_test_mail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """To the Reset Password Email of a device."""
     test = new_id()
-    handle(SendTestMail(pk), test, _by(request))
+    handle(SendTestMail(pk), test, by_of(request))
     return redirect("test-mail", test)
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def send_test_mail_to(request: HttpRequest) -> HttpResponse:
     """Asks for a mailbox, and at which site; then sends a test mail there."""
     by, test = _administrator(request), new_id()
@@ -138,7 +139,7 @@ def send_test_mail_to(request: HttpRequest) -> HttpResponse:
 @require_safe
 def test_mail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What became of a test mail."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     row = queries.mail_test(actor, pk)
     assert row.site
     facts = {
@@ -154,7 +155,7 @@ def test_mail(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def test_mail_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What moves on that page by itself."""
-    row = queries.mail_test(_by(request).actor, pk)
+    row = queries.mail_test(by_of(request).actor, pk)
     return live_part(request, "resets/delivery/test_live.html", row.version, lambda: _standing(row))
 
 
@@ -167,16 +168,9 @@ def _standing(row: Any) -> dict[str, Any]:
 
 
 def _administrator(request: HttpRequest) -> By:
-    if not administers(request):
-        raise Forbidden(
-            "role_too_low", "Only administrators look after mail delivery. Ask one of them."
-        )
-    return _by(request)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
+    return require_administrator(
+        request, "Only administrators look after mail delivery. Ask one of them."
+    )
 
 
 def _webhooks() -> list[URLPattern]:

@@ -15,13 +15,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.views.decorators.http import require_http_methods
 
 from devices.bulk_web import NOTHING_TICKED, Chosen
 from devices.filters import ids_in
+from fleet.accounts.middleware import by_of
 from fleet.accounts.sign_in import signed_in_just_now
-from fleet.eventstore.messages import By
+from fleet.web.answers import as_file, kept_nowhere
 from fleet.web.command_forms import attempt
+from fleet.web.requests import require_safe_or_POST
 from resets.campaigns import queries as campaigns
 from resets.handover import queries
 from resets.handover.forms import AskHandover
@@ -32,10 +33,10 @@ Give = Callable[[Wish], Handed]
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def of_campaign(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The passwords of the devices that a campaign has proven."""
-    by = _by(request)
+    by = by_of(request)
     rows = queries.of_campaign(by.actor, pk)
     found = campaigns.campaigns(by.actor).filter(pk=pk).first()
     facts = {"campaign": found, "back": reverse("campaign", args=[pk])}
@@ -43,10 +44,10 @@ def of_campaign(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def of_devices(request: HttpRequest) -> HttpResponse:
     """The passwords of the devices that the address names, or that were ticked in the list."""
-    by = _by(request)
+    by = by_of(request)
     if ticked := ids_in(request.POST):
         queries.chosen(by.actor, ticked)
         asked = urlencode({"device": [str(pk) for pk in ticked]}, doseq=True)
@@ -84,21 +85,12 @@ def _asked(
         "form": form,
         "once": request.session.setdefault(ONCE, secrets.token_urlsafe(16)),
     }
-    response = render(request, "resets/handover/ask.html", facts, status=status)
-    response["Cache-Control"] = "no-store"
-    return response
+    return kept_nowhere(render(request, "resets/handover/ask.html", facts, status=status))
 
 
 def _file(handed: Handed) -> HttpResponse:
     response = HttpResponse(handed.content, content_type="application/octet-stream")
-    response["Content-Disposition"] = f'attachment; filename="{handed.name}"'
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
+    return as_file(response, handed.name)
 
 
 urlpatterns = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from fleet.accounts.middleware import by_of
 from fleet.audit.entries import look_like
 from fleet.web.registry import dashboard_panel, menu
 from resets.limits import queries
@@ -30,6 +31,6 @@ def register() -> None:
 
 def alarms(request: HttpRequest) -> dict[str, Any] | None:
     """Those that wait for a person; nothing is shown while there are none."""
-    rows = queries.breakers(request.actor).filter(tripped=True)[: SHOWN + 1]  # type: ignore[attr-defined]
+    rows = queries.breakers(by_of(request).actor).filter(tripped=True)[: SHOWN + 1]
     found = list(rows)
     return {"rows": found[:SHOWN], "more": len(found) > SHOWN} if found else None

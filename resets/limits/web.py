@@ -11,20 +11,20 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from devices import queries as devices
 from fleet.accounts.access import may
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.handling import handle
-from fleet.eventstore.messages import By
 from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.middleware import status_of
+from fleet.web.requests import page_of, require_safe_or_POST
 from resets.limits import queries
 from resets.limits.forms import limits_form, limits_in
 from resets.limits.preview import preview
@@ -33,15 +33,12 @@ from resets.rules import rules_id
 from resets.site_rules.web import tabs_of
 from resets.steps.site_rules import SetLimits
 
-PER_PAGE = 50
-READ_AND_POST = ["GET", "HEAD", "POST"]
-
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def limits(request: HttpRequest, place: UUID) -> HttpResponse:
     """The limits of a site or an organisation: to look at, to try out, to set."""
-    by = _by(request)
+    by = by_of(request)
     at = queries.ground(by.actor, place)
     may_set = may(by.actor, Role.ADMINISTRATOR, at.organisation, at.site)
     facts: dict[str, Any] = {}
@@ -82,16 +79,16 @@ def limits(request: HttpRequest, place: UUID) -> HttpResponse:
 @require_safe
 def alarms(request: HttpRequest) -> HttpResponse:
     """Every alarm that went off, those that wait for a person first."""
-    page = Paginator(queries.breakers(_by(request).actor), PER_PAGE)
-    facts = {"title": "Alarms", "page": page.get_page(request.GET.get("page"))}
+    page = page_of(request, queries.breakers(by_of(request).actor))
+    facts = {"title": "Alarms", "page": page}
     return render(request, "resets/limits/alarms.html", facts)
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def alarm(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One alarm: what set it off, and its closing."""
-    by = _by(request)
+    by = by_of(request)
     row = queries.breaker(by.actor, pk)
     form, status = form_of(CloseBreaker), HTTPStatus.OK
     if request.method == "POST":
@@ -107,11 +104,6 @@ def alarm(request: HttpRequest, pk: UUID) -> HttpResponse:
         "may_close": row.tripped and may(by.actor, Role.ADMINISTRATOR, row.organisation, row.site),
     }
     return render(request, "resets/limits/alarm.html", facts, status=status)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -14,8 +13,9 @@ from django import forms
 from devices.queries import mailbox_shown, zone_of
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
+from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command
-from fleet.web.command_forms import form_of
+from resets.approvals.asking import Says, Step
 from resets.mailboxes.queries import Standing
 from resets.mailboxes.state import Domain, MailboxState, Stage
 from resets.mailboxes.steps import ApproveMailbox, DeclineMailbox, WithdrawMailbox
@@ -37,29 +37,9 @@ DOMAINS = {
     Domain.TAKES_MAIL: "Its domain takes mail.",
     Domain.UNKNOWN: "Whether its domain takes mail is not known: DNS did not answer.",
 }
-EVENTS = {
-    "resets.mailbox_proposed": ("busy", "mail-question-mark"),
-    "resets.mailbox_approved": ("ok", "user-check"),
-    "resets.mailbox_declined": ("bad", "user-x"),
-    "resets.mailbox_withdrawn": ("quiet", "undo-2"),
-    "resets.mailbox_proposal_expired": ("quiet", "timer-off"),
-    "resets.mailbox_proposal_voided": ("quiet", "ban"),
-    "resets.mailbox_changed": ("ok", "mailbox"),
-}
 
 
-@dataclass(frozen=True)
-class Says:
-    """How a step is named, on its button and on its page. `done`: what is said once it is taken."""
-
-    name: str
-    title: str
-    icon: str
-    done: str
-    look: str = ""
-
-
-_SAYS = {
+_SAYS: dict[type[Command[Any]], Says] = {
     ApproveMailbox: Says(
         "Agree",
         "Agree to this Reset Password Email?",
@@ -120,38 +100,6 @@ class Proposal:
 
 
 @dataclass(frozen=True)
-class ProposalStep:
-    """Something that this reader may do about a proposal, and how it is asked."""
-
-    command: type[Command[MailboxState]]
-    standing: Standing
-
-    @property
-    def slug(self) -> str:
-        return self.command.slug
-
-    @property
-    def about(self) -> str:
-        """What it does. (A template would call the command itself to look into it.)"""
-        return self.command.about
-
-    @property
-    def says(self) -> Says:
-        return _SAYS[self.command]
-
-    @property
-    def is_approval(self) -> bool:
-        return self.command is ApproveMailbox
-
-    def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
-        """The digest of what is shown goes with the form, unseen."""
-        form = form_of(self.command, answers, {"digest": self.standing.state.digest})
-        if self.is_approval:
-            form.fields["digest"].widget = forms.HiddenInput()
-        return form
-
-
-@dataclass(frozen=True)
 class ProposalPage(Proposal):
     """`problem`: a form that was turned down, when there is nothing any more to ask again."""
 
@@ -171,8 +119,8 @@ class ProposalPage(Proposal):
         return f"{self.row.version}-{self.standing.outdated}-{len(self.steps)}-{told}"
 
     @cached_property
-    def steps(self) -> list[ProposalStep]:
-        return [ProposalStep(command, self.standing) for command in self.standing.offered]
+    def steps(self) -> list[Step]:
+        return [step_of(command, self.standing) for command in self.standing.offered]
 
     @property
     def own(self) -> bool:
@@ -197,19 +145,10 @@ class ProposalPage(Proposal):
         return list(notices_of(self.actor, self.row.pk))
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """The story for the timeline, newest first. The reasons stand above it."""
-        entries = []
-        for recorded in reversed(self.standing.story):
-            tone, icon = EVENTS[recorded.type]
-            entries.append(
-                {
-                    "sentence": recorded.sentence,
-                    "at": recorded.at,
-                    "actor": recorded.actor.name,
-                    "source": recorded.source,
-                    "tone": tone,
-                    "icon": icon,
-                }
-            )
-        return entries
+        return story_of(self.standing.story)
+
+
+def step_of(command: type[Command[MailboxState]], standing: Standing) -> Step:
+    return Step(command, _SAYS[command], standing.state.digest)

@@ -11,7 +11,17 @@ from fleet.audit.entries import look_like
 from fleet.eventstore.messages import Actor
 from fleet.web.registry import menu
 from resets.mailboxes import queries
-from resets.mailboxes.page import EVENTS, Proposal
+from resets.mailboxes.page import Proposal
+
+EVENTS = {
+    "resets.mailbox_proposed": ("busy", "mail-question-mark"),
+    "resets.mailbox_approved": ("ok", "user-check"),
+    "resets.mailbox_declined": ("bad", "user-x"),
+    "resets.mailbox_withdrawn": ("quiet", "undo-2"),
+    "resets.mailbox_proposal_expired": ("quiet", "timer-off"),
+    "resets.mailbox_proposal_voided": ("quiet", "ban"),
+    "resets.mailbox_changed": ("ok", "mailbox"),
+}
 
 
 def register() -> None:

@@ -6,42 +6,38 @@ Each view makes one call of the domain; what may be done and what is refused is 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from devices import queries as devices
 from fleet.accounts.access import require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound
 from fleet.eventstore.handling import handle
-from fleet.eventstore.messages import By
 from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.live import live_part
+from fleet.web.requests import page_of, require_safe_or_POST
 from resets.mailboxes import queries
 from resets.mailboxes.forms import ProposalFilters
-from resets.mailboxes.page import Proposal, ProposalPage, ProposalStep
+from resets.mailboxes.page import Proposal, ProposalPage, step_of
 from resets.mailboxes.proposing import propose
 from resets.mailboxes.steps import ProposeMailbox
-
-PER_PAGE = 50
-READ_AND_POST = ["GET", "HEAD", "POST"]
 
 
 @login_required
 @require_safe
 def mailboxes(request: HttpRequest) -> HttpResponse:
     """Every proposal that may be seen, newest first."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     form = ProposalFilters(actor, request.GET)
-    page = Paginator(form.found(), PER_PAGE).get_page(request.GET.get("page"))
+    page = page_of(request, form.found())
     facts = {
         "title": "Proposed mailboxes",
         "filter_form": form,
@@ -52,10 +48,10 @@ def mailboxes(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def propose_mailbox(request: HttpRequest, device: UUID) -> HttpResponse:
     """Ask for the mailbox and why, and propose it. A proposal that is open already is led to."""
-    by = _by(request)
+    by = by_of(request)
     row = devices.device(by.actor, device)
     require(by.actor, Role(ProposeMailbox.by), row.organisation, row.site, "device")
     if open_one := queries.open_change_of(by.actor, device):
@@ -78,7 +74,7 @@ def propose_mailbox(request: HttpRequest, device: UUID) -> HttpResponse:
 @require_safe
 def mailbox(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One proposal: what will be done, where it stands, and what may be done about it."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     return _page(request, ProposalPage.of(queries.standing(actor, pk), actor))
 
 
@@ -86,7 +82,7 @@ def mailbox(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def mailbox_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The same while somebody waits for the answer, or for the change."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     page = ProposalPage.of(queries.standing(actor, pk), actor)
     return live_part(
         request, "resets/mailboxes/live.html", page.version, lambda: {"page": page, "anew": True}
@@ -94,15 +90,15 @@ def mailbox_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def mailbox_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     """Any step of a proposal: GET asks once more, with all that will be done; POST takes it."""
-    by, command = _by(request), queries.steps().get(step)
+    by, command = by_of(request), queries.steps().get(step)
     standing = queries.standing(by.actor, pk)
     if command is None:
         raise NotFound("step")
     require(by.actor, Role(command.by), standing.row.organisation, standing.row.site, "proposal")
-    asked, form, status = ProposalStep(command, standing), None, HTTPStatus.OK
+    asked, form, status = step_of(command, standing), None, HTTPStatus.OK
     if request.method == "POST":
         form = asked.form(request.POST)
         _, status = attempt(form, lambda: handle(ordered(command, form), pk, by))
@@ -126,15 +122,9 @@ def mailbox_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
 def _page(
     request: HttpRequest, page: ProposalPage, status: HTTPStatus = HTTPStatus.OK
 ) -> HttpResponse:
-    facts: dict[str, Any] = {"title": f"Mailbox of {page.row.device_name}", "page": page}
-    if page.problem:
-        facts["form"] = page.problem
+    title = f"Mailbox of {page.row.device_name}"
+    facts = {"title": title, "page": page, "form": page.problem}
     return render(request, "resets/mailboxes/mailbox.html", facts, status=status)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

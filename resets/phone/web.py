@@ -20,15 +20,17 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
 from django.utils.text import slugify
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from devices.filters import ids_in
 from fleet.accounts.access import require
-from fleet.accounts.middleware import source_of
+from fleet.accounts.middleware import by_of, source_of
 from fleet.accounts.state import Role
 from fleet.errors import NotFound, RekeyError
 from fleet.eventstore.messages import By
+from fleet.web.answers import as_file, kept_nowhere
 from fleet.web.middleware import status_of
+from fleet.web.requests import require_safe_or_POST
 from resets import queries
 from resets.filters import ResetFilters
 from resets.phone import addresses, deeds, drawing, guesses
@@ -66,14 +68,14 @@ NOT_ME = Door("resets/phone/not_me.html", "This was not me", deeds.look_at_mail,
 
 
 @csp_replace(ALONE)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def phone(request: HttpRequest) -> HttpResponse:
     """Where a QR leads: what it is for, and the button that sends the code."""
     return _opened(request, PHONE)
 
 
 @csp_replace(ALONE)
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def not_me(request: HttpRequest) -> HttpResponse:
     """Where a mail leads: what it was about, and the button that stops the reset."""
     return _opened(request, NOT_ME)
@@ -119,7 +121,7 @@ def _guarded(door: Door, token: str, source: str, act: bool) -> Held:
 @require_safe
 def qr_png(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The QR that the reader shows, as an image to send on. It is not shown anew by this."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     standing = queries.standing(actor, pk)
     state = standing.state
     if not (state.qr_is_live(standing.now) and is_own(state, actor)):
@@ -127,17 +129,16 @@ def qr_png(request: HttpRequest, pk: UUID) -> HttpResponse:
     require(actor, Role(ShowQr.by), state.organisation, state.site, "reset")
     name = slugify(state.device_name) or "device"
     response = HttpResponse(drawing.png(addresses.of_qr(state)), content_type="image/png")
-    response["Content-Disposition"] = f'attachment; filename="qr-{name}.png"'
-    return kept_nowhere(response)
+    return as_file(response, f"qr-{name}.png")
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def qr_sheet(request: HttpRequest) -> HttpResponse:
     """POST: show a QR for each reset that was ticked, or that fits the list's filters. GET: those
     of them that the reader shows, to be printed; to load it again shows no new ones.
     """
-    by = _by(request)
+    by = by_of(request)
     if request.method == "POST":
         ids = _chosen(request, by)
         if not ids:
@@ -174,17 +175,6 @@ def _chosen(request: HttpRequest, by: By) -> list[UUID]:
     for row in chosen:
         require(by.actor, Role(ShowQr.by), row.organisation, row.site, "reset")
     return [row.pk for row in chosen]
-
-
-def kept_nowhere(response: HttpResponse) -> HttpResponse:
-    """The answer, so that no browser and no proxy keeps it."""
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

@@ -18,6 +18,7 @@ from devices import queries as devices
 from devices.queries import zone_of
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
+from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor
 from fleet.web.command_forms import form_of
 from resets import words
@@ -32,18 +33,6 @@ from resets.words import Look
 
 PER_PAGE = 50
 
-EVENTS = {
-    "resets.drill_begun": ("busy", "life-buoy"),
-    "resets.drill_code_issued": ("busy", "send"),
-    "resets.drill_mail_told": ("quiet", "mail"),
-    "resets.drill_code_verified": ("ok", "circle-check"),
-    "resets.drill_code_rejected": ("warn", "triangle-alert"),
-    "resets.drill_waited_for": ("warn", "hourglass"),
-    "resets.drill_passed": ("ok", "shield-check"),
-    "resets.drill_failed": ("bad", "octagon-x"),
-    "resets.drill_expired": ("quiet", "timer-off"),
-    "resets.drill_cancelled": ("quiet", "ban"),
-}
 PHASES = {
     DrillPhase.CODE_SENT: Look("warn", "Waits for the code", "mail-search"),
     DrillPhase.CHECKING: Look("busy", "Trying the way"),
@@ -251,16 +240,6 @@ class DrillPage:
         ]
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """The story for the timeline, newest first."""
-        return [
-            {
-                "sentence": one.sentence,
-                "at": one.at,
-                "actor": one.actor.name,
-                "source": one.source,
-                "tone": EVENTS[one.type][0],
-                "icon": EVENTS[one.type][1],
-            }
-            for one in reversed(self.standing.story)
-        ]
+        return story_of(self.standing.story)

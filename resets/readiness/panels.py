@@ -7,13 +7,27 @@ from typing import Any
 from django.http import HttpRequest
 
 from devices.page_parts import part
+from fleet.accounts.middleware import by_of
 from fleet.audit.entries import look_like
 from fleet.eventstore.messages import Actor
 from fleet.web.registry import dashboard_panel, menu
 from resets.readiness import queries
-from resets.readiness.page import EVENTS, Card
+from resets.readiness.page import Card
 
 SHOWN = 5
+
+EVENTS = {
+    "resets.drill_begun": ("busy", "life-buoy"),
+    "resets.drill_code_issued": ("busy", "send"),
+    "resets.drill_mail_told": ("quiet", "mail"),
+    "resets.drill_code_verified": ("ok", "circle-check"),
+    "resets.drill_code_rejected": ("warn", "triangle-alert"),
+    "resets.drill_waited_for": ("warn", "hourglass"),
+    "resets.drill_passed": ("ok", "shield-check"),
+    "resets.drill_failed": ("bad", "octagon-x"),
+    "resets.drill_expired": ("quiet", "timer-off"),
+    "resets.drill_cancelled": ("quiet", "ban"),
+}
 
 
 def register() -> None:
@@ -24,7 +38,7 @@ def register() -> None:
 
 
 def on_dashboard(request: HttpRequest) -> dict[str, Any] | None:
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor = by_of(request).actor
     fleet = queries.fleet(actor)
     if not len(fleet):
         return None

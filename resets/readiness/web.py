@@ -6,7 +6,6 @@ Each view makes one call of the domain; what may be done and what is refused is 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -17,10 +16,11 @@ from django.views.decorators.http import require_POST, require_safe
 
 from devices.lists.exports import answer
 from devices.lists.writing import Form
+from fleet.accounts.middleware import by_of
 from fleet.errors import NotFound
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import By
+from fleet.web.answers import loaded_anew
 from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.live import live_part
 from resets.readiness import queries
@@ -33,7 +33,7 @@ from resets.readiness.steps import BeginDrill
 @require_safe
 def readiness(request: HttpRequest) -> HttpResponse:
     """The fleet by score and by reason, the worst first."""
-    form = ReadinessFilters(_by(request).actor, request.GET)
+    form = ReadinessFilters(by_of(request).actor, request.GET)
     page = ReadinessPage(form, request.GET.get("page"))
     facts = {"title": "Readiness", "filter_form": form, "readiness": page}
     return render(request, "resets/readiness/readiness.html", facts)
@@ -43,7 +43,7 @@ def readiness(request: HttpRequest) -> HttpResponse:
 @require_safe
 def export_readiness(request: HttpRequest) -> StreamingHttpResponse:
     """What the list shows with these filters, all of it, to take along."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     form = Form.XLSX if request.GET.get("format") == Form.XLSX else Form.CSV
     return answer(export(actor, ReadinessFilters(actor, request.GET).found, form))
 
@@ -55,7 +55,7 @@ def export_readiness(request: HttpRequest) -> StreamingHttpResponse:
 @require_POST
 def begin_drill(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Of a device. One that is under way is led to."""
-    by, drill = _by(request), new_id()
+    by, drill = by_of(request), new_id()
     if open_one := queries.open_drill_of(by.actor, pk):
         return redirect("drill", open_one.pk)
     handle(BeginDrill(pk), drill, by)
@@ -66,7 +66,7 @@ def begin_drill(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def drill(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Where a drill stands, and what is asked now."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     return _page(request, DrillPage(queries.standing(actor, pk), actor))
 
 
@@ -74,10 +74,10 @@ def drill(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def drill_live(request: HttpRequest, pk: UUID) -> HttpResponse:
     """What moves by itself. When something else is asked by now, the page comes anew."""
-    actor = _by(request).actor
+    actor = by_of(request).actor
     page = DrillPage(queries.standing(actor, pk), actor)
     if request.GET.get("on") != page.state.phase:
-        return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"HX-Refresh": "true"})
+        return loaded_anew()
     seen = request.GET.get("seen", "").split("-")[0]  # the rest is a countdown
     return live_part(
         request,
@@ -91,7 +91,7 @@ def drill_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def drill_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     """Any step of a drill."""
-    by, command = _by(request), queries.steps().get(step)
+    by, command = by_of(request), queries.steps().get(step)
     if command is None:
         raise NotFound("step")
     form = form_of(command, request.POST)
@@ -105,15 +105,9 @@ def drill_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
 def _page(
     request: HttpRequest, page: DrillPage, status: HTTPStatus = HTTPStatus.OK
 ) -> HttpResponse:
-    facts: dict[str, Any] = {"title": f"Drill of {page.row.device_name}", "page": page}
-    if page.refused:
-        facts["form"] = page.refused
+    title = f"Drill of {page.row.device_name}"
+    facts = {"title": title, "page": page, "form": page.refused}
     return render(request, "resets/readiness/drill.html", facts, status=status)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django import forms
-
 from devices import queries as devices
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
+from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command
-from fleet.web.command_forms import form_of
+from resets.approvals.asking import Says, Step
 from resets.campaigns.state import WHY_NOT, CampaignPhase
 from resets.campaigns.words import PHASES as CAMPAIGN_PHASES
 from resets.notices.queries import notices_of
@@ -32,17 +31,6 @@ from resets.schedules.timing import Every, Timing
 from resets.words import Look
 
 RUNS = 10  # of those before, that are shown
-
-
-@dataclass(frozen=True)
-class Says:
-    """How a step is named, and what is said before and after it."""
-
-    name: str
-    title: str
-    icon: str
-    done: str
-    look: str = ""
 
 
 SAYS: dict[type[Command[Any]], Says] = {
@@ -63,33 +51,6 @@ SAYS: dict[type[Command[Any]], Says] = {
     ),
     EndSchedule: Says("End it", "End the schedule?", "flag", "Ended. No further run begins."),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ScheduleStep:
-    """Something that this reader may do about a schedule, and how it is asked."""
-
-    command: type[Command[ScheduleState]]
-    standing: Standing
-
-    @property
-    def slug(self) -> str:
-        return self.command.slug
-
-    @property
-    def about(self) -> str:
-        return self.command.about
-
-    @property
-    def says(self) -> Says:
-        return SAYS[self.command]
-
-    def form(self, answers: Mapping[str, Any] | None = None) -> forms.Form:
-        """The digest of what is shown goes with the form, unseen."""
-        form = form_of(self.command, answers, {"digest": self.standing.state.digest})
-        if self.command is ApproveSchedule:
-            form.fields["digest"].widget = forms.HiddenInput()
-        return form
 
 
 @dataclass(frozen=True)
@@ -161,16 +122,19 @@ class SchedulePage:
         return may(self.actor, Role.ADMINISTRATOR, *at)
 
     @cached_property
-    def steps(self) -> list[ScheduleStep]:
+    def steps(self) -> list[Step]:
         """Those beside the answer that it waits for."""
         if not self.administers:
             return []
-        offered = (step for step in self.standing.offered if step is not ApproveSchedule)
-        return [ScheduleStep(step, self.standing) for step in offered]
+        offered = (one for one in self.standing.offered if one is not ApproveSchedule)
+        return [self.step(command) for command in offered]
 
     @property
-    def approval(self) -> ScheduleStep:
-        return ScheduleStep(ApproveSchedule, self.standing)
+    def approval(self) -> Step:
+        return self.step(ApproveSchedule)
+
+    def step(self, command: type[Command[ScheduleState]]) -> Step:
+        return Step(command, SAYS[command], self.state.digest)
 
     @cached_property
     def runs(self) -> list[tuple[Any, Look]]:
@@ -190,22 +154,9 @@ class SchedulePage:
         return list(notices_of(self.actor, self.row.pk))
 
     @property
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> list[Entry]:
         """The story for the timeline, newest first."""
-        entries = []
-        for recorded in reversed(self.standing.story):
-            tone, icon = words.EVENTS[recorded.type]
-            entries.append(
-                {
-                    "sentence": recorded.sentence,
-                    "at": recorded.at,
-                    "actor": recorded.actor.name,
-                    "source": recorded.source,
-                    "tone": tone,
-                    "icon": icon,
-                }
-            )
-        return entries
+        return story_of(self.standing.story)
 
     @property
     def _nvr(self) -> str:

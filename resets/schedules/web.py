@@ -11,35 +11,33 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from fleet.accounts.access import require
-from fleet.accounts.menu import administers
+from fleet.accounts.menu import administers, require_administrator
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
-from fleet.errors import Forbidden, NotFound
+from fleet.errors import NotFound
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.messages import By
 from fleet.web.command_forms import attempt, ordered
+from fleet.web.requests import page_of, require_safe_or_POST
+from resets.approvals.asking import Step
 from resets.schedules import queries
 from resets.schedules.forms import ScheduleForm
-from resets.schedules.page import SAYS, SchedulePage, ScheduleStep, lines
-from resets.schedules.steps import ChangeSchedule, MakeSchedule
-
-PER_PAGE = 50
-READ_AND_POST = ["GET", "HEAD", "POST"]
+from resets.schedules.page import SAYS, SchedulePage, lines
+from resets.schedules.steps import ChangeSchedule
 
 
 @login_required
 @require_safe
 def schedules(request: HttpRequest) -> HttpResponse:
     """Every schedule that may be seen, newest first."""
-    actor = _by(request).actor
-    page = Paginator(queries.schedules(actor), PER_PAGE).get_page(request.GET.get("page"))
+    actor = by_of(request).actor
+    page = page_of(request, queries.schedules(actor))
     facts = {
         "title": "Schedules",
         "page": page,
@@ -50,16 +48,12 @@ def schedules(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def make_schedule(request: HttpRequest) -> HttpResponse:
     """Ask what is to come again and when, and make the schedule."""
-    by = _by(request)
-    if not administers(request):
-        raise Forbidden(
-            "role_too_low",
-            "Your role does not make schedules. Ask an administrator of the site.",
-            needed=Role(MakeSchedule.by),
-        )
+    by = require_administrator(
+        request, "Your role does not make schedules. Ask an administrator of the site."
+    )
     form, status = ScheduleForm(by.actor), HTTPStatus.OK
     if request.method == "POST":
         form, made = ScheduleForm(by.actor, request.POST), new_id()
@@ -75,19 +69,19 @@ def make_schedule(request: HttpRequest) -> HttpResponse:
 @require_safe
 def schedule(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A schedule: what it does, when it runs next, and what became of the runs before."""
-    return _page(request, SchedulePage.of(_by(request).actor, pk))
+    return _page(request, SchedulePage.of(by_of(request).actor, pk))
 
 
 @login_required
-@require_http_methods(READ_AND_POST)
+@require_safe_or_POST
 def schedule_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     """Agree, change, pause, go on or end: GET asks once more, POST does it."""
-    by, page = _by(request), SchedulePage.of(_by(request).actor, pk)
+    by, page = by_of(request), SchedulePage.of(by_of(request).actor, pk)
     command = next((one for one in SAYS if one.slug == step), None)
     if command is None:
         raise NotFound("step")
     require(by.actor, Role(command.by), page.state.organisation, page.state.site, "schedule")
-    asked, changes = ScheduleStep(command, page.standing), command is ChangeSchedule
+    asked, changes = page.step(command), command is ChangeSchedule
     form, status = _form(page, asked), HTTPStatus.OK
     if request.method == "POST":
         form = _form(page, asked, request)
@@ -109,7 +103,7 @@ def schedule_step(request: HttpRequest, pk: UUID, step: str) -> HttpResponse:
     return render(request, f"resets/schedules/{name}.html", facts, status=status)
 
 
-def _form(page: SchedulePage, step: ScheduleStep, request: HttpRequest | None = None) -> forms.Form:
+def _form(page: SchedulePage, step: Step, request: HttpRequest | None = None) -> forms.Form:
     answers = request.POST if request else None
     if step.command is ChangeSchedule:
         return ScheduleForm(page.actor, answers, page.plan)
@@ -122,15 +116,8 @@ def _page(
     problem: forms.Form | None = None,
     status: HTTPStatus = HTTPStatus.OK,
 ) -> HttpResponse:
-    facts = {"title": page.plan.name, "page": page}
-    if problem is not None:
-        facts["form"] = problem
+    facts = {"title": page.plan.name, "page": page, "form": problem}
     return render(request, "resets/schedules/schedule.html", facts, status=status)
-
-
-def _by(request: HttpRequest) -> By:
-    by: By = request.by  # type: ignore[attr-defined]
-    return by
 
 
 urlpatterns = [

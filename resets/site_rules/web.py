@@ -15,13 +15,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse
-from django.views.decorators.http import require_http_methods
 
 from fleet.accounts.access import require
+from fleet.accounts.middleware import by_of
 from fleet.accounts.state import Role
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By, Command
 from fleet.web.command_forms import attempt, form_of, ordered
+from fleet.web.requests import require_safe_or_POST
 from resets.rules import RulesState, rules_id
 from resets.site_rules.queries import SiteRules, site_rules
 from resets.steps.site_rules import SetApprovalRules, SetCodeRules
@@ -30,19 +31,19 @@ TABS = {"Codes": "code-rules", "Approval": "approval-rules", "Limits": "limits"}
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def code_rules(request: HttpRequest, pk: UUID) -> HttpResponse:
     """How codes are at this site: to look at, and for an administrator to set."""
-    by: By = request.by  # type: ignore[attr-defined]
+    by = by_of(request)
     found = site_rules(by.actor, pk)
     return _page(request, by, found, SetCodeRules, asdict(found.rules.codes))
 
 
 @login_required
-@require_http_methods(["GET", "HEAD", "POST"])
+@require_safe_or_POST
 def approval_rules(request: HttpRequest, pk: UUID) -> HttpResponse:
     """When a second person has to agree to a reset at this site."""
-    by: By = request.by  # type: ignore[attr-defined]
+    by = by_of(request)
     found = site_rules(by.actor, pk)
     return _page(request, by, found, SetApprovalRules, asdict(found.rules.approval))
 

@@ -10,8 +10,8 @@ from django.urls import path
 from django.views.decorators.http import require_safe
 
 from devices.lists.exports import answer
+from fleet.accounts.middleware import by_of
 from fleet.errors import NotFound
-from fleet.eventstore.messages import By
 from resets.campaigns.report.facts import report
 from resets.campaigns.report.files import ReportForm, written
 
@@ -20,7 +20,7 @@ from resets.campaigns.report.files import ReportForm, written
 @require_safe
 def campaign_report(request: HttpRequest, pk: UUID) -> StreamingHttpResponse:
     """The report as PDF, or as what `format` says."""
-    by: By = request.by  # type: ignore[attr-defined]
+    by = by_of(request)
     try:
         form = ReportForm(request.GET.get("format", ReportForm.PDF))
     except ValueError:
