@@ -41,6 +41,7 @@ class NotFound(RekeyError):
     """There is no such thing, or not for whoever asks."""
 
     def __init__(self, what: str = "thing") -> None:
+        what = what.replace("_", " ")  # where it is the name of a stream
         super().__init__("not_found", f"There is no such {what}. Check the address or the list.")
 
 

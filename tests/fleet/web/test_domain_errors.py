@@ -40,6 +40,10 @@ def alice(client: Client) -> Client:
     return client
 
 
+def test_what_is_missing_is_named_in_words() -> None:
+    assert NotFound("campaign_item").message.startswith("There is no such campaign item.")
+
+
 @pytest.mark.parametrize("name", STATUS)
 def test_an_error_becomes_a_page_with_its_sentence_and_a_way_on(alice: Client, name: str) -> None:
     error = ERRORS[name]
