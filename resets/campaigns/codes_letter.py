@@ -10,17 +10,16 @@ from operator import itemgetter
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from resets.campaigns.codes_queries import not_begun, site_names, zone_of
 from resets.campaigns.state import CampaignState, CodesState
 from resets.campaigns.steps.codes import CampaignCodeIssued
-from resets.codes import CodeKey, grouped, spelled
+from resets.codes import CodeKey
 from resets.delivery.marks import Mark
+from resets.delivery.writing import of_code, written
 from resets.phone.tokens import Kind, PhoneKey
 from resets.steps.disown_reset import DISOWNED_UNTIL
 
@@ -45,32 +44,19 @@ def campaign_code_letter(codes: CodesState, recorded: Recorded) -> EmailMultiAlt
     campaign = state_of(CampaignState, codes.campaign)
     assert campaign.ends_at
     devices, count = _devices(codes)
-    code = code_of(codes)
     told = {
         "campaign": campaign,
         "sites": devices,
         "count": count,
         "unlisted": max(0, count - LISTED),
-        "code": grouped(code),
-        "spelled": spelled(code),
         "issued": issued,
-        "source": recorded.source,
         "page": owners_page(codes, issued.send),
         "page_until": campaign.ends_at + DISOWNED_UNTIL,
-        "minutes": codes.rules.valid // 60,
-        "address": settings.REKEY_URL,
+        **of_code(recorded, code_of(codes), issued.expires_at),
     }
-    with timezone.override(zone_of(campaign)):
-        text = render_to_string("resets/mail/campaign_code.txt", told)
-        html = render_to_string("resets/mail/campaign_code.html", told)
     what = "1 device" if count == 1 else f"{count:,} devices"
-    letter = EmailMultiAlternatives(
-        subject=f"Verification code for {what}",
-        body=text,
-        to=[codes.mailbox],
-        headers={"Auto-Submitted": "auto-generated"},
-    )
-    letter.attach_alternative(html, "text/html")
+    subject = f"Verification code for {what}"
+    letter = written("campaign_code", told, subject, codes.mailbox, zone_of(campaign))
     Mark(codes.id, issued.send, of_campaign=True).put_on(letter)
     return letter
 

@@ -8,18 +8,17 @@ from django.utils import timezone
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
-from fleet.eventstore.subscriptions import later, reaction
-from fleet.mail import MailDeferred, MailRefused, SmtpReply, deliver
+from fleet.eventstore.subscriptions import reaction
 from fleet.web.templatetags.times import in_zone
 from resets.campaigns.codes_letter import campaign_code_letter, code_of
 from resets.campaigns.codes_queries import not_begun, zone_of
 from resets.campaigns.state import CampaignState, CodesState
 from resets.campaigns.steps.codes import CampaignCodeIssued, CodesDisowned, RecordCampaignMail
 from resets.campaigns.steps.items import LeaveOut
-from resets.delivery.answers import told
+from resets.delivery.sending import TOO_LATE, is_owed, send
 from resets.notices import readers
 from resets.notices.cases import Case
-from resets.notices.reactions import tell
+from resets.notices.reactions import tell_each
 from resets.state import Delivery
 
 BATCH = 500  # devices in one transaction
@@ -32,27 +31,17 @@ def mail_campaign_code(recorded: Recorded) -> None:
     assert isinstance(issued, CampaignCodeIssued)
     if codes.sends != issued.send or not codes.code_is_live:
         return  # a newer code has replaced it, or it is not needed any more
-    if codes.delivery not in (Delivery.QUEUED, Delivery.DEFERRED):
-        return  # an earlier run died after it had recorded this, or the mail service was quicker
-    by = recorded.because("mail the code")
-    if timezone.now() >= issued.expires_at:
-        why = "no mail server took it before the code expired"
-        handle(RecordCampaignMail(issued.send, Delivery.REFUSED, why), codes.id, by)
+    if not is_owed(codes.delivery):
         return
 
-    def record(delivery: Delivery, said: SmtpReply | MailDeferred | MailRefused) -> None:
-        answer = told(said.code, said.text, [codes.mailbox], code_of(codes))
+    def record(delivery: Delivery, answer: str) -> None:
+        by = recorded.because("mail the code")
         handle(RecordCampaignMail(issued.send, delivery, answer), codes.id, by)
 
-    try:
-        reply = deliver(campaign_code_letter(codes, recorded))
-    except MailDeferred as error:
-        record(Delivery.DEFERRED, error)
-        raise later(recorded, "the mail server did not take it yet", longest=60) from error
-    except MailRefused as error:
-        record(Delivery.REFUSED, error)
+    if timezone.now() >= issued.expires_at:
+        record(Delivery.REFUSED, TOO_LATE)
     else:
-        record(Delivery.HANDED_OVER, reply)
+        send(campaign_code_letter(codes, recorded), recorded, record, code=code_of(codes))
 
 
 @reaction(CodesDisowned, urgent=True)
@@ -95,11 +84,5 @@ def tell_of_disowned_codes(recorded: Recorded) -> None:
         reverse("campaign-codes", args=[campaign.id]),
     )
     place = (codes.organisation, codes.site)
-    those = readers.each_once(
-        [
-            *readers.administrators(*place),
-            *readers.person(campaign.planner_id, *place),
-            *readers.person(codes.owner, *place),
-        ]
-    )
-    tell((reader, case) for reader in those)
+    persons = (readers.person(one, *place) for one in (campaign.planner_id, codes.owner))
+    tell_each(case, readers.administrators(*place), *persons)

@@ -18,7 +18,7 @@ from resets.campaigns.steps.end_campaign import CampaignEnded
 from resets.campaigns.steps.seal_plan import PlanSealed
 from resets.notices import readers
 from resets.notices.cases import Case
-from resets.notices.reactions import tell
+from resets.notices.reactions import tell, tell_each
 from resets.notices.readers import Reader
 
 Letters = list[tuple[Reader, Case]]
@@ -35,15 +35,15 @@ def ask_to_agree(recorded: Recorded) -> None:
     assert state.organisation
     case = letters.to_approve(recorded)
     asked = readers.administrators(state.organisation, state.site, but=state.planner_id)
-    tell((reader, case) for reader in readers.each_once(asked))
+    tell_each(case, asked)
 
 
 @reaction(CampaignDeclined, urgent=True)
 def tell_of_declined_campaign(recorded: Recorded) -> None:
     state = state_of(CampaignState, recorded.stream)
     assert state.organisation
-    case = letters.declined(recorded)
-    tell((one, case) for one in readers.person(state.planner_id, state.organisation, state.site))
+    planner = readers.person(state.planner_id, state.organisation, state.site)
+    tell_each(letters.declined(recorded), planner)
 
 
 @reaction(CampaignPaused, urgent=True)
@@ -54,8 +54,7 @@ def tell_of_stop(recorded: Recorded) -> None:
     if event.why == "by_person":
         return
     case = letters.stopped_itself(recorded, event.why)
-    told = readers.administrators(state.organisation, state.site)
-    tell((reader, case) for reader in readers.each_once(told))
+    tell_each(case, readers.administrators(state.organisation, state.site))
 
 
 @reaction(CampaignEnded)

@@ -66,14 +66,19 @@ class Mark:
 
     def put_on(self, letter: EmailMessage) -> None:
         """Mark a letter. The same mail has the same mark each time that it is sent."""
-        host = urlsplit(settings.REKEY_URL).hostname or "localhost"
-        letter.extra_headers["Message-ID"] = f"<{self.reference}@{host}>"
+        letter.extra_headers["Message-ID"] = message_id(self.reference)
         letter.metadata = {KEY: self.reference}  # type: ignore[attr-defined]
         if settings.EMAIL_BACKEND.startswith("anymail."):
             return
         if settings.REKEY_MAIL_SERVICE in _HEADERS:
             header, written = _HEADERS[settings.REKEY_MAIL_SERVICE]
             letter.extra_headers[header] = written(self.reference)
+
+
+def message_id(reference: str) -> str:
+    """Of Rekey's own host, so that nobody else's is the same."""
+    host = urlsplit(settings.REKEY_URL).hostname or "localhost"
+    return f"<{reference}@{host}>"
 
 
 def read(text: object) -> Mark | None:

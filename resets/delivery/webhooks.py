@@ -6,8 +6,9 @@ signal comes to. The answer is the same whether or not there is such a mail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from anymail.exceptions import AnymailAPIError, AnymailWebhookValidationFailure
@@ -23,7 +24,7 @@ from devices.drivers.errors import DeviceError
 from devices.vault import VaultError
 from fleet.errors import NotFound
 from fleet.eventstore.handling import handle
-from fleet.eventstore.messages import Actor, By
+from fleet.eventstore.messages import Actor, By, Command
 from fleet.eventstore.store import state_of
 from resets.applying.challenges import code_key_of
 from resets.campaigns.state import CodesState
@@ -35,6 +36,7 @@ from resets.delivery.state import MailTestState
 from resets.delivery.steps import RecordTestMail
 from resets.readiness.state import DrillState
 from resets.readiness.steps import RecordDrillMail
+from resets.rules import CodeRules
 from resets.state import Delivery, ResetState
 from resets.steps.deliver_code import RecordDelivery
 
@@ -58,27 +60,32 @@ def record_news(event: AnymailTrackingEvent, **_: Any) -> None:
         return
     said = event.mta_response or event.description or event.reject_reason or ""
     with suppress(NotFound):
-        if not mark.send:
-            test = state_of(MailTestState, mark.stream)
-            answer = cleaned(said, [test.recipient, event.recipient or ""])
-            handle(RecordTestMail(delivery, answer), test.id, SERVICE)
-            return
-        if mark.of_campaign:
-            codes = state_of(CodesState, mark.stream)
-            code = CodeKey(settings.REKEY_CODE_KEY).code(codes.id, mark.send, codes.rules.digits)
-            answer = cleaned(said, [codes.mailbox, event.recipient or ""], code)
-            handle(RecordCampaignMail(mark.send, delivery, answer), codes.id, SERVICE)
-            return
-        if mark.of_drill:
-            drill = state_of(DrillState, mark.stream)
-            code = CodeKey(settings.REKEY_CODE_KEY).code(drill.id, mark.send, drill.rules.digits)
-            answer = cleaned(said, [drill.reset_email, event.recipient or ""], code)
-            handle(RecordDrillMail(mark.send, delivery, answer), drill.id, SERVICE)
-            return
-        reset = state_of(ResetState, mark.stream)
-        mailboxes = [reset.reset_email, event.recipient or ""]
-        answer = cleaned(said, mailboxes, _code(reset, mark.send))
-        handle(RecordDelivery(mark.send, delivery, answer), reset.id, SERVICE)
+        mailbox, code, record = _known(mark)
+        answer = cleaned(said, [mailbox, event.recipient or ""], code)
+        handle(record(delivery, answer), mark.stream, SERVICE)
+
+
+def _known(mark: marks.Mark) -> tuple[str, str, Callable[[Delivery, str], Command[Any]]]:
+    """To which mailbox the mail went, the code in it, and the command that records news of it.
+
+    Raises NotFound where there is no such mail.
+    """
+    if not mark.send:
+        return state_of(MailTestState, mark.stream).recipient, "", RecordTestMail
+    if mark.of_campaign:
+        codes = state_of(CodesState, mark.stream)
+        code = _own_code(mark, codes.rules)
+        return codes.mailbox, code, partial(RecordCampaignMail, mark.send)
+    if mark.of_drill:
+        drill = state_of(DrillState, mark.stream)
+        return drill.reset_email, _own_code(mark, drill.rules), partial(RecordDrillMail, mark.send)
+    reset = state_of(ResetState, mark.stream)
+    return reset.reset_email, _code(reset, mark.send), partial(RecordDelivery, mark.send)
+
+
+def _own_code(mark: marks.Mark, rules: CodeRules) -> str:
+    """The code that Rekey made for this mail."""
+    return CodeKey(settings.REKEY_CODE_KEY).code(mark.stream, mark.send, rules.digits)
 
 
 def _code(reset: ResetState, send: int) -> str:

@@ -30,7 +30,7 @@ from resets.mailboxes.steps import (
 from resets.models import Reset
 from resets.notices import readers
 from resets.notices.cases import Case
-from resets.notices.reactions import tell
+from resets.notices.reactions import tell, tell_each
 from resets.notices.readers import Reader
 from resets.steps.correct_mailbox import CorrectMailbox
 from resets.steps.request_reset import ResetRequested
@@ -95,13 +95,13 @@ def _correct(reset: UUID, device: UUID, recorded: Recorded) -> None:
 def ask_for_mailbox(recorded: Recorded) -> None:
     change, case = of_change(recorded)
     others = readers.administrators(case.organisation, case.site, but=change.proposer_id)
-    tell((reader, case) for reader in others)
+    tell_each(case, others)
 
 
 @reaction(MailboxDeclined, ProposalExpired, ProposalVoided, urgent=True)
 def tell_of_mailbox_answer(recorded: Recorded) -> None:
     change, case = of_change(recorded)
-    tell((reader, case) for reader in _person(change.proposer_id, case))
+    tell_each(case, readers.person(change.proposer_id, case.organisation, case.site))
 
 
 @reaction(MailboxChanged, urgent=True)

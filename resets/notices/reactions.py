@@ -45,7 +45,7 @@ def tell_of_end(recorded: Recorded) -> None:
     tells of all its devices at once.
     """
     reset, case = of_reset(recorded)
-    _tell(case, _administrators(case), readers.owner(reset.reset_email))
+    tell_each(case, _administrators(case), readers.owner(reset.reset_email))
 
 
 @reaction(GlassBroken, urgent=True)
@@ -53,20 +53,20 @@ def tell_of_broken_glass(recorded: Recorded) -> None:
     """At once, to everybody concerned."""
     reset, case = of_reset(recorded)
     asker = readers.person(reset.asker_id, case.organisation, case.site)
-    _tell(case, _administrators(case), asker, readers.owner(reset.reset_email))
+    tell_each(case, _administrators(case), asker, readers.owner(reset.reset_email))
 
 
 @reaction(ResetDisowned, urgent=True)
 def tell_of_disowned(recorded: Recorded) -> None:
     reset, case = of_reset(recorded)
     asker = readers.person(reset.asker_id, case.organisation, case.site)
-    _tell(case, _administrators(case), asker)
+    tell_each(case, _administrators(case), asker)
 
 
 @reaction(ApprovalAsked, urgent=True)
 def ask_for_approval(recorded: Recorded) -> None:
     reset, case = of_reset(recorded)
-    _tell(case, readers.administrators(case.organisation, case.site, but=reset.asker_id))
+    tell_each(case, readers.administrators(case.organisation, case.site, but=reset.asker_id))
 
 
 @reaction(ResetApproved, ResetDeclined, ApprovalVoided, ResetExpired, urgent=True)
@@ -74,20 +74,20 @@ def tell_of_answer(recorded: Recorded) -> None:
     reset, case = of_reset(recorded)
     if isinstance(recorded.event, ResetExpired) and not _nobody_agreed(reset):
         return
-    _tell(case, readers.person(reset.asker_id, case.organisation, case.site))
+    tell_each(case, readers.person(reset.asker_id, case.organisation, case.site))
 
 
 @reaction(BreakerTripped, urgent=True)
 def tell_of_alarm(recorded: Recorded) -> None:
     case = of_alarm(recorded)
-    _tell(case, _administrators(case))
+    tell_each(case, _administrators(case))
 
 
 @reaction(PasswordsHandedOver, urgent=True)
 def tell_of_handover(recorded: Recorded) -> None:
     """Also whoever took them: it may have been somebody else at their screen."""
     case = of_handover(recorded)
-    _tell(case, _administrators(case))
+    tell_each(case, _administrators(case))
 
 
 def _nobody_agreed(reset: ResetState) -> bool:
@@ -98,8 +98,8 @@ def _administrators(case: Case) -> list[Reader]:
     return readers.administrators(case.organisation, case.site)
 
 
-def _tell(case: Case, *groups: Iterable[Reader]) -> None:
-    """Write to each of them."""
+def tell_each(case: Case, *groups: Iterable[Reader]) -> None:
+    """Write to each of them, once. Raises Later."""
     those = readers.each_once(reader for group in groups for reader in group)
     tell((reader, case) for reader in those)
 

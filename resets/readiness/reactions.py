@@ -16,10 +16,9 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import later, reaction
-from fleet.mail import MailDeferred, MailRefused, SmtpReply, deliver
 from resets.applying.challenges import LastTry, ask, key_of
 from resets.codes import CodeKey
-from resets.delivery.answers import told
+from resets.delivery.sending import TOO_LATE, is_owed, send
 from resets.models import Reset
 from resets.readiness.events import DrillBegun, DrillCodeIssued, DrillCodeVerified
 from resets.readiness.letter import drill_letter
@@ -44,34 +43,24 @@ def expire_drill(recorded: Recorded) -> None:
 @reaction(DrillCodeIssued, urgent=True)
 def mail_drill_code(recorded: Recorded) -> None:
     """Mail the code. Run twice, it mails the same code under the same Message-ID."""
-    issued = recorded.event
+    issued, drill = recorded.event, state_of(DrillState, recorded.stream)
     assert isinstance(issued, DrillCodeIssued)
-    drill = state_of(DrillState, recorded.stream)
     if drill.sends != issued.send or drill.phase is not DrillPhase.CODE_SENT:
         return  # a newer code has replaced it, or it is not needed any more
-    if drill.delivery not in (Delivery.QUEUED, Delivery.DEFERRED):
-        return  # an earlier run died after it had recorded this
-    by = recorded.because("mail the code of a drill")
-    if timezone.now() >= issued.expires_at:
-        why = "no mail server took it before the code expired"
-        handle(RecordDrillMail(issued.send, Delivery.REFUSED, why), drill.id, by)
+    if not is_owed(drill.delivery):
         return
-    code = CodeKey(settings.REKEY_CODE_KEY).code(drill.id, issued.send, drill.rules.digits)
 
-    def record(delivery: Delivery, said: SmtpReply | MailDeferred | MailRefused) -> None:
-        answer = told(said.code, said.text, [drill.reset_email], code)
+    def record(delivery: Delivery, answer: str) -> None:
+        by = recorded.because("mail the code of a drill")
         handle(RecordDrillMail(issued.send, delivery, answer), drill.id, by)
 
+    if timezone.now() >= issued.expires_at:
+        record(Delivery.REFUSED, TOO_LATE)
+        return
+    code = CodeKey(settings.REKEY_CODE_KEY).code(drill.id, issued.send, drill.rules.digits)
     assert drill.subject
-    try:
-        reply = deliver(drill_letter(drill, recorded, code, device_for_jobs(drill.subject)))
-    except MailDeferred as error:
-        record(Delivery.DEFERRED, error)
-        raise later(recorded, "the mail server did not take it yet", longest=60) from error
-    except MailRefused as error:
-        record(Delivery.REFUSED, error)
-    else:
-        record(Delivery.HANDED_OVER, reply)
+    letter = drill_letter(drill, recorded, code, device_for_jobs(drill.subject))
+    send(letter, recorded, record, code=code)
 
 
 # --- the way to the device ------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from fleet.eventstore.subscriptions import reaction
 from resets.campaigns.state import CampaignState
 from resets.campaigns.steps.by_schedule import ApproveBySchedule
 from resets.campaigns.steps.seal_plan import PlanSealed
-from resets.notices.reactions import tell
-from resets.notices.readers import administrators, each_once
+from resets.notices.reactions import tell_each
+from resets.notices.readers import administrators
 from resets.schedules.letters import of_asked, of_run
 from resets.schedules.state import SchedulePhase
 from resets.schedules.steps import RunTold, ScheduleChanged, ScheduleMade
@@ -31,12 +31,11 @@ def ask_for_schedule(recorded: Recorded) -> None:
     assert isinstance(event, ScheduleMade | ScheduleChanged)
     if schedule.phase is SchedulePhase.AWAITING_APPROVAL and schedule.digest == event.digest:
         others = administrators(case.organisation, case.site, but=event.maker_id)
-        tell((reader, case) for reader in each_once(others))
+        tell_each(case, others)
 
 
 @reaction(RunTold)
 def tell_of_run(recorded: Recorded) -> None:
     """Write to the administrators what a run would do, once, some days before it."""
     case = of_run(recorded)
-    readers = each_once(administrators(case.organisation, case.site))
-    tell((reader, case) for reader in readers)
+    tell_each(case, administrators(case.organisation, case.site))

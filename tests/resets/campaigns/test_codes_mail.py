@@ -27,7 +27,7 @@ from resets.campaigns.steps.codes import (
     SendCampaignCode,
 )
 from resets.codes import grouped, spelled
-from resets.delivery import marks
+from resets.delivery import marks, sending
 from resets.delivery.webhooks import record_news
 from resets.limits import history
 from resets.limits.counting import key_of
@@ -64,7 +64,7 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         sent.append(letter)
         return SmtpReply(250, "queued")
 
-    monkeypatch.setattr(reactions, "deliver", deliver)
+    monkeypatch.setattr(sending, "deliver", deliver)
     return sent
 
 
@@ -139,7 +139,7 @@ def test_what_the_mail_server_says_is_kept_without_code_and_mailbox(
             return SmtpReply(250, text)
         raise kind(550, text)
 
-    monkeypatch.setattr(reactions, "deliver", deliver)
+    monkeypatch.setattr(sending, "deliver", deliver)
     with suppress(Later):
         reactions.mail_campaign_code(issued(codes))
     told = {MailRefused: "refused", MailDeferred: "deferred", SmtpReply: "handed_over"}

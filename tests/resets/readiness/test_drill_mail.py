@@ -17,7 +17,7 @@ from fleet.eventstore.store import read_stream
 from fleet.eventstore.subscriptions import Later
 from fleet.mail import MailDeferred, MailRefused, SmtpReply
 from resets.codes import CodeKey, grouped
-from resets.delivery import marks
+from resets.delivery import marks, sending
 from resets.delivery.webhooks import record_news
 from resets.readiness import reactions
 from resets.readiness.models import Drill
@@ -49,7 +49,7 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         sent.append(letter)
         return SmtpReply(250, f"OK {TO}")
 
-    monkeypatch.setattr(reactions, "deliver", deliver)
+    monkeypatch.setattr(sending, "deliver", deliver)
     return sent
 
 
@@ -96,7 +96,7 @@ def test_what_the_mail_server_does_not_take(
     def deliver(letter: Any) -> Any:
         raise error(450, "not now")
 
-    monkeypatch.setattr(reactions, "deliver", deliver)
+    monkeypatch.setattr(sending, "deliver", deliver)
     if error is MailDeferred:
         with pytest.raises(Later):
             reactions.mail_drill_code(issued(drill))
