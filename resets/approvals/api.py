@@ -14,26 +14,30 @@ from fleet.api.calls import ApiView, Values, call
 from fleet.api.fields import Time, text
 from resets.approvals.lines import waiting
 
+_Kind = Literal["reset", "mailbox", "campaign", "schedule"]
+
 
 class Waiting(TypedDict):
     """Something that somebody else has to agree to."""
 
-    kind: Literal["reset", "mailbox", "campaign"]
+    kind: _Kind
     id: UUID
     what: str
     why: Annotated[str, Meta(description="Why a second person is needed.")]
-    device_name: Annotated[str, Meta(description="Of a campaign: its own name.")]
+    device_name: Annotated[str, Meta(description="Of a campaign or schedule: its own name.")]
     site_name: str
     asker: str
     reason: str
-    expires_at: Time
+    expires_at: Annotated[
+        Time | None, Meta(description="Null: a schedule waits until somebody has answered.")
+    ]
 
 
 class WaitingFilters(TypedDict, total=False):
     own: Annotated[
         bool, Meta(description="What you have asked for yourself, instead of what waits for you.")
     ]
-    kind: Literal["reset", "mailbox", "campaign"]
+    kind: _Kind
     site: UUID
     q: text("A part of the device's name, the reason, or who asked.")  # type: ignore[valid-type]
 

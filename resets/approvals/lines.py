@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,12 +19,18 @@ from resets.campaigns import queries as campaigns
 from resets.mailboxes import queries as mailboxes
 from resets.queries import with_text
 from resets.rules import APPROVAL_WORDS
+from resets.schedules import queries as schedules
+from resets.schedules.timing import Every, Timing
+from resets.schedules.words import timing
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Line:
     """One thing that waits. `what` is asked for, `why` a second person is needed; `address` is
-    where the answer is given. Times are shown in the zone of this name.
+    where the answer is given. Times are shown in the zone of this name. What has no end waits for
+    as long as nobody has answered.
     """
 
     kind: str
@@ -35,7 +41,7 @@ class Line:
     site_name: str
     asker: str
     reason: str
-    expires_at: datetime
+    expires_at: datetime | None
     zone: str
     address: str
 
@@ -88,22 +94,48 @@ def _mailboxes(rows: Iterable[Any]) -> Iterator[Line]:
 
 
 def _campaigns(rows: Iterable[Any]) -> Iterator[Line]:
-    """One campaign over several sites is at none of them; its times are then in UTC."""
     for row in rows:
-        place = place_for_jobs(row.site) if row.site else None
+        site, zone = _place(row)
         yield Line(
             kind="campaign",
             id=row.pk,
             what=f"{'Resets' if row.kind == 'reset' else 'Rotations'} of {row.planned:,} devices",
             why="a campaign takes two people",
             device_name=row.name,
-            site_name=place.name if place else "All sites",
+            site_name=site,
             asker=row.planner,
             reason=row.about,
             expires_at=row.ends_at,
-            zone=place.timezone if place else "UTC",
+            zone=zone,
             address=reverse("campaign-plan", args=[row.pk]),
         )
+
+
+def _schedules(rows: Iterable[Any]) -> Iterator[Line]:
+    for row in rows:
+        site, zone = _place(row)
+        when = timing(Timing(Every(row.every), row.number, row.first))
+        yield Line(
+            kind="schedule",
+            id=row.pk,
+            what=f"Rotations {when[0].lower()}{when[1:]}",
+            why="a schedule takes two people",
+            device_name=row.name,
+            site_name=site,
+            asker=row.maker,
+            reason=row.about,
+            expires_at=None,
+            zone=zone,
+            address=reverse("schedule", args=[row.pk]),
+        )
+
+
+def _place(row: Any) -> tuple[str, str]:
+    """What is over several sites is at none of them; its times are then in UTC."""
+    if row.site is None:
+        return "All sites", "UTC"
+    place = place_for_jobs(row.site)
+    return place.name, place.timezone
 
 
 SOURCES = {
@@ -117,6 +149,13 @@ SOURCES = {
         campaigns.own,
         campaigns.with_text,
         _campaigns,
+    ),
+    "schedule": Source(
+        "Schedules",
+        schedules.awaiting,
+        schedules.own,
+        schedules.with_text,
+        _schedules,
     ),
 }
 
@@ -136,7 +175,7 @@ def waiting(
             rows = (source.own if own else source.waiting)(actor)
             rows = rows.filter(site=site) if site else rows
             found += source.lines(source.with_text(rows, text) if text else rows)
-    return sorted(found, key=lambda line: line.expires_at)
+    return sorted(found, key=lambda line: line.expires_at or _NEVER)
 
 
 def count(actor: Actor) -> int:
