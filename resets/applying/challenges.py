@@ -108,21 +108,21 @@ def ask_challenge(talk: Talk, send: int) -> RecordChallenge:
     return RecordChallenge(send, given.id, b64(given.value), serial, until)
 
 
-def take_challenge(recorded: Recorded) -> ResetState:
-    """The reset as it is once the device has given the challenge for its newest code, or has
-    refused for good. A run that comes back finds the challenge that was recorded.
+def take_challenge(recorded: Recorded, send: int) -> None:
+    """Have the device give the challenge for the code of this number, as long as it is the newest;
+    where it refuses for good, the reset fails. For one code there is one challenge.
 
     Raises Later.
     """
     reset = state_of(ResetState, recorded.stream)
-    assert reset.subject and reset.code_expires_at
+    assert reset.subject
     device = device_for_jobs(reset.subject)
     with talking(device, recorded, "take the device's challenge") as talk:
         reset = state_of(ResetState, recorded.stream)
-        if not reset.awaits_challenge:
-            return reset
+        if reset.sends != send or not reset.awaits_challenge:
+            return
         try:
-            handle(ask_challenge(talk, reset.sends), reset.id, talk.by)
+            handle(ask_challenge(talk, send), reset.id, talk.by)
         except (DeviceError, VaultError) as error:
             if isinstance(error, FOR_GOOD):
                 words = f"{error} {error.sentence}"
@@ -133,4 +133,3 @@ def take_challenge(recorded: Recorded) -> ResetState:
                 if isinstance(error, LockedOut) and error.seconds_left:
                     raise Later(error.seconds_left, error.code) from error
                 raise later(recorded, error.code, longest=30) from error
-    return state_of(ResetState, recorded.stream)

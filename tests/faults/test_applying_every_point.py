@@ -19,7 +19,7 @@ from devices.queries import device_for_jobs
 from devices.state import CredentialState, credential_id
 from devices.virtual import fleet_in_thread, uniform_scenario
 from devices.virtual.spec import PasswordPolicy
-from fleet.eventstore import projections, tasks
+from fleet.eventstore import projections, subscriptions, tasks
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.store import state_of
@@ -113,8 +113,13 @@ def test_wherever_a_challenge_is_lost_the_code_in_the_mail_is_the_devices_own(
         assert row(reset).phase == "done"
         assert not owed()
 
-    points = at_each_point("resets.mail_code", camera.begin, mailed)
-    assert {"after challenge", "after a mail"} <= points
+    def challenged() -> UUID:
+        reset = camera.begin()
+        subscriptions.run(job_of("resets.ask_for_challenge"))
+        return reset
+
+    assert "after challenge" in at_each_point("resets.ask_for_challenge", camera.begin, mailed)
+    assert "after a mail" in at_each_point("resets.mail_code", challenged, mailed)
 
 
 def test_wherever_the_worker_is_killed_the_device_ends_with_one_known_password(

@@ -16,6 +16,7 @@ from fleet.eventstore.store import read_stream, state_of
 from fleet.mail import MailRefused
 from resets import reactions
 from resets.codes import CodeKey, grouped, plain, spelled
+from resets.delivery import sending
 from resets.models import Reset
 from resets.phone import addresses
 from resets.state import ResetState
@@ -108,7 +109,7 @@ def test_what_a_mail_server_quotes_is_kept_out_of_the_log(
     def quotes(letter: Any) -> None:
         raise MailRefused(554, f"spam: {not_me} and {spelled(code_of(walk))}")
 
-    monkeypatch.setattr(reactions, "deliver", quotes)
+    monkeypatch.setattr(sending, "deliver", quotes)
     issued = [r for r in read_stream(walk) if r.type == "resets.code_issued"][-1]
     reactions.mail_code(issued)
     kept = Reset.objects.for_jobs().get(pk=walk).delivery_detail

@@ -13,14 +13,16 @@ import time_machine
 from django.conf import settings
 from django.utils import timezone
 
+from fleet.eventstore import subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import Recorded
-from fleet.eventstore.models import EventRow
+from fleet.eventstore.models import EventRow, Job
 from fleet.eventstore.store import read_stream
 from fleet.eventstore.subscriptions import Later
 from fleet.mail import MailDeferred, MailRefused, SmtpReply
 from resets import reactions
 from resets.codes import CodeKey, grouped
+from resets.delivery import sending
 from resets.models import Reset
 from resets.state import Delivery
 from resets.steps.cancel_reset import CancelReset
@@ -54,12 +56,12 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         sent.append(letter)
         return SmtpReply(250, "queued")
 
-    monkeypatch.setattr(reactions, "deliver", deliver)
+    monkeypatch.setattr(sending, "deliver", deliver)
     return sent
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, reply: Callable[[], SmtpReply]) -> None:
-    monkeypatch.setattr(reactions, "deliver", lambda letter: reply())
+    monkeypatch.setattr(sending, "deliver", lambda letter: reply())
 
 
 def refuses(error: Exception) -> Callable[[], SmtpReply]:
@@ -120,6 +122,14 @@ def test_what_the_mail_service_has_told_of_already_is_not_mailed_again(
     reactions.mail_code(issued(walk))
     assert mails == []
     assert row(walk).delivery == told
+
+
+def test_a_worker_inside_the_site_is_left_no_mail(who: Cast, walk: UUID) -> None:
+    """It is there for the devices, and may reach no mail server."""
+    subscriptions.pump()
+    mail = Job.objects.filter(reaction="resets.mail_code")
+    assert mail.exists()
+    assert not mail.filter(subscriptions.for_workers_of([who.site])).exists()
 
 
 def test_the_code_stands_in_the_body_alone(walk: UUID, mails: list[Any]) -> None:

@@ -49,9 +49,9 @@ def eventually(happens: Callable[[], Any], seconds: float = 15.0) -> Any:
     return found
 
 
-def mail_is_due(at: datetime) -> bool:
+def try_is_due(at: datetime) -> bool:
     """Put off the next try to reach the device, or bring it on, while nobody is at it."""
-    jobs = Job.objects.filter(reaction="resets.mail_code", lease=None)
+    jobs = Job.objects.filter(reaction="resets.ask_for_challenge", lease=None)
     return bool(jobs.update(due_at=at, woken_at=None))
 
 
@@ -91,14 +91,14 @@ def test_an_order_is_carried_to_the_device_and_its_result_back(
     tess.shots("71-bring-the-challenge")
 
     # It answers whoever stands before it, and still not Rekey.
-    eventually(lambda: mail_is_due(timezone.now() + timedelta(hours=1)))
+    eventually(lambda: try_is_due(timezone.now() + timedelta(hours=1)))
     camera.fleet.power(camera.spec.serial, True)
     challenge, result = tmp_path / "challenge.json", tmp_path / "result.json"
     assert typed("challenge", f"{host}:{port}", "--save", str(challenge)) == offline.YES
     page.get_by_label("The file challenge.json").set_input_files(challenge)
     page.get_by_role("button", name="Bring the challenge").click()
     expect(page.get_by_label("Code from the email")).to_be_visible()
-    eventually(lambda: mail_is_due(timezone.now()))
+    eventually(lambda: try_is_due(timezone.now()))
     [mail] = eventually(lambda: code_mails(mail_sink))
     page.get_by_label("Code from the email").fill(code_in(mail))
     page.get_by_role("button", name="Next").click()

@@ -25,14 +25,17 @@ from devices.drivers.recovery_answers import KeyRefused
 from devices.queries import credential_for_jobs, device_for_jobs
 from devices.state import Purpose
 from fleet.errors import Refused
-from fleet.eventstore import projections
+from fleet.eventstore import projections, subscriptions
 from fleet.eventstore.messages import Recorded
+from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
 from fleet.mail import MailDeferred
 from resets import reactions
 from resets.applying import challenges
 from resets.applying.recovery import MOST_CHALLENGES
+from resets.delivery import sending
 from resets.steps.choose_password import ChoosePassword
+from resets.steps.send_code import SendCode
 from resets.steps.take_challenge import BringChallenge
 from resets.steps.verify_code import VerifyCode
 from resets.words import RESTORE_LEFT
@@ -135,17 +138,17 @@ def test_when_it_stays_away_that_is_said_once_the_code_has_expired(
 def test_a_job_that_comes_back_answers_the_challenge_that_it_has_recorded(
     camera: Able, mail_sink: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deliver = reactions.deliver
+    deliver = sending.deliver
 
     def later(letter: Any) -> Any:
         raise MailDeferred(451, "later")
 
-    monkeypatch.setattr(reactions, "deliver", later)
+    monkeypatch.setattr(sending, "deliver", later)
     reset = camera.begin()
     work()
     first = state(reset).taken
     assert first and row(reset).delivery == "deferred"
-    monkeypatch.setattr(reactions, "deliver", deliver)
+    monkeypatch.setattr(sending, "deliver", deliver)
     pass_time(60)
     work()
     assert state(reset).taken == first
@@ -162,7 +165,7 @@ def test_of_two_workers_the_second_one_takes_no_other_challenge(
     @contextmanager
     def late(device: Any, recorded: Recorded, job: str) -> Iterator[Any]:
         monkeypatch.setattr(challenges, "talking", talking)
-        reactions.mail_code(recorded)
+        reactions.ask_for_challenge(recorded)
         with talking(device, recorded, job) as talk:
             yield talk
 
@@ -173,6 +176,37 @@ def test_of_two_workers_the_second_one_takes_no_other_challenge(
     assert {code_in(mail).replace(" ", "") for mail in code_mails(mail_sink)} == {
         camera.code(reset)
     }
+
+
+def test_the_challenge_is_taken_inside_the_site_and_the_code_is_mailed_from_anywhere(
+    camera: Able, mail_sink: Any
+) -> None:
+    inside = Job.objects.filter(subscriptions.for_workers_of([camera.who.site]))
+    reset = camera.begin()
+    subscriptions.pump()
+    subscriptions.run(inside.get().id)
+    subscriptions.pump()
+    assert camera.calls("recovery challenge") == 1
+    assert code_mails(mail_sink) == [] and not inside.exists()
+    work()
+    assert [code_in(mail).replace(" ", "") for mail in code_mails(mail_sink)] == [
+        camera.code(reset)
+    ]
+
+
+def test_for_a_code_that_was_replaced_no_challenge_is_taken(camera: Able, mail_sink: Any) -> None:
+    """Else the one that replaced it would be mailed for two reasons, by two workers at a time."""
+    reset = camera.begin()
+    subscriptions.pump()
+    with time_machine.travel(timezone.now() + timedelta(seconds=61), tick=True):
+        camera.do(reset, SendCode())
+        subscriptions.run(Job.objects.get(reaction="resets.ask_for_challenge").id)
+        assert camera.calls("recovery challenge") == 0
+        work()
+    assert camera.calls("recovery challenge") == 1
+    assert [code_in(mail).replace(" ", "") for mail in code_mails(mail_sink)] == [
+        camera.code(reset)
+    ]
 
 
 # --- the challenge runs out -----------------------------------------------------------------------
