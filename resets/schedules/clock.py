@@ -11,10 +11,11 @@ from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from devices.models import Device, Site
+from devices.queries import place_for_jobs
 from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.messages import Actor, By
@@ -35,7 +36,7 @@ from resets.schedules.state import (
     ScheduleState,
     run_id,
 )
-from resets.schedules.steps import RecordRun, SkipRun, TellRun
+from resets.schedules.steps import EndWithSite, RecordRun, SkipRun, TellRun
 
 CLOCK = Actor.job("keep to the schedule")
 NAMED = 20  # devices with the same thing in their way, in a report
@@ -44,13 +45,22 @@ MOVED_ON = ("schedule_moved_on", "exists_already", "run_is_over")
 
 
 def active() -> list[UUID]:
-    rows = Schedule.objects.for_jobs().filter(phase=SchedulePhase.ACTIVE.value)
+    """Those that run; and all that have not ended where the site has been closed."""
+    active, ended = SchedulePhase.ACTIVE.value, SchedulePhase.ENDED.value
+    closed = Site.objects.for_jobs().filter(closed=True).values("pk")
+    left = ~Q(phase=ended) & Q(site__in=closed)
+    rows = Schedule.objects.for_jobs().filter(Q(phase=active) | left)
     return list(rows.order_by("id").values_list("pk", flat=True))
 
 
 def strike(schedule_id: UUID) -> None:
-    """Begin the run that is due, if there is one; tell of the next one when it is time to."""
+    """Begin the run that is due, if there is one; tell of the next one when it is time to. Where
+    the site has been closed there is none: the schedule ends.
+    """
     schedule, now = state_of(ScheduleState, schedule_id), timezone.now()
+    if schedule.site and place_for_jobs(schedule.site).closed:
+        handle(EndWithSite(), schedule_id, By(CLOCK))
+        return
     if schedule.phase is not SchedulePhase.ACTIVE or schedule.plan is None:
         return
     if at := due(schedule, now):
@@ -64,9 +74,8 @@ def strike(schedule_id: UUID) -> None:
 
 def zones(schedule: ScheduleState) -> list[ZoneInfo]:
     """Of the site; of all sites of the organisation; UTC where there is none."""
-    rows = Site.objects.for_jobs().filter(organisation=schedule.organisation, closed=False)
-    if schedule.site:
-        rows = rows.filter(pk=schedule.site)
+    rows = Site.objects.for_jobs().filter(organisation=schedule.organisation)
+    rows = rows.filter(pk=schedule.site) if schedule.site else rows.filter(closed=False)
     names = rows.order_by("timezone").values_list("timezone", flat=True).distinct()
     return [ZoneInfo(name) for name in names] or [ZoneInfo("UTC")]
 

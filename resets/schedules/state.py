@@ -107,6 +107,7 @@ class ScheduleState(State):
     """`site` is None for one over all sites. `run` counts the runs, also those that were skipped;
     `campaign` and `ran_at` are of the newest. `counts_from`: runs that were to begin before, while
     nobody had agreed or it was paused, are not made up for. `skipped`: the newest run was.
+    `site_closed`: it ended because of that.
     """
 
     plan: SchedulePlan | None = None
@@ -121,6 +122,7 @@ class ScheduleState(State):
     campaign: UUID | None = None
     ran_at: datetime | None = None
     skipped: bool = False
+    site_closed: bool = False
     report: Report | None = None
 
 

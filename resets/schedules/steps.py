@@ -119,6 +119,14 @@ class ScheduleEnded(Event[ScheduleState]):
         return state.but(phase=SchedulePhase.ENDED)
 
 
+@event("resets.schedule_ended_with_site")
+class ScheduleEndedWithSite(Event[ScheduleState]):
+    """The site was closed: the schedule ended by itself."""
+
+    def evolve(self, state: ScheduleState) -> ScheduleState:
+        return state.but(phase=SchedulePhase.ENDED, site_closed=True)
+
+
 @event("resets.schedule_run_told")
 class RunTold(Event[ScheduleState]):
     """Of {report.chosen} devices the next run would rotate {report.possible}."""
@@ -316,6 +324,15 @@ class EndSchedule(_Step):
 
 
 # --- what its clock does --------------------------------------------------------------------------
+
+
+@command(by=Role.JOB)
+class EndWithSite(Command[ScheduleState]):
+    """End a schedule of a site that was closed: there is nothing any more that it could rotate."""
+
+    def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
+        if state.phase in OPEN:
+            yield ScheduleEndedWithSite()
 
 
 @command(by=Role.JOB)

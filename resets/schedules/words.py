@@ -24,6 +24,7 @@ EVENTS = {
     "resets.schedule_paused": ("warn", "circle-pause"),
     "resets.schedule_resumed": ("ok", "circle-play"),
     "resets.schedule_ended": ("quiet", "flag"),
+    "resets.schedule_ended_with_site": ("quiet", "ban"),
     "resets.schedule_run_told": ("quiet", "mail"),
     "resets.schedule_ran": ("busy", "calendar-clock"),
     "resets.schedule_run_skipped": ("warn", "calendar-x"),
