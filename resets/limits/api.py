@@ -64,7 +64,7 @@ class RefusalsShown(TypedDict):
     """The refusals by one limit in ten minutes. `counted` is empty for limits of many kinds."""
 
     id: UUID
-    site: UUID
+    site: Annotated[UUID | None, Meta(description="Null: a campaign over several sites.")]
     counted: str
     scope: str
     most: int

@@ -32,7 +32,7 @@ class RefusalCount(models.Model):
     """
 
     id = models.UUIDField(primary_key=True)  # of its guard
-    site = models.UUIDField()
+    site = models.UUIDField()  # the organisation, of a campaign over several sites
     until = models.DateTimeField()
     count = models.PositiveIntegerField()
     facts = models.TextField()

@@ -47,6 +47,7 @@ def count(error: Refused, command: Command[Any], stream: UUID, by: By) -> None:
         subject.device_name,
         by.actor.name,
         error.reached.frees_at,
+        subject.campaign,
     )
     _tell(case, use, by)
     if use.limit.trips and not error.budget.tripped:
@@ -55,11 +56,11 @@ def count(error: Refused, command: Command[Any], stream: UUID, by: By) -> None:
 
 def _tell(case: Refusal, use: Use, by: By) -> None:
     until = period_end(timezone.now())
-    guard = guard_id(case.site, use, until)
+    guard = guard_id(case.place, use, until)
     if _counted_on(guard):
         return
-    if RefusalCount.objects.filter(site=case.site, until=until).count() >= MOST_KINDS:
-        guard = guard_id(case.site, None, until)
+    if RefusalCount.objects.filter(site=case.place, until=until).count() >= MOST_KINDS:
+        guard = guard_id(case.place, None, until)
         case = Refusal(case.organisation, case.site, asker=case.asker)
     if _counted_from(guard, case, until) == 1:
         handle(RecordRefusal(case, until), guard, _because(by))
@@ -88,7 +89,7 @@ def tally(command: object, guard: GuardState, by: By) -> Tally:
 
 def _trip(error: OverLimit, case: Refusal, by: By) -> None:
     use, site = error.reached.use, case.site
-    assert use.thing
+    assert use.thing and site  # alarms are a site's
     alarm = breaker_id(site, use.thing)
     row = Breaker.objects.for_jobs().filter(pk=alarm).first()
     if row is not None and (row.tripped or row.closed_at != use.since):
@@ -110,10 +111,10 @@ def _counted_from(guard: UUID, case: Refusal, until: datetime) -> int:
     """Count one more, maybe the first; answers with how many there are by now."""
     facts = msgspec.json.encode(case).decode()
     if database.on_postgresql():
-        values = [guard, case.site, until, facts]
+        values = [guard, case.place, until, facts]
         return int(database.rows("SELECT limit_refused(%s, %s, %s, %s)", values)[0][0])
     time = connection.ops.adapt_datetimefield_value(until)
-    return int(database.rows(_FROM, [guard, case.site, time, facts])[0][0])
+    return int(database.rows(_FROM, [guard, case.place, time, facts])[0][0])
 
 
 _ON = "UPDATE limit_refusal SET count = count + 1 WHERE id = %s RETURNING count"

@@ -212,12 +212,15 @@ class Left:
 
 @dataclass(frozen=True)
 class Subject:
-    """Which device it is about, and where that is."""
+    """What it is about, and where that is: a device, or a campaign (whose site is None where it
+    goes over several).
+    """
 
     organisation: UUID
-    site: UUID
-    device: UUID
-    device_name: str
+    site: UUID | None
+    device: UUID | None = None
+    device_name: str = ""
+    campaign: UUID | None = None
 
 
 @dataclass(frozen=True)

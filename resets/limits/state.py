@@ -18,17 +18,23 @@ class Refusal:
     """What a limit refused, to whom, and over what (`what`, for people; no mailbox in clear).
 
     Without a limit: many different ones, that are only counted. `frees_at` None: when a person has
-    closed the alarm.
+    closed the alarm. `campaign`: it was one of its codes; `site` is None if it goes over several.
     """
 
     organisation: UUID
-    site: UUID
+    site: UUID | None
     limit: Limit | None = None
     what: str = ""
     device: UUID | None = None
     device_name: str = ""
     asker: str = ""
     frees_at: datetime | None = None
+    campaign: UUID | None = None
+
+    @property
+    def place(self) -> UUID:
+        """The site, or the organisation for all of its sites."""
+        return self.site or self.organisation
 
 
 @state("guard")
@@ -64,12 +70,12 @@ class BreakerState(State):
     closed_because: str = ""
 
 
-def guard_id(site: UUID, use: Use | None, until: datetime) -> UUID:
-    """The stream of one limit's refusals at a site, over one thing, in one period. None: of many
+def guard_id(place: UUID, use: Use | None, until: datetime) -> UUID:
+    """The stream of one limit's refusals at a place, over one thing, in one period. None: of many
     other limits and things.
     """
     which = f"{use.key} {use.limit.window} {use.limit.trips}" if use else "others"
-    return uuid5(site, f"guard {which} {until.timestamp():.0f}")
+    return uuid5(place, f"guard {which} {until.timestamp():.0f}")
 
 
 def period_end(now: datetime) -> datetime:

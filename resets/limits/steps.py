@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
@@ -15,7 +16,12 @@ from resets.limits.state import BreakerState, GuardState, Refusal
 # --- refusals -------------------------------------------------------------------------------------
 
 
-@event("resets.limit_reached")
+def _of_a_reset(fields: dict[str, Any]) -> dict[str, Any]:
+    """In schema 1 the codes of campaigns were refused without a record."""
+    return {**fields, "case": {**fields["case"], "campaign": None}}
+
+
+@event("resets.limit_reached", schema=2, upcast={1: _of_a_reset})
 class LimitReached(Event[GuardState]):
     """{case.asker} was refused, because a limit was reached.
 
@@ -33,10 +39,11 @@ class LimitReached(Event[GuardState]):
         if limit is None:
             return f"{case.asker} was refused, and many others with other limits."
         over = f" ({case.what})" if case.what else ""
-        return f"{case.asker} was refused at {case.device_name}: no more than {limit.words}{over}."
+        at = "in a campaign" if case.campaign else f"at {case.device_name}"
+        return f"{case.asker} was refused {at}: no more than {limit.words}{over}."
 
 
-@event("resets.refusals_summed")
+@event("resets.refusals_summed", schema=2, upcast={1: _of_a_reset})
 class RefusalsSummed(Event[GuardState]):
     """{count} refusals by one limit in ten minutes."""
 
@@ -56,7 +63,8 @@ class RefusalsSummed(Event[GuardState]):
 
 
 def _of(guard: GuardState, case: Refusal) -> GuardState:
-    return guard.but(organisation=case.organisation, site=case.site, subject=case.device)
+    subject = case.device or case.campaign
+    return guard.but(organisation=case.organisation, site=case.site, subject=subject)
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ class SumRefusals(Command[GuardState]):
 # --- alarms ---------------------------------------------------------------------------------------
 
 
-@event("resets.breaker_tripped")
+@event("resets.breaker_tripped", schema=2, upcast={1: _of_a_reset})
 class BreakerTripped(Event[BreakerState]):
     """The alarm went off at {case.device_name}."""
 

@@ -66,12 +66,14 @@ def _of_campaign(command: Any, codes: CodesState, now: datetime) -> Budget:
     counted = Counted.CODES if isinstance(command, SendCampaignCode) else Counted.GUESSES
     guesses = counted is Counted.GUESSES
     strange = guesses and bool(codes.owner) and codes.owner != command.human.id
-    case = Case.of(About.of_campaign(codes), strange=strange)
+    about = About.of_campaign(codes)
+    subject = Subject(about.organisation, about.site, campaign=codes.campaign)
+    case = Case.of(about, strange=strange)
     if tripped := case.tripped(counted):
-        return Budget(tripped, at=now, tripped=True)
+        return Budget(tripped, at=now, subject=subject, tripped=True)
     case = replace(case, limits=tuple(limit for limit in case.limits if not limit.trips))
     keys = case.keys(counted)
-    return ledger.take(case.uses(counted, keys), now, keys.values())
+    return replace(ledger.take(case.uses(counted, keys), now, keys.values()), subject=subject)
 
 
 def left_for(about: About, now: datetime) -> tuple[Left, ...]:

@@ -163,6 +163,7 @@ def of_alarm(recorded: Recorded) -> Case:
     event = recorded.event
     assert isinstance(event, BreakerTripped)
     case = event.case
+    assert case.site
     place = place_for_jobs(case.site)
     lines = [("Site", place.name), ("Set off by", case.asker)]
     if case.device_name:
