@@ -18,6 +18,7 @@ FIELD = "reset_email"  # what commands call it
 
 # A house's own mail server may well be at a name in .local, and a trial's at one in .test.
 SPECIAL_USE_DOMAIN_NAMES[:] = [n for n in SPECIAL_USE_DOMAIN_NAMES if n not in ("local", "test")]
+_DOTS = "•••"  # there is no such sign in a mailbox
 _NOWHERE = tuple(f".{name}" for name in SPECIAL_USE_DOMAIN_NAMES)
 
 
@@ -69,7 +70,11 @@ def same(one: str, other: str) -> bool:
 
 
 def masked(email: str) -> str:
-    """A mailbox so that its owner knows it and nobody else learns it: `a•••e@e•••e.com`."""
+    """A mailbox so that its owner knows it and nobody else learns it: `a•••e@e•••e.com`. One that
+    is so already stays as it is.
+    """
+    if _DOTS in email:
+        return email
     name, _, domain = email.partition("@")
     host, dot, rest = domain.rpartition(".")
     if not dot:
@@ -91,7 +96,7 @@ def _compared(email: str) -> tuple[str, str]:
 
 
 def _dotted(text: str) -> str:
-    return f"{text[:1]}•••{text[-1:]}" if len(text) > 2 else f"{text[:1]}•••"
+    return f"{text[:1]}{_DOTS}{text[-1:]}" if len(text) > 2 else f"{text[:1]}{_DOTS}"
 
 
 def _refused(code: str, message: str) -> Refused:

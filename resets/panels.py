@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
+from devices.mailbox import masked
 from devices.page_parts import Mark, column, part
 from fleet.accounts.menu import administers
 from fleet.accounts.middleware import by_of
@@ -40,7 +41,9 @@ def register() -> None:
     part("resets/panels/of_device.html", of_device, order=10)
     column("Last reset", last_resets)
     look_like(words.EVENTS)
-    veil("digest", lambda digest: "…")  # a guessed mailbox could be tried against it
+    veil("mailbox", masked)
+    for digest in ("digest", "facts"):  # a guessed mailbox could be tried against them
+        veil(digest, lambda _: "…")
 
 
 def approvals(request: HttpRequest) -> int:

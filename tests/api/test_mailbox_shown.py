@@ -5,6 +5,7 @@ who only looks: in every list, on every page.
 from __future__ import annotations
 
 from base64 import b64decode
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,9 +14,11 @@ from django.urls import reverse
 
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
+from resets.campaigns.state import Kind
 from tests.api.client import Api, api_of
 from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, reset
+from tests.resets.campaigns.ground import planned
 
 pytestmark = pytest.mark.django_db
 
@@ -67,6 +70,23 @@ def test_the_event_of_a_viewer_is_whole_but_for_the_mailbox(who: Cast, camera: U
     in_full = added(who.tess)
     assert added(who.bob) == in_full | {"reset_email": SHOWN}
     assert in_full["reset_email"] == MAILBOX
+
+
+def test_the_events_of_a_campaign_tell_a_viewer_neither_it_nor_what_it_could_be_tried_against(
+    who: Cast, camera: UUID
+) -> None:
+    planned(who, Kind.RESET)
+
+    def told(somebody: Person) -> dict[str, Any]:
+        types = "resets.item_planned", "resets.campaign_codes_begun"
+        found = [api_of(somebody).all("events/", type=type_) for type_ in types]
+        return {event["type"]: event["data"] for [event] in found}
+
+    in_full, in_part = told(who.tess), told(who.bob)
+    assert {data["mailbox"] for data in in_full.values()} == {MAILBOX}
+    item = in_part["resets.item_planned"]
+    assert item == in_full["resets.item_planned"] | {"mailbox": SHOWN, "facts": "…"}
+    assert in_part["resets.campaign_codes_begun"]["mailbox"] == SHOWN
 
 
 def test_the_pages_tell_it_likewise(who: Cast, camera: UUID, client: Client) -> None:
