@@ -14,7 +14,6 @@ None of them holds a password, a code or a whole mailbox.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
@@ -35,6 +34,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor
 from resets.campaigns import deeds, queries, tallies
+from resets.campaigns.remarks import Remarks
 from resets.campaigns.settings import BOUNDS, Settings, Window
 from resets.campaigns.state import Kind as CampaignKind
 from resets.campaigns.state import Selection, Standing
@@ -180,6 +180,13 @@ class CampaignItem(TypedDict):
     forecast: Annotated[str, Meta(description="What the dry run found in the way; else empty.")]
     standing: _Standing
     why: Annotated[str, Meta(description="Why it stands there.")]
+    remark: Annotated[
+        Literal["", "nvr_by_hand"],
+        Meta(
+            description="What is left to do by hand once it has its password: to tell it to its "
+            "NVR, where Rekey cannot; else empty."
+        ),
+    ]
     reset: Annotated[UUID | None, Meta(description="Its newest reset.")]
     attempt: int
     begun_at: Time | None
@@ -195,7 +202,7 @@ class Retried(TypedDict):
 
 RENAMED = {"reason": F("about")}
 COLUMNS = tuple(name for name in Campaign.__annotations__ if name not in RENAMED)
-ITEM_COLUMNS = tuple(CampaignItem.__annotations__)
+ITEM_COLUMNS = tuple(name for name in CampaignItem.__annotations__ if name != "remark")
 
 
 class CampaignFilters(Pages, total=False):
@@ -274,8 +281,9 @@ class CampaignItemsView(ApiView):
         seen = queries.items(self.actor, campaign_id)
         wanted = {name: asked[name] for name in ("site", "standing", "forecast")}
         rows = queries.items_narrowed(seen, text=asked["q"], **wanted)
-        told = partial(_item_told, self.actor)
-        return self.page(asked, rows.values(*ITEM_COLUMNS), ["number", "id"], seen, told)
+        page = self.page(asked, rows.values(*ITEM_COLUMNS), ["number", "id"], seen)
+        page.data["results"] = _items_told(self.actor, campaign_id, page.data["results"])
+        return page
 
 
 class CampaignItemView(ApiView):
@@ -324,11 +332,20 @@ def _counts(counted: Any) -> dict[str, int]:
 
 def _item(view: ApiView, campaign_id: UUID, item_id: UUID) -> dict[str, Any]:
     rows: QuerySet[Any, Any] = queries.items(view.actor, campaign_id).values(*ITEM_COLUMNS)
-    return _item_told(view.actor, only(rows, item_id, "campaign_item"))
+    [told] = _items_told(view.actor, campaign_id, [only(rows, item_id, "campaign_item")])
+    return told
 
 
-def _item_told(actor: Actor, row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"mailbox": mailbox_shown(actor, row["mailbox"], row["organisation"], row["site"])}
+def _items_told(actor: Actor, campaign: UUID, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    remarks = Remarks(campaign, [row["nvr"] for row in rows])
+    return [
+        row
+        | {
+            "mailbox": mailbox_shown(actor, row["mailbox"], row["organisation"], row["site"]),
+            "remark": remarks.of(row["nvr"], row["standing"]),
+        }
+        for row in rows
+    ]
 
 
 urlpatterns = [

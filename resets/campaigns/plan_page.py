@@ -25,6 +25,7 @@ from resets.campaigns import estimate, queries, tallies, words
 from resets.campaigns.forecast import IMPOSSIBLE
 from resets.campaigns.forms import zone_of_place
 from resets.campaigns.live_outlook import roughly
+from resets.campaigns.remarks import Remarks, left_by_hand
 from resets.campaigns.state import WHY_NOT, CampaignPhase, CampaignState, Kind, Standing
 from resets.campaigns.steps.approve_campaign import ApproveCampaign, DeclineCampaign
 from resets.campaigns.steps.control import CancelCampaign
@@ -78,6 +79,7 @@ class Line:
     row: Any
     place: str
     actor: Actor
+    remark: str  # what is left to a person afterwards
 
     @property
     def look(self) -> Look:
@@ -298,7 +300,16 @@ class PlanPage:
 
     def lines(self, rows: Any) -> list[Line]:
         names = dict(devices.site_names(self.actor).values_list("pk", "name"))
-        return [Line(row, names.get(row.site, ""), self.actor) for row in rows]
+        said = Remarks(self.row.pk, {row.nvr for row in rows})
+        return [
+            Line(row, names.get(row.site, ""), self.actor, said.words(row.nvr, row.standing))
+            for row in rows
+        ]
+
+    @cached_property
+    def by_hand(self) -> int:
+        """How many cameras' NVRs a person has to tell the new password."""
+        return left_by_hand(self.actor, self.row.pk)
 
     @property
     def shows_sites(self) -> bool:

@@ -7,10 +7,11 @@ off is not taken off after it was put back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import cast
+from uuid import UUID
 
 from devices.doors import Talk, login, talking
 from devices.drivers.base import Channel, Login, Service, StoredCamera
@@ -43,17 +44,23 @@ def facts_of(nvr: Device | None) -> NvrFacts:
     """What Rekey can do on an NVR."""
     if nvr is None:
         return NvrFacts()
+    why = _why_not(nvr, credential_for_jobs(nvr.pk, Purpose.DEVICE))
+    return NvrFacts(nvr.name, removes=not why, why=why)
+
+
+def by_hand(nvrs: Collection[UUID]) -> dict[UUID, str]:
+    """Of some NVRs, those on which Rekey can do nothing, and why: as `facts_of`, for many."""
+    rows = Device.objects.for_jobs().filter(pk__in=nvrs, removed=False)
+    kept = Credential.objects.for_jobs().filter(device__in=nvrs, purpose=Purpose.DEVICE.value)
+    known = {one.device: one for one in kept.order_by("-id")}
+    found = {row.pk: _why_not(row, known.get(row.pk)) for row in rows}
+    return {nvr: why for nvr, why in found.items() if why}
+
+
+def _why_not(nvr: Device, known: Credential | None) -> str:
     if list_service(nvr) is None:
-        return NvrFacts(nvr.name, removes=False, why="no_service")
-    if _account(nvr) is None:
-        return NvrFacts(nvr.name, removes=False, why="not_certified")
-    return NvrFacts(nvr.name, removes=True, why="")
-
-
-def _account(nvr: Device) -> Credential | None:
-    """The account whose password opens an NVR."""
-    known = credential_for_jobs(nvr.pk, Purpose.DEVICE)
-    return known if nvr.certified and known and known.current else None
+        return "no_service"
+    return "" if nvr.certified and known and known.current else "not_certified"
 
 
 def opened_by(reset: ResetState, device: Device) -> Login | None:
@@ -153,8 +160,8 @@ def at_nvr(reset: ResetState, camera: Device, recorded: Recorded, job: str) -> I
     service, tells = list_service(nvr), channel_service(nvr)
     if service is None and tells is None:
         raise Stuck("no_service")
-    account = _account(nvr)
-    if account is None or account.current is None:
+    account = credential_for_jobs(nvr.pk, Purpose.DEVICE)
+    if account is None or account.current is None or not nvr.certified:
         raise Stuck("not_certified")
     admin = login(nvr.pk, account.username, account.current)
     with talking(nvr, recorded, job) as talk:

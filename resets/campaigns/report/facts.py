@@ -22,6 +22,7 @@ from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from resets.campaigns import queries, words
 from resets.campaigns.models import Campaign
+from resets.campaigns.remarks import Remarks
 from resets.campaigns.settings import Settings
 from resets.campaigns.state import WHY, CampaignPhase, Kind
 
@@ -129,6 +130,7 @@ def _lines(actor: Actor, campaign_id: UUID) -> Iterator[Line]:
     nvrs = Device.objects.visible_to(actor).filter(pk__in={row.nvr for row in rows if row.nvr})
     names = dict(nvrs.values_list("pk", "name"))
     looks = {standing.value: look.text for standing, look in words.STANDINGS.items()}
+    remarks = Remarks(campaign_id, {row.nvr for row in rows})
     for row in rows:
         site, zone = sites.get(row.site, ("", _UTC))
         yield Line(
@@ -139,7 +141,7 @@ def _lines(actor: Actor, campaign_id: UUID) -> Iterator[Line]:
             nvr=names.get(row.nvr, ""),
             account=row.username,
             standing=looks[row.standing],
-            why=words.why(row.standing, row.why),
+            why=words.why(row.standing, row.why) or remarks.words(row.nvr, row.standing),
             begun=_at(row.begun_at, zone),
             ended=_at(row.ended_at, zone),
             tries=str(row.attempt),
