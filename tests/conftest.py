@@ -18,11 +18,18 @@ mail            `mail_sink`, a real SMTP server that can be told to misbehave
 browser         `chromium`
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
+from copy import deepcopy
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:  # Django is not set up yet
+    from tests.cast import Cast
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # plain `pytest` does not look there
 
@@ -43,3 +50,19 @@ def devices_on_this_machine() -> Iterator[None]:
     reach.configure(["127.0.0.0/8"])
     yield
     reach.configure()
+
+
+@pytest.fixture(scope="module")
+def everybody(module_db: None) -> Cast:
+    from tests.cast import cast
+
+    return cast()
+
+
+@pytest.fixture
+def who(everybody: Cast, db: None) -> Cast:
+    """The cast: made once for a module, and as it was made for each of its tests.
+
+    Where a test commits (`transactional_db`), it makes a cast of its own.
+    """
+    return deepcopy(everybody)
