@@ -30,7 +30,7 @@ def reset(state: ResetState) -> dict[str, Any]:
         "code_expires_at": state.code_expires_at,
         "tries_left": state.tries_left,
         "delivery": state.delivery.value,
-        "delivery_detail": state.delivery_detail,
+        "delivery_detail": state.answer,
         "generated": state.generated,
         "waiting_for": state.waiting_for,
         "doors": [asdict(door) for door in state.doors],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -103,6 +103,41 @@ class Mail:
     answer: str = ""
 
 
+@dataclass(frozen=True)
+class Mailing(State):
+    """What codes are mailed for. `mails`: all that were asked for, the newest last."""
+
+    mails: tuple[Mail, ...] = ()
+
+    @property
+    def newest_mail(self) -> Mail | None:
+        """The last mail to the mailbox that it has now."""
+        return self.mails[-1] if self.mails else None
+
+    @property
+    def delivery(self) -> Delivery:
+        """What is known of the last mail."""
+        return self.newest_mail.delivery if self.newest_mail else Delivery.NONE
+
+    @property
+    def answer(self) -> str:
+        return self.newest_mail.answer if self.newest_mail else ""
+
+    def mail(self, send: int) -> Mail | None:
+        return next((mail for mail in self.mails if mail.send == send), None)
+
+    def with_mail(self, send: int, at: datetime, mailbox: str) -> tuple[Mail, ...]:
+        """Its mails and another one, to this mailbox."""
+        return (*self.mails, Mail(send, at, mailbox.rpartition("@")[2].lower()))
+
+    def with_news(self, send: int, delivery: Delivery, answer: str) -> tuple[Mail, ...]:
+        """Its mails, with what was told of one of them."""
+        return tuple(
+            replace(mail, delivery=delivery, answer=answer) if mail.send == send else mail
+            for mail in self.mails
+        )
+
+
 class RecoveryMethod(StrEnum):
     """How the new password gets onto the device."""
 
@@ -123,7 +158,7 @@ class Door:
 
 
 @state("reset")
-class ResetState(State):
+class ResetState(Mailing):
     """`asker_id` is the person who began it, `owner` the one whose code the newest is: only they
     may type it (OWASP ASVS 5.0, 6.6.2). `digest` is of what a second person was asked to agree to,
     with `agreed_mailbox` in it: a mailbox that two people correct later does not undo that.
@@ -152,7 +187,6 @@ class ResetState(State):
     code_expires_at: datetime | None = None
     tries_left: int = 0
     owner: str = ""
-    mails: tuple[Mail, ...] = ()
     sent_elsewhere: int = 0
 
     qr: int = 0
@@ -200,20 +234,8 @@ class ResetState(State):
     @property
     def newest_mail(self) -> Mail | None:
         """The last mail to the mailbox that it has now."""
-        newest = self.mails[-1] if self.mails else None
+        newest = super().newest_mail
         return newest if newest and newest.send > self.sent_elsewhere else None
-
-    @property
-    def delivery(self) -> Delivery:
-        """What is known of the last mail."""
-        return self.newest_mail.delivery if self.newest_mail else Delivery.NONE
-
-    @property
-    def delivery_detail(self) -> str:
-        return self.newest_mail.answer if self.newest_mail else ""
-
-    def mail(self, send: int) -> Mail | None:
-        return next((mail for mail in self.mails if mail.send == send), None)
 
     @property
     def digits(self) -> int:

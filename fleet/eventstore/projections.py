@@ -32,12 +32,12 @@ BATCH = 500
 
 @dataclass
 class Projection:
-    """Which table shows the streams of a category, and how a state becomes rows of it.
+    """Which table shows the streams of these categories, and how a state becomes rows of it.
 
     `key` is the column that holds the stream. `on`: the events that change a row; None, all do.
     """
 
-    category: str
+    categories: tuple[str, ...]
     model: type[ReadModel] | type[PartModel]
     pictures: Callable[[Any, int, datetime], Iterable[Mapping[str, Any]]]
     key: str = "id"
@@ -55,6 +55,11 @@ class Projection:
         whose = {"organisation": state.organisation, "site": state.site, self.key: state.id}
         return [self.table.row({**whose, **one}) for one in self.pictures(state, version, at)]
 
+    def folded(self, only: Sequence[UUID] | None = None) -> Iterator[tuple[State, int, datetime]]:
+        """The states that it shows, or only those of these streams."""
+        for category in self.categories:
+            yield from store.folded(category, CATEGORIES[category], only)
+
 
 PROJECTIONS: dict[str, Projection] = {}  # by the name of the table
 _of_category: dict[str, list[Projection]] = defaultdict(list)
@@ -67,16 +72,17 @@ def projects(category: str, model: type[ReadModel]) -> Callable[[Picture[S]], Pi
         def whole(state: S, version: int, at: datetime) -> Iterable[Mapping[str, Any]]:
             return [{"version": version, "changed_at": at, **picture(state)}]
 
-        _register(Projection(category, model, whole))
+        _register(Projection((category,), model, whole))
         return picture
 
     return register
 
 
 def projects_parts(
-    category: str, model: type[PartModel], on: Iterable[type[Event[Any]]]
+    categories: tuple[str, ...], model: type[PartModel], on: Iterable[type[Event[Any]]]
 ) -> Callable[[Pictures[S]], Pictures[S]]:
     """Register a function from a state to the rows of its parts, each with an `id` that lasts.
+    Streams of several categories may have parts of one kind.
 
     It has to be pure, and no part may go again. `on`: the events that change any of these rows; the
     others cost nothing.
@@ -86,7 +92,8 @@ def projects_parts(
         def parts(state: S, version: int, at: datetime) -> Iterable[Mapping[str, Any]]:
             return pictures(state)
 
-        _register(Projection(category, model, parts, "stream", frozenset(e.tag for e in on)))
+        tags = frozenset(e.tag for e in on)
+        _register(Projection(categories, model, parts, "stream", tags))
         return pictures
 
     return register
@@ -94,7 +101,8 @@ def projects_parts(
 
 def _register(projection: Projection) -> None:
     PROJECTIONS[projection.name] = projection
-    _of_category[projection.category].append(projection)
+    for category in projection.categories:
+        _of_category[category].append(projection)
 
 
 def project(changed: Iterable[tuple[State, int, datetime]], types: Collection[str]) -> None:
@@ -142,8 +150,7 @@ def rebuild() -> int:
         for projection in PROJECTIONS.values():
             with connection.cursor() as cursor:
                 cursor.execute(f"DELETE FROM {projection.name}")
-            states = store.folded(projection.category, CATEGORIES[projection.category])
-            for some in _batched(states):
+            for some in batches(projection.folded(), BATCH):
                 rows = [row for one in some for row in projection.rows(*one)]
                 if rows:
                     projection.table.upsert(rows)
@@ -179,8 +186,7 @@ def differences() -> Iterator[Difference]:
 
 def _compared(projection: Projection, only: Sequence[UUID] | None = None) -> Iterator[Difference]:
     name, key = projection.name, projection.key
-    kind = CATEGORIES[projection.category]
-    for some in _batched(store.folded(projection.category, kind, only)):
+    for some in batches(projection.folded(only), BATCH):
         actual = _by_id(projection, _rows(projection, [state.id for state, _, _ in some]))
         for state, version, at in some:
             expected = _by_id(projection, projection.rows(state, version, at))
@@ -196,7 +202,7 @@ def _compared(projection: Projection, only: Sequence[UUID] | None = None) -> Ite
         for row, values in actual.items():
             what = "is too much: its stream knows nothing of it"
             yield Difference(name, row, what, as_uuid(values[stream]))
-    streams = EventRow.everything.filter(stream=OuterRef(key), category=projection.category)
+    streams = EventRow.everything.filter(stream=OuterRef(key), category__in=projection.categories)
     too_many = projection.model.everything.filter(~Exists(streams))
     if only is not None:
         too_many = too_many.filter(**{f"{key}__in": only})
@@ -222,14 +228,3 @@ def _by_id(projection: Projection, rows: Iterable[list[Any]]) -> dict[UUID, list
 def _comparable(row: list[Any]) -> list[Any]:
     """psycopg's JSON wrapper has no equality of its own."""
     return [getattr(value, "obj", value) for value in row]
-
-
-def _batched(states: Iterator[Any]) -> Iterator[list[Any]]:
-    some: list[Any] = []
-    for one in states:
-        some.append(one)
-        if len(some) == BATCH:
-            yield some
-            some = []
-    if some:
-        yield some

@@ -18,7 +18,7 @@ from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
 from resets.campaigns.settings import Settings
 from resets.rules import CodeRules
-from resets.state import Delivery, RecoveryMethod
+from resets.state import Mailing, RecoveryMethod
 
 
 class Kind(StrEnum):
@@ -201,12 +201,12 @@ A_DAY = timedelta(days=1)
 
 
 @state("campaign_codes")
-class CodesState(State):
+class CodesState(Mailing):
     """The codes for one mailbox in one campaign: one mail, one code, all its devices.
 
     `sends`, `owner`, `tries_left` are as those of a reset; `site` as that of the campaign. `sent`:
-    when the newest codes were asked for, as many as a day allows. `delivery` and `answer` are of
-    the newest mail. `disowned`: the owner of the mailbox has said that it was not them.
+    when the newest codes were asked for, as many as a day allows. `disowned`: the owner of the
+    mailbox has said that it was not them.
     """
 
     campaign: UUID | None = None
@@ -217,8 +217,6 @@ class CodesState(State):
     code_expires_at: datetime | None = None
     tries_left: int = 0
     owner: str = ""
-    delivery: Delivery = Delivery.NONE
-    answer: str = ""
     verified: bool = False
     disowned: bool = False
     sent: tuple[datetime, ...] = ()

@@ -11,7 +11,9 @@ _KNOWN = [(d.value, d.value) for d in Delivery]
 
 
 class CodeMail(PartModel):
-    """One mail of a reset (`stream`): to which domain, when it was asked for, what became of it."""
+    """One mail with a code: of a reset, of a mailbox in a campaign or of a drill (`stream`). To
+    which domain, when it was asked for, what became of it.
+    """
 
     send = models.PositiveSmallIntegerField()
     at = models.DateTimeField()

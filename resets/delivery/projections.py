@@ -8,18 +8,23 @@ from uuid import UUID, uuid5
 
 from devices.mailbox import masked
 from fleet.eventstore.projections import projects, projects_parts
+from resets.campaigns.steps.codes import CampaignCodeIssued, CampaignMailTold
 from resets.delivery.models import CodeMail, MailTest
 from resets.delivery.state import MailTestState
-from resets.state import ResetState
+from resets.readiness.events import DrillCodeIssued, DrillMailTold
+from resets.state import Mailing
 from resets.steps.deliver_code import NEWS
 from resets.steps.send_code import CodeIssued
 
+_ASKED = (CodeIssued, CampaignCodeIssued, DrillCodeIssued)
+_TOLD = (*NEWS, CampaignMailTold, DrillMailTold)
 
-@projects_parts("reset", CodeMail, on=(CodeIssued, *NEWS))
-def code_mails(reset: ResetState) -> Iterator[dict[str, Any]]:
-    for mail in reset.mails:
+
+@projects_parts(("reset", "campaign_codes", "drill"), CodeMail, on=(*_ASKED, *_TOLD))
+def code_mails(state: Mailing) -> Iterator[dict[str, Any]]:
+    for mail in state.mails:
         yield {
-            "id": uuid5(reset.id, f"code {mail.send}"),
+            "id": uuid5(state.id, f"code {mail.send}"),
             "send": mail.send,
             "at": mail.at,
             "domain": mail.domain,

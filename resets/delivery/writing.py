@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from fleet.eventstore.messages import Recorded
 from resets.codes import grouped, spelled
+from resets.steps.send_code import Issue
 
 
 def written(
@@ -33,7 +34,8 @@ def written(
 
 def of_code(recorded: Recorded, code: str, until: datetime) -> dict[str, Any]:
     """What a letter tells of the code that this event asks for, which counts until then."""
-    issued: Any = recorded.event
+    issued = recorded.event
+    assert isinstance(issued, Issue)
     return {
         "code": grouped(code),
         "spelled": spelled(code),

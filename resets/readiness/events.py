@@ -56,8 +56,7 @@ class DrillCodeIssued(Issue, Event[DrillState]):
             code_expires_at=self.expires_at,
             tries_left=self.tries,
             owner=self.owner,
-            delivery=Delivery.QUEUED,
-            answer="",
+            mails=drill.with_mail(self.send, self.at, drill.reset_email),
         )
 
 
@@ -70,7 +69,7 @@ class DrillMailTold(Event[DrillState]):
     answer: str
 
     def evolve(self, drill: DrillState) -> DrillState:
-        return drill.but(delivery=self.delivery, answer=self.answer)
+        return drill.but(mails=drill.with_news(self.send, self.delivery, self.answer))
 
     def told(self, actor: str) -> str:
         what = _NEWS.get(self.delivery, "The mail with the drill's code is on its way")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from fleet.eventstore.messages import State, state
+from fleet.eventstore.messages import state
 from resets.rules import CodeRules
-from resets.state import Delivery, RecoveryMethod
+from resets.state import Mailing, RecoveryMethod
 
 
 class DrillPhase(StrEnum):
@@ -26,7 +26,7 @@ class DrillPhase(StrEnum):
 
 
 @state("drill")
-class DrillState(State):
+class DrillState(Mailing):
     """`subject` is the device; `method` the way that is tried, the best there is. Codes are bounded
     by the site's rules as those of a reset are, and nobody but `owner` may type one. `waiting_for`:
     why the way could not be tried yet. `outcome`: the code of the error it failed with.
@@ -46,8 +46,6 @@ class DrillState(State):
     code_expires_at: datetime | None = None
     tries_left: int = 0
     owner: str = ""
-    delivery: Delivery = Delivery.NONE
-    answer: str = ""
 
     waiting_for: str = ""
     outcome: str = ""

@@ -241,14 +241,15 @@ class CancelDrill(Command[DrillState]):
 
 @command(by=Role.JOB)
 class RecordDrillMail(Command[DrillState]):
-    """Record what became of the newest mail, as far as it is news."""
+    """Record what became of a mail, as far as it is news; also of a code that was replaced."""
 
     send: int
     delivery: Delivery
     answer: str
 
     def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
-        if self.send == drill.sends and self.delivery.follows(drill.delivery):
+        mail = drill.mail(self.send)
+        if mail is not None and self.delivery.follows(mail.delivery):
             yield DrillMailTold(self.send, self.delivery, self.answer)
 
 

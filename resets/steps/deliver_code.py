@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
@@ -22,14 +22,7 @@ class MailNews(Event[ResetState]):
     answer: str
 
     def evolve(self, reset: ResetState) -> ResetState:
-        return reset.but(
-            mails=tuple(
-                replace(mail, delivery=self.known, answer=self.answer)
-                if mail.send == self.send
-                else mail
-                for mail in reset.mails
-            )
-        )
+        return reset.but(mails=reset.with_news(self.send, self.known, self.answer))
 
     def told(self, actor: str) -> str:
         told = super().told(actor).rstrip()

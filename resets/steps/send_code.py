@@ -16,16 +16,12 @@ from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Actor, Command, Event, command, event, supplied
 from resets.limits.rules import Budget
 from resets.rules import CodeRules
-from resets.state import Mail, Phase, ResetState, masked, refuse_if_over, refuse_on_recorder
+from resets.state import Phase, ResetState, masked, refuse_if_over, refuse_on_recorder
 
 
 def _anybodys(fields: dict[str, Any]) -> dict[str, Any]:
     """In schema 1 a code was anybody's who might type it."""
     return {**fields, "owner": "", "by_phone": False}
-
-
-def _domain(mailbox: str) -> str:
-    return mailbox.rpartition("@")[2].lower()
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class CodeIssued(Issue, Event[ResetState]):
             tries_left=self.tries,
             owner=self.owner,
             waiting_for="",
-            mails=(*reset.mails, Mail(self.send, self.at, _domain(reset.reset_email))),
+            mails=reset.with_mail(self.send, self.at, reset.reset_email),
             qr_used=reset.qr_used or self.by_phone,
         )
 

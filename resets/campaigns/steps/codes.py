@@ -93,8 +93,7 @@ class CampaignCodeIssued(Issue, Event[CodesState]):
             code_expires_at=self.expires_at,
             tries_left=self.tries,
             owner=self.owner,
-            delivery=Delivery.QUEUED,
-            answer="",
+            mails=codes.with_mail(self.send, self.at, codes.mailbox),
         )
 
 
@@ -118,9 +117,7 @@ class CampaignMailTold(Event[CodesState]):
     answer: str
 
     def evolve(self, codes: CodesState) -> CodesState:
-        if codes.sends != self.send:
-            return codes
-        return codes.but(delivery=self.delivery, answer=self.answer)
+        return codes.but(mails=codes.with_news(self.send, self.delivery, self.answer))
 
     def told(self, actor: str) -> str:
         what = _NEWS.get(self.delivery, "There is news of the mail with code number {send}.")
@@ -257,14 +254,15 @@ class EnterCampaignCode(Command[CodesState]):
 
 @command(by=Role.JOB)
 class RecordCampaignMail(Command[CodesState]):
-    """Record what became of the newest mail, as far as it is news."""
+    """Record what became of a mail, as far as it is news; also of a code that was replaced."""
 
     send: int
     delivery: Delivery
     answer: str
 
     def decide(self, codes: CodesState, now: datetime) -> Iterable[Event[CodesState]]:
-        if self.send == codes.sends and self.delivery.follows(codes.delivery):
+        mail = codes.mail(self.send)
+        if mail is not None and self.delivery.follows(mail.delivery):
             yield CampaignMailTold(self.send, self.delivery, self.answer)
 
 

@@ -187,13 +187,16 @@ def told(send: int, delivery: Delivery) -> RecordCampaignMail:
     return RecordCampaignMail(send, delivery, "250 queued")
 
 
-def test_of_the_newest_mail_each_thing_is_recorded_once() -> None:
+def test_of_each_mail_each_thing_is_recorded_once() -> None:
     over = CampaignMailTold(1, Delivery.HANDED_OVER, "250 queued")
     state = knowing(*SENT).when(told(1, Delivery.HANDED_OVER)).then(over)
     assert (state.delivery, state.answer) == (Delivery.HANDED_OVER, "250 queued")
     knowing(*SENT, over).when(told(1, Delivery.HANDED_OVER)).then_nothing()
     knowing(*SENT, over).when(told(1, Delivery.DEFERRED)).then_nothing()
-    knowing(*SENT, issued(2, 60)).when(told(1, Delivery.BOUNCED)).then_nothing()
+    gone = CampaignMailTold(1, Delivery.BOUNCED, "250 queued")
+    state = knowing(*SENT, over, issued(2, 60)).when(told(1, Delivery.BOUNCED)).then(gone)
+    assert (state.delivery, state.answer) == (Delivery.QUEUED, ""), "those of the newest"
+    knowing(*SENT).when(told(2, Delivery.BOUNCED)).then_nothing()
 
 
 @pytest.mark.parametrize("delivery", list(Delivery))

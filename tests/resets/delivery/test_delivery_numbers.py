@@ -18,15 +18,19 @@ from fleet.eventstore import projections
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
+from resets.campaigns.steps.codes import RecordCampaignMail, SendCampaignCode
 from resets.delivery import queries
 from resets.delivery.models import CodeMail
 from resets.delivery.queries import Wanted
+from resets.readiness.models import Drill
+from resets.readiness.steps import BeginDrill, RecordDrillMail, SendDrillCode
 from resets.state import Delivery
 from resets.steps.add_note import AddNote
 from resets.steps.deliver_code import RecordDelivery
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, cast, person
+from tests.cast import SETUP, Cast, person
 from tests.fleet.eventstore.ground import device, every_row, reset, tamper
+from tests.resets.campaigns.codes_ground import row, shared
 from tests.resets.delivery.ground import mailed
 
 pytestmark = pytest.mark.django_db
@@ -39,11 +43,6 @@ REFUSED, SPAM, DEFERRED, HELD_UP = (
     Delivery.DEFERRED,
     Delivery.HELD_UP,
 )
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def wanted(zone: str = "UTC", **more: Any) -> Wanted:
@@ -204,3 +203,79 @@ def test_the_mailbox_itself_stands_in_no_row_of_numbers(who: Cast) -> None:
     mailed(who, NOON, "somebody@x.example", REFUSED, answer="550 no")
     assert "somebody" not in str(every_row("code_mail"))
     assert EventRow.everything.filter(data__contains="somebody@x.example").exists()
+
+
+# --- the codes of campaigns and drills ------------------------------------------------------------
+
+
+def test_codes_of_campaigns_and_of_drills_count_as_those_of_resets_do(who: Cast) -> None:
+    drill = new_id()
+    with time_machine.travel(NOON, tick=False):
+        campaign = shared(who)
+        handle(BeginDrill(device(who, reset_email="a@x.example")), drill, who.by(who.tess))
+        codes = campaign.send()
+        campaign.send(campaign.porter)
+    handle(RecordDrillMail(1, HANDED, "250"), drill, SETUP)
+    handle(RecordCampaignMail(1, HANDED, "250"), codes, SETUP)
+    handle(RecordCampaignMail(1, DELIVERED, "250 so"), codes, SETUP)
+    assert counted(who) == {
+        ("2026-11-20", "example.com"): {"delivered": 1},
+        ("2026-11-20", "example.net"): {"queued": 1},
+        ("2026-11-20", "x.example"): {"handed_over": 1},
+    }
+    actor = actor_of(who.alice)
+    groups = queries.groups(actor, wanted(domain="example.com"))
+    assert [*queries.answers(actor, wanted(), groups).values()] == ["250 so"]
+    assert counted(who, who.charlie) == counted(who, who.tess) == {}
+
+
+def test_of_each_of_their_codes_it_is_known_what_became_of_it(who: Cast) -> None:
+    """Also of one that was replaced: that a mailbox is dead is worth knowing."""
+    drill = new_id()
+    with time_machine.travel(NOON, tick=False):
+        campaign = shared(who)
+        handle(BeginDrill(device(who, reset_email="a@x.example")), drill, who.by(who.tess))
+        codes = campaign.send()
+    with time_machine.travel(NOON + timedelta(seconds=61), tick=False):
+        campaign.send()
+        handle(SendDrillCode(), drill, who.by(who.tess))
+    for send, delivery in ((2, HANDED), (1, BOUNCED), (1, HANDED)):
+        handle(RecordCampaignMail(send, delivery, ""), codes, SETUP)
+        handle(RecordDrillMail(send, delivery, ""), drill, SETUP)
+    assert counted(who) == {
+        ("2026-11-20", "example.com"): {"handed_over": 1, "bounced": 1},
+        ("2026-11-20", "x.example"): {"handed_over": 1, "bounced": 1},
+    }
+    assert row(codes).delivery == Drill.objects.for_jobs().get().delivery == "handed_over"
+
+
+def test_codes_of_a_campaign_over_all_sites_count_for_who_administers_all_of_them(
+    who: Cast,
+) -> None:
+    dora = person("Dora", who.organisation, Role.ADMINISTRATOR, who.site)
+    with time_machine.travel(NOON, tick=False):
+        wide = shared(who, place_id=who.organisation)
+        handle(SendCampaignCode(), wide.keeper, who.by(who.alice))
+    assert counted(who) == {("2026-11-20", "example.com"): {"queued": 1}}
+    assert counted(who, dora) == counted(who, site=who.site) == {}
+
+
+def test_the_rows_of_campaigns_and_drills_are_drawn_from_the_log_as_well(who: Cast) -> None:
+    drill = new_id()
+    codes = shared(who).send()
+    handle(BeginDrill(device(who, reset_email="a@x.example")), drill, who.by(who.tess))
+    handle(RecordDrillMail(1, BOUNCED, "550"), drill, SETUP)
+    mailed(who, NOON, "b@y.example", HANDED)
+    before = every_row("code_mail")
+    assert len(before) == 3
+    assert list(projections.differences()) == []
+    tamper("UPDATE code_mail SET delivery = 'delivered' WHERE stream = %s", [codes])
+    tamper("DELETE FROM code_mail WHERE stream = %s", [drill])
+    found = {(d.table, d.stream, d.what) for d in projections.differences()}
+    assert found == {
+        ("code_mail", codes, "differs in delivery"),
+        ("code_mail", drill, "is missing"),
+    }
+    projections.rebuild()
+    assert every_row("code_mail") == before
+    assert list(projections.differences()) == []

@@ -198,13 +198,15 @@ def test_a_drill_is_cancelled_until_its_way_is_tried() -> None:
 # --- what jobs record -----------------------------------------------------------------------------
 
 
-def test_of_a_mail_only_news_of_the_newest_is_recorded() -> None:
+def test_of_each_mail_only_news_is_recorded() -> None:
     told = RecordDrillMail(1, Delivery.HANDED_OVER, "250 OK")
     state = given(*SENT).when(told).then(DrillMailTold(1, Delivery.HANDED_OVER, "250 OK"))
     assert state.delivery is Delivery.HANDED_OVER
     known = (*SENT, DrillMailTold(1, Delivery.DELIVERED, ""))
     given(*known).when(told).then_nothing()
-    given(*SENT, issued(2)).when(told).then_nothing()
+    state = given(*SENT, issued(2)).when(told).then(DrillMailTold(1, told.delivery, told.answer))
+    assert state.delivery is Delivery.QUEUED, "of the newest nothing is known yet"
+    given(*SENT).when(replace(told, send=2)).then_nothing()
 
 
 def test_how_a_drill_ends() -> None:

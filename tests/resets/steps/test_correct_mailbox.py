@@ -43,7 +43,7 @@ def corrected(at: Any = LATER) -> MailboxCorrected:
 def test_whoever_reads_the_new_mailbox_has_time_anew(story: tuple[Any, ...]) -> None:
     state = given(*story).at(LATER).when(CorrectMailbox(NEW)).then(corrected())
     assert (state.reset_email, state.expires_at) == (NEW, LATER + OPEN_FOR)
-    assert (state.delivery, state.delivery_detail) == (Delivery.NONE, "")
+    assert (state.delivery, state.answer) == (Delivery.NONE, "")
 
 
 def test_a_code_that_went_to_the_old_mailbox_counts_for_nothing() -> None:

@@ -41,7 +41,7 @@ def test_what_is_told_of_a_mail_is_recorded_also_when_the_reset_has_ended(
 ) -> None:
     before = given(*events).state()
     state = given(*events).when(RecordDelivery(1, delivery, "so")).then(event(1, "so"))
-    assert (state.delivery, state.delivery_detail) == (delivery, "so")
+    assert (state.delivery, state.answer) == (delivery, "so")
     assert state.but(mails=before.mails) == before, "nothing else is changed by it"
 
 
@@ -78,7 +78,7 @@ def test_a_mail_that_was_delivered_may_still_come_back_or_be_marked_as_spam() ->
 def test_late_news_of_a_replaced_code_is_told_of_its_own_mail_alone() -> None:
     state = given(*SENT, issued(2, 60)).when(HANDED).then(CodeHandedOver(1, HANDED.answer))
     assert [mail.delivery for mail in state.mails] == [Delivery.HANDED_OVER, Delivery.QUEUED]
-    assert (state.delivery, state.delivery_detail) == (Delivery.QUEUED, "")
+    assert (state.delivery, state.answer) == (Delivery.QUEUED, "")
 
 
 @pytest.mark.parametrize("send", [0, 2, 7])

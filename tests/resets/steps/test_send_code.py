@@ -43,7 +43,7 @@ def test_another_code_replaces_the_first_with_new_tries_and_an_unknown_delivery(
     before = given(*SENT, CodeRejected(1), CodeHandedOver(1, "250 ok")).knowing(TESS, TESS_HERSELF)
     state = before.at(after(60)).when(SendCode()).then(issued(2, 60))
     assert (state.sends, state.tries_left, state.delivery) == (2, 5, Delivery.QUEUED)
-    assert state.delivery_detail == ""
+    assert state.answer == ""
 
 
 @pytest.mark.parametrize(("seconds", "wait"), [(0, 61), (0.5, 60), (1, 60), (59, 2), (59.9, 1)])
