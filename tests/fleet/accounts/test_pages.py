@@ -13,14 +13,9 @@ from fleet.accounts.access import actor_of, actor_of_token
 from fleet.accounts.models import Person, RoleRow, Token
 from fleet.accounts.state import Role
 from fleet.eventstore.models import EventRow
-from tests.cast import Cast, cast
+from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

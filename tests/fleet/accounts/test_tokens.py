@@ -23,15 +23,10 @@ from fleet.errors import Conflict, Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By
-from tests.cast import Cast, cast, organisation, person
+from tests.cast import Cast, organisation, person
 from tests.fleet.eventstore.ground import device, every_row
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def token_of(who: Cast, somebody: Person, role: Role = Role.TECHNICIAN, **options: object) -> str:

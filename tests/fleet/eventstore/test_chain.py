@@ -15,15 +15,10 @@ from fleet.eventstore.chain import _PLAIN, first_break, link
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, stored, tamper
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection
 from django.db.models import UniqueConstraint
 
 from devices.models import Device, Secret
@@ -32,7 +32,7 @@ from resets.steps.cancel_reset import CancelReset
 from resets.steps.request_reset import DeviceFacts, RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import add, device, every_row, reset
 
 TABLES = ("event", "organisation", "role", "site", "device", "credential", "reset", "vault")
@@ -40,11 +40,6 @@ TABLES = ("event", "organisation", "role", "site", "device", "credential", "rese
 
 def everything() -> dict[str, list[Any]]:
     return {table: every_row(table) for table in TABLES}
-
-
-@pytest.fixture
-def who(db: None) -> Cast:
-    return cast()
 
 
 # --- what stands in the log -----------------------------------------------------------------------
@@ -136,12 +131,6 @@ def test_what_begins_a_stream_begins_it_once(who: Cast) -> None:
     with pytest.raises(Conflict) as refused:
         handle(add(who), target, who.by(who.alice))
     assert refused.value.code == "exists_already"
-
-
-def test_nobody_handles_a_command_inside_of_another_transaction(transactional_db: None) -> None:
-    """What was answered to somebody must not be undone by whoever called."""
-    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
-        handle(FoundOrganisation("Elsewhere"), new_id(), SETUP)
 
 
 def test_who_never_gets_a_turn_is_told_to_try_again(

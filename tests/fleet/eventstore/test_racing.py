@@ -20,6 +20,7 @@ from devices.models import Device
 from devices.state import DeviceState, Purpose, credential_id
 from devices.steps.check_device import CheckDevice, DeviceTroubled, RecordTrouble
 from devices.steps.credential import BeginCredential, StoreCandidate
+from fleet.accounts.steps.found_organisation import FoundOrganisation
 from fleet.errors import Conflict, Refused
 from fleet.eventstore import projections, store, subscriptions
 from fleet.eventstore.chain import first_break
@@ -309,3 +310,9 @@ def test_a_check_while_people_work_finds_nothing_that_is_not_so(who: Cast) -> No
         return found
 
     assert at_once(write, check, timeout=60) == [None, []]
+
+
+def test_nobody_handles_a_command_inside_of_another_transaction() -> None:
+    """What was answered to somebody must not be undone by whoever called."""
+    with transaction.atomic(), pytest.raises(RuntimeError, match="durable"):
+        handle(FoundOrganisation("Elsewhere"), new_id(), SETUP)

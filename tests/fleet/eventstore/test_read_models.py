@@ -17,17 +17,12 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.models import EventRow, PartModel, ReadModel, Scoped
 from fleet.eventstore.projections import PROJECTIONS
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import add, device, every_row, reset
 
 pytestmark = pytest.mark.django_db
 
 SCOPED = [m for m in apps.get_models() if issubclass(m, Scoped)]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.mark.parametrize("model", SCOPED)

@@ -15,14 +15,9 @@ from fleet.web import registry
 from fleet.web.context import frame
 from fleet.web.live import live_part
 from fleet.web.registry import dashboard_panel, menu, menu_entries
-from tests.cast import Cast, cast
+from tests.cast import Cast
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from fleet.errors import Conflict, Forbidden, RekeyError
 from fleet.eventstore import projections
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
-from fleet.eventstore.store import read_stream
 from resets import queries as resets
 from resets.approvals import queries
 from resets.approvals.lines import count, waiting
@@ -29,14 +28,9 @@ from resets.steps.break_glass import BreakGlass, ReviewBreakGlass
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import SETUP, Cast, cast, person
-from tests.fleet.eventstore.ground import add, at_once, device, reset
+from tests.cast import SETUP, Cast, person
+from tests.fleet.eventstore.ground import add, device, reset
 from tests.resets.approvals.asking import WHY, agree, ask_always, asked, by_token, do, dora, now
-
-
-@pytest.fixture
-def who(db: None) -> Cast:
-    return cast()
 
 
 def refused(attempt: Any) -> RekeyError:
@@ -96,37 +90,6 @@ def test_whoever_is_no_administrator_agrees_to_nothing(who: Cast, role: Role) ->
         error = refused(lambda c=command: handle(c, stream, olga))
         assert (error.code, type(error)) == ("role_too_low", Forbidden)
     assert not waiting(olga.actor)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_two_who_agree_at_once_one_is_told_that_the_other_has() -> None:
-    who = cast()
-    stream = asked(who)
-    command, others = agree(stream), (who.alice, dora(who))
-    answers = at_once(
-        *(lambda p=p: handle(command, stream, who.by(p)) for p in others),
-    )
-    [lost] = [a for a in answers if isinstance(a, Exception)]
-    assert isinstance(lost, Conflict)
-    assert lost.code == "nothing_to_approve"
-    assert f"{now(stream).approver} has agreed" in lost.message
-    kinds = [one.type for one in read_stream(stream)]
-    assert kinds.count("resets.reset_approved") == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_agreed_and_declined_at_once_it_is_one_of_both() -> None:
-    who = cast()
-    stream = asked(who)
-    command, other = agree(stream), dora(who)
-    answers = at_once(
-        lambda: handle(command, stream, who.by(who.alice)),
-        lambda: handle(DeclineReset("No"), stream, who.by(other)),
-    )
-    [lost] = [a for a in answers if isinstance(a, Exception)]
-    assert isinstance(lost, Conflict)
-    assert now(stream).phase in (Phase.REQUESTED, Phase.CANCELLED)
-    assert len(read_stream(stream)) == 3
 
 
 # --- its time -------------------------------------------------------------------------------------
@@ -229,16 +192,6 @@ def test_it_may_be_asked_from_a_number_of_resets_in_a_day(who: Cast) -> None:
     assert [needs(who) for _ in range(3)] == ["", "", "above_a_day"]
     with time_machine.travel(timezone.now() + timedelta(hours=25)):
         assert needs(who) == ""
-
-
-@pytest.mark.django_db(transaction=True)
-def test_many_at_once_do_not_slip_by_that_number() -> None:
-    who = cast()
-    ask_always(who, above_a_day=2)
-    targets = [device(who) for _ in range(5)]
-    answers = at_once(*(lambda t=t: reset(who, t) for t in targets))
-    whys = sorted(now(stream).approval_why for stream in answers)
-    assert whys == ["", "", *["above_a_day"] * 3]
 
 
 @pytest.mark.parametrize(

@@ -19,16 +19,11 @@ from resets.steps.break_glass import BreakGlass
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from tests.api.client import api_of
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.approvals.asking import WHY, agree, ask_always, asked, dora, now
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def pages(person: Person) -> Client:

@@ -22,7 +22,7 @@ from resets.steps.correct_mailbox import CorrectMailbox
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import SETUP, Cast, add_device, cast, work
+from tests.cast import SETUP, Cast, add_device, work
 from tests.resets.approvals.asking import WHY, agree, ask_always, now
 from tests.resets.test_story import code_in
 
@@ -30,11 +30,6 @@ pytestmark = pytest.mark.django_db
 
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST, OTHER = [s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST][:2]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture
