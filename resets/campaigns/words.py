@@ -24,8 +24,8 @@ PHASES = {
 STANDINGS = {
     Standing.PROVEN: Look("ok", "Proven", "shield-check"),
     Standing.UNPROVEN: Look("bad", "Unproven", "shield-alert"),
-    Standing.FAILED: Look("bad", "Failed"),
-    Standing.RUNNING: Look("busy", "In work"),
+    Standing.FAILED: Look("bad", "Failed", "octagon-x"),
+    Standing.RUNNING: Look("busy", "In work", "loader-circle"),
     Standing.PARKED: Look("warn", "Parked", "hourglass"),
     Standing.WAITING: Look("quiet", "Waiting", "clock"),
     Standing.LEFT_OUT: Look("quiet", "Left out", "circle-minus"),
