@@ -30,6 +30,7 @@ from fleet.eventstore import subscriptions
 from fleet.eventstore.models import Job
 
 CHILD_SECONDS = 60.0
+NEVER = 10**6  # a point that no job comes to
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,13 @@ def run_until(job: int, point: int) -> Life:
         points = Path(noted.name).read_text().splitlines()
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0, "the child failed, see stderr"
     return Life(os.WIFSIGNALED(status), points)
+
+
+def deadly(points: list[str]) -> list[int]:
+    """The points, from 1, at which to be killed is something of its own: the first, and each after
+    which something has changed. At any other it is as if killed at the one before.
+    """
+    return [n for n, name in enumerate(points, 1) if n == 1 or name.startswith("after")]
 
 
 def pass_time(seconds: float) -> None:

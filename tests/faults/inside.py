@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ django.setup()
 from django.contrib.sessions.backends.db import SessionStore  # noqa: E402
 from django.contrib.sessions.models import Session  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.db.models import Q, QuerySet  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from devices import demo, vault  # noqa: E402
@@ -25,13 +27,17 @@ from fleet.accounts import tokens  # noqa: E402
 from fleet.accounts.access import actor_of  # noqa: E402
 from fleet.accounts.models import Person  # noqa: E402
 from fleet.accounts.state import Role  # noqa: E402
+from fleet.eventstore import projections, store  # noqa: E402
 from fleet.eventstore.chain import first_break  # noqa: E402
 from fleet.eventstore.messages import By  # noqa: E402
-from fleet.eventstore.models import EventRow, Job  # noqa: E402
+from fleet.eventstore.models import Checkpoint, EventRow, Job  # noqa: E402
 from fleet.eventstore.store import read_stream  # noqa: E402
+from fleet.eventstore.subscriptions import CHECKPOINT  # noqa: E402
 from resets.campaigns.models import CampaignItem  # noqa: E402
 from resets.models import Reset  # noqa: E402
 from tests.cast import cast, lift_limits, person  # noqa: E402
+
+FINAL = ("resets.reset_proven", "resets.reset_unproven", "resets.reset_failed")
 
 
 def prepare(password: str | None = None) -> dict[str, str]:
@@ -43,59 +49,76 @@ def prepare(password: str | None = None) -> dict[str, str]:
     return {"site": str(who.site), "token": token, "email": who.alice.email}
 
 
-def second() -> str:
-    """A token of Ada's, another administrator: what Alice plans, she agrees to."""
-    alice = actor_of(Person.objects.get(email="alice@example.com"))
-    owner = alice.grants[0].organisation
+def prepare_for_two() -> dict[str, str]:
+    """The same with a token of Ada's, another administrator: what Alice plans, she agrees to."""
+    facts = prepare()
+    owner = actor_of(Person.objects.get(email=facts["email"])).grants[0].organisation
     ada = person("Ada", owner, Role.ADMINISTRATOR)
-    return tokens.issue(owner, "agree", Role.ADMINISTRATOR, 30, By(actor_of(ada)))
+    token = tokens.issue(owner, "agree", Role.ADMINISTRATOR, 30, By(actor_of(ada)))
+    return facts | {"second": token, "second_email": ada.email}
 
 
-def campaign(id: str) -> dict[str, Any]:
-    """How a campaign's devices stand, and what its log says of when it was paused."""
-    items = CampaignItem.objects.for_jobs().filter(campaign=id).order_by("number")
-    columns = ("device_name", "standing", "why", "attempt", "begun_at", "ended_at")
+def _campaign(id_: str) -> dict[str, Any]:
+    """How its devices stand, when it was paused by its log, and how its resets began and ended."""
+    resets = Reset.objects.for_jobs().filter(campaign=id_).values("pk")
+    ends = EventRow.everything.filter(type__in=FINAL, stream__in=resets)
+    begun = EventRow.everything.filter(
+        type="resets.item_begun", stream__in=_items(id_).values("pk")
+    )
     return {
-        "items": [_told(row) for row in items.values(*columns)],
+        "items": standings(id_),
         "log": [
             {"type": recorded.type.rpartition("_")[2], "at": recorded.at.isoformat()}
-            for recorded in read_stream(UUID(id))
+            for recorded in read_stream(UUID(id_))
         ],
-        "begun": [
-            at.isoformat()
-            for at in EventRow.everything.filter(
-                type="resets.item_begun", stream__in=items.values("pk")
-            ).values_list("at", flat=True)
-        ],
+        "begun": [at.isoformat() for at in begun.values_list("at", flat=True)],
+        "resets": resets.count(),
+        "ends": [str(stream) for stream in ends.values_list("stream", flat=True)],
     }
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: v.isoformat() if hasattr(v, "isoformat") else v for name, v in row.items()}
-
-
-def audit(control_port: int | None = None) -> dict[str, Any]:
-    """How all of it stands. Passwords are only tried at the devices' back door, never told."""
+def audit(
+    seconds: float = 0.0, control_port: int | None = None, campaign: str | None = None
+) -> dict[str, Any]:
+    """How all of it stands, once nothing is owed, or after so long. Passwords are only tried at the
+    devices' back door, never told.
+    """
+    ends = time.monotonic() + seconds
+    while (owed := _owed()) and time.monotonic() < ends:
+        time.sleep(0.2)
     streams = EventRow.everything.values_list("stream", flat=True).distinct()
     return {
+        "owed": owed,
+        "later": list(Job.objects.values_list("reaction", flat=True)),
         "resets": {
             str(row.id): {"device": str(row.device_id), "phase": row.phase, "outcome": row.outcome}
             for row in Reset.objects.for_jobs()
         },
-        "jobs": [
-            {
-                "reaction": job.reaction,
-                "status": job.status,
-                "later": job.due_at > timezone.now(),
-                "error": job.error,
-            }
-            for job in Job.objects.all()
-        ],
-        "managed": dict(Device.objects.for_jobs().values_list("name", "managed")),
-        "broken_chains": [str(s) for s in streams if first_break(read_stream(s)) is not None],
         "events": EventRow.everything.count(),
+        "broken_chains": [str(s) for s in streams if first_break(read_stream(s)) is not None],
+        "wrong_rows": [f"{d.table} {d.id} {d.what}" for d in projections.differences()],
         "devices": _devices(demo.BackDoor(control_port)) if control_port else {},
+        "passwords": _distinct_passwords(),
+        "campaign": _campaign(campaign) if campaign else {},
     }
+
+
+def _owed() -> list[str]:
+    """What nobody has read of the log, and the jobs that are due or have failed."""
+    read = Checkpoint.objects.get(name=CHECKPOINT).position
+    jobs = Job.objects.filter(~Q(error="") | Q(due_at__lte=timezone.now()))
+    unread = ["events that nobody has read"] if read < store.last_position() else []
+    return unread + [f"{job.reaction} {job.status} {job.error}" for job in jobs]
+
+
+def standings(campaign: str) -> list[dict[str, Any]]:
+    """How a campaign's devices stand."""
+    columns = ("device_name", "standing", "why", "attempt")
+    return list(_items(campaign).order_by("number").values(*columns))
+
+
+def _items(campaign: str) -> QuerySet[CampaignItem]:
+    return CampaignItem.objects.for_jobs().filter(campaign=campaign)
 
 
 def _devices(world: demo.BackDoor) -> dict[str, dict[str, Any]]:
@@ -127,9 +150,9 @@ def _known(account: Any) -> list[tuple[str, Any]]:
     return [(kind, secret) for kind, secret in (*named, *old) if secret]
 
 
-def distinct_passwords() -> int:
+def _distinct_passwords() -> int:
     """How many passwords the devices have, by the vault."""
-    current = Credential.objects.for_jobs().filter(purpose="device")
+    current = Credential.objects.for_jobs().filter(purpose="device", current__isnull=False)
     return len({vault.get(row.current, row.device) for row in current})
 
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,9 +28,12 @@ HOST = "127.0.0.1"
 UP = "Rekey runs at"
 UP_SECONDS, DOWN_SECONDS = 180.0, 90.0
 PATIENCE = 120.0  # seconds; a bound for a machine that has other things to do, never a pause
+LONGEST = 600.0  # of a process that looks at all of it
 LOOK = 0.05
 
 T = TypeVar("T")
+# A child that dies with its parent dies with the parent's *thread*; tests have several.
+_starter = ThreadPoolExecutor(1, thread_name_prefix="started")
 
 
 def until(what: str, look: Callable[[], T | None], seconds: float = PATIENCE) -> T:
@@ -52,8 +56,8 @@ class Living:
     pid: int
     handle: int
 
-    def kill(self) -> None:
-        signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+    def kill(self, how: signal.Signals) -> None:
+        signal.pidfd_send_signal(self.handle, how)
 
 
 class Up:
@@ -140,11 +144,11 @@ class Up:
         finally:
             os.close(handle)
 
-    def kill(self, pid: int) -> bool:
-        """`kill -9`, if it is still there."""
+    def kill(self, pid: int, how: signal.Signals = signal.SIGKILL) -> bool:
+        """`kill -9` unless it is to be asked, if it is still there."""
         with self.holding(pid) as process, contextlib.suppress(ProcessLookupError):
             if process is not None:
-                process.kill()
+                process.kill(how)
                 return True
         return False
 
@@ -174,7 +178,8 @@ def command(pid: int) -> str:
 
 def started(words: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """A process beside `up` that dies with the test."""
-    return subprocess.Popen(
+    return _starter.submit(
+        subprocess.Popen,
         [sys.executable, *words],
         cwd=ROOT,
         env=environment,
@@ -182,7 +187,7 @@ def started(words: list[str], environment: dict[str, str]) -> subprocess.Popen[b
         stdout=subprocess.DEVNULL,
         start_new_session=True,
         preexec_fn=partial(die_with_parent, os.getpid()),
-    )
+    ).result()
 
 
 def inside(environment: dict[str, str], what: str, **facts: Any) -> Any:
@@ -190,20 +195,10 @@ def inside(environment: dict[str, str], what: str, **facts: Any) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "tests.faults.inside", what],
         cwd=ROOT, env=environment, input=json.dumps(facts), capture_output=True, text=True,
-        check=False, timeout=PATIENCE,
+        check=False, timeout=LONGEST,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
-
-
-def rebuild_check(environment: dict[str, str]) -> str:
-    """What `manage.py rebuild --check` says; it has to be content."""
-    done = subprocess.run(
-        [sys.executable, "manage.py", "rebuild", "--check"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 # --- HTTP -----------------------------------------------------------------------------------------
@@ -253,7 +248,7 @@ class Api:
         self.statuses: list[int] = []
         self.bodies: list[str] = []
         self.broken = 0
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self.headers = {"Authorization": f"Bearer {token}"}
 
     def post(self, path: str, body: Any = None, **headers: str) -> Answer:
         return self._ask("POST", path, body, headers)
@@ -271,7 +266,7 @@ class Api:
     def _ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        headers = self._headers | (headers or {})
+        headers = self.headers | (headers or {})
         try:
             answer = ask(self.port, method, f"/api/v1/{path}", body, headers)
         except Broken:

@@ -29,7 +29,7 @@ from tests.faults.dying import pass_time
 from tests.faults.ground import Camera, owed, row, state
 from tests.faults.rekey import CODE
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 NEVER = 10**6
 SPECS = uniform_scenario(seed=5, count=1, port_base=0)
