@@ -19,6 +19,7 @@ from devices.status import Status
 from fleet.accounts.access import may
 from fleet.accounts.queries import organisations
 from fleet.accounts.state import Role
+from fleet.errors import Refused
 from fleet.eventstore.messages import Actor
 from fleet.web.command_forms import Words
 from resets.campaigns import queries, tallies, words
@@ -259,7 +260,7 @@ class PlanForm(forms.Form):
             kind=told["kind"],
             name=told["name"],
             reason=told["reason"],
-            ends_at=ends_at.replace(tzinfo=zone).astimezone(UTC),
+            ends_at=_in_utc(ends_at, zone),
             selection=self._selection(told),
             settings=self._settings(told),
         )
@@ -282,6 +283,14 @@ class PlanForm(forms.Form):
         return Settings(
             **{name: told[name] for name in names}, window=window if told["days"] else Window()
         )
+
+
+def _in_utc(ends_at: datetime, zone: ZoneInfo) -> datetime:
+    """Raises Refused where no calendar gets to, such as the first day of the year 1."""
+    try:
+        return ends_at.replace(tzinfo=zone).astimezone(UTC)
+    except OverflowError:
+        raise Refused("end_too_far", "This is too far from today.", field="ends_at") from None
 
 
 def places_of(actor: Actor, chosen: Sequence[Any] = ()) -> list[tuple[UUID, str]]:

@@ -235,6 +235,7 @@ def test_whoever_lost_the_right_agrees_to_nothing(
     [
         ({"name": " "}, "Fill this in, please."),
         ({"ends_at": "2020-01-01T10:00"}, "This is in the past."),
+        ({"ends_at": "0001-01-01T00:00"}, "This is too far from today."),
         ({"ends_at": ""}, "This field is required."),
         ({"text": "no such device"}, "No device fits this selection."),
         ({"older_than": "-1"}, "0 to 3,650 days, please."),
