@@ -60,6 +60,7 @@ class Known:
 
     id: UUID
     name: str
+    site: UUID
     facts: Facts
 
     @property
@@ -112,7 +113,7 @@ class _Lookup:
                 Age.OLD if pk in old else Age.FRESH,
                 self._drilled(pk, site),
             )
-            yield Known(pk, name, facts)
+            yield Known(pk, name, site, facts)
 
     # --- the way, and the password ----------------------------------------------------------------
 

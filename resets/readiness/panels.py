@@ -39,7 +39,7 @@ def register() -> None:
 
 def on_dashboard(request: HttpRequest) -> dict[str, Any] | None:
     actor = by_of(request).actor
-    fleet = queries.fleet(actor)
+    fleet = queries.tally(actor)
     if not len(fleet):
         return None
     return {"fleet": fleet, "reasons": fleet.reasons[:SHOWN]}

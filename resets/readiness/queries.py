@@ -25,6 +25,7 @@ from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets.readiness.facts import Known, known_of
 from resets.readiness.flaws import Finding, findings
+from resets.readiness.kept import scores
 from resets.readiness.models import Drill
 from resets.readiness.score import REASONS, Band, Reason, Score
 from resets.readiness.state import DrillState
@@ -44,37 +45,47 @@ class Ready:
         return any(one.code == reason for one in self.score.reasons)
 
 
-class Fleet:
-    """How ready all of these devices are, the worst first."""
+class Tally:
+    """How ready some devices are in all, by how many have each score."""
 
-    def __init__(self, rows: QuerySet[Device]) -> None:
-        found = [Ready(one.id, one.name, one.score) for one in known_of(rows)]
-        self.all = sorted(found, key=lambda one: (one.score.value, one.name, one.id))
+    def __init__(self, scores: Counter[Score]) -> None:
+        self.scores = scores
 
     def __len__(self) -> int:
-        return len(self.all)
+        return self.scores.total()
 
     @property
     def mean(self) -> int:
         """The score of all of them together."""
-        return round(sum(one.score.value for one in self.all) / len(self.all)) if self.all else 0
+        told = sum(score.value * count for score, count in self.scores.items())
+        return round(told / len(self)) if self.scores else 0
 
     @cached_property
     def bands(self) -> list[tuple[Band, int]]:
         """How many there are of each band, the worst first."""
-        counted = Counter(one.score.band for one in self.all)
+        counted: Counter[Band] = Counter()
+        for score, count in self.scores.items():
+            counted[score.band] += count
         return [(band, counted[band]) for band in Band]
 
     @cached_property
     def reasons(self) -> list[tuple[Reason, int]]:
         """How many devices have each reason, the most weight in all first."""
-        kinds = Counter(one.score for one in self.all)
         counted: Counter[str] = Counter()
-        for score, count in kinds.items():
+        for score, count in self.scores.items():
             for reason in score.reasons:
                 counted[reason.code] += count
         found = [(REASONS[code], count) for code, count in counted.items()]
         return sorted(found, key=lambda one: (-one[0].weight * one[1], one[0].code))
+
+
+class Fleet(Tally):
+    """How ready all of these devices are, the worst first."""
+
+    def __init__(self, rows: QuerySet[Device]) -> None:
+        found = [Ready(one.id, one.name, one.score) for one in known_of(rows)]
+        self.all = sorted(found, key=lambda one: (one.score.value, one.name, one.id))
+        super().__init__(Counter(one.score for one in self.all))
 
     def narrowed(
         self, *, reason: str = "", band: Band | None = None, below: int | None = None
@@ -92,6 +103,11 @@ class Fleet:
 def fleet(actor: Actor, *, text: str = "", site: UUID | None = None) -> Fleet:
     """All devices that may be seen, or those of a site, or with a text."""
     return Fleet(devices.narrowed(devices.devices(actor), text=text, site=site))
+
+
+def tally(actor: Actor) -> Tally:
+    """Of all devices that may be seen."""
+    return Tally(scores(actor))
 
 
 def rows_of(actor: Actor, some: Iterable[Ready]) -> list[tuple[Ready, Device]]:
