@@ -20,24 +20,12 @@ from devices.steps.remove_device import RemoveDevice
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.devices.test_pages import add, names
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 COOKIE = "device_columns"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def pages(client: Client, who: Cast) -> Client:
-    """Alice's browser."""
-    client.force_login(who.alice)
-    return client
 
 
 def post(pages: Client, deed: str, devices: list[UUID], **more: Any) -> Any:

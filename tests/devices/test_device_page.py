@@ -20,19 +20,14 @@ from fleet.eventstore import subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow, Job
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
 SIGN_IN = "correct-horse-7"
 ANOTHER = "Changed-behind-1"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

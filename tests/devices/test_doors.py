@@ -32,17 +32,12 @@ from fleet.errors import Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 from tests.devices.drivers.made_up import camera
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 OTHER = "Another-horse-77"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

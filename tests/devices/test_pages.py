@@ -17,23 +17,11 @@ from devices.steps.check_device import RecordCheck, RecordTrouble
 from devices.steps.open_site import OpenSite
 from fleet.eventstore.handling import Order, handle, handle_all
 from fleet.eventstore.ids import new_id
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 
 pytestmark = pytest.mark.django_db
 
 INVENTED = "invented-for-this-test-1"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def pages(client: Client, who: Cast) -> Client:
-    """Alice's browser."""
-    client.force_login(who.alice)
-    return client
 
 
 def add(who: Cast, *names: str, **more: Any) -> list[UUID]:

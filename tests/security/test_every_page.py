@@ -5,241 +5,26 @@ resolver's: a page that nobody thought about here fails the test.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from copy import copy, deepcopy
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from devices.deeds import steps as device_steps
-from devices.state import ONVIF_PATH
 from fleet.accounts.state import Role
 from tests.security.addresses import Address, addresses
-from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN, Rule
-from tests.security.world import A_LIST, A_SCHEDULE, NETWORK, Place, World, world
+from tests.security.pages import FORMS, LEAST
+from tests.security.rules import ADMINISTRATORS, ANYBODY, ORGANISATION, OWN
+from tests.security.world import Place, World, world
 
 pytestmark = pytest.mark.django_db
+
+
 # Who may do what is decided by the same code on any database. That every page works on both is
 # seen where everybody comes to it, at one site.
 once = pytest.mark.one_database
-
-# The least role for each page. Every other method is refused.
-LEAST: dict[str, dict[str, Role | Rule]] = {
-    "dashboard": {"GET": Role.VIEWER},
-    "healthz": {"GET": ANYBODY},
-    "choose_theme": {"POST": ANYBODY},
-    "style": {"GET": Role.VIEWER},
-    "tokens": {"GET": Role.VIEWER, "POST": Role.VIEWER},
-    "revoke-token": {"GET": OWN, "POST": OWN},
-    "people": {"GET": ADMINISTRATORS, "POST": Role.ADMINISTRATOR},
-    "revoke-role": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
-    "history": {"GET": Role.VIEWER},
-    "history-export": {"GET": Role.VIEWER},
-    "trace": {"GET": Role.VIEWER},
-    "system": {"GET": ADMINISTRATORS},
-    "retry-job": {"POST": ADMINISTRATORS},
-    "sites": {"GET": Role.VIEWER},
-    "open-site": {"GET": ORGANISATION, "POST": ORGANISATION},
-    "site": {"GET": Role.VIEWER},
-    "devices": {"GET": Role.VIEWER},
-    "add-device": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
-    "device": {"GET": Role.VIEWER},
-    "device-live": {"GET": Role.VIEWER},
-    "check-device": {"POST": Role.TECHNICIAN},
-    "reveal": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    # A new step brings its page with it, and asks for the role that its command names.
-    **{slug: {"GET": Role(s.by), "POST": Role(s.by)} for slug, s in device_steps().items()},
-    "bulk-check": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
-    "bulk-move": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
-    "bulk-remove": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
-    "bulk-export": {"GET": Role.VIEWER, "POST": Role.VIEWER},
-    "device-columns": {"POST": Role.VIEWER},
-    "import-devices": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
-    "import-template": {"GET": Role.VIEWER},
-    "import": {"GET": OWN},
-    "import-live": {"GET": OWN},
-    "apply-import": {"POST": OWN},
-    "discard-import": {"POST": OWN},
-    "export-devices": {"GET": Role.VIEWER},
-    "discovery": {"GET": Role.VIEWER},
-    "discovered": {"GET": Role.VIEWER},
-    "forget-discovered": {"GET": Role.VIEWER},
-    "add-discovered": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
-    "activate-discovered": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
-    "follow-discovered": {"POST": Role.OPERATOR},
-    "ignore-discovered": {"POST": Role.OPERATOR},
-    "heed-discovered": {"POST": Role.OPERATOR},
-    "add-chosen": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
-    "activate-chosen": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
-    "ignore-chosen": {"GET": Role.VIEWER, "POST": Role.OPERATOR},
-    "scans": {"GET": Role.VIEWER},
-    "request-scan": {"GET": Role.OPERATOR, "POST": Role.OPERATOR},
-    "scan": {"GET": Role.VIEWER},
-    "scan-live": {"GET": Role.VIEWER},
-    "stop-scan": {"POST": Role.OPERATOR},
-    "site-networks": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
-    "close-site": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    "deliveries": {"GET": ADMINISTRATORS},
-    "send-test-mail-to": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
-    "send-test-mail": {"POST": Role.TECHNICIAN},
-    "test-mail": {"GET": Role.VIEWER},
-    "test-mail-live": {"GET": Role.VIEWER},
-    "no-code": {"GET": Role.VIEWER},
-    "no-code-live": {"GET": Role.VIEWER},
-    "readiness": {"GET": Role.VIEWER},
-    "export-readiness": {"GET": Role.VIEWER},
-    "begin-drill": {"POST": Role.TECHNICIAN},
-    "drill": {"GET": Role.VIEWER},
-    "drill-live": {"GET": Role.VIEWER},
-    "drill-step": {"POST": Role.TECHNICIAN},
-    "mailboxes": {"GET": Role.VIEWER},
-    "propose-mailbox": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
-    "mailbox": {"GET": Role.VIEWER},
-    "mailbox-live": {"GET": Role.VIEWER},
-    "mailbox-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    "campaign-codes": {"GET": Role.VIEWER},
-    "campaign-mailbox": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
-    "campaign-mailbox-live": {"GET": Role.VIEWER},
-    "send-campaign-code": {"POST": Role.TECHNICIAN},
-    "your-devices": {"GET": ANYBODY, "POST": ANYBODY},
-    "resets": {"GET": Role.VIEWER},
-    "approvals": {"GET": Role.VIEWER},
-    "limits": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
-    "alarms": {"GET": Role.VIEWER},
-    "alarm": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
-    "code-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
-    "approval-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
-    "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
-    "reset": {"GET": Role.VIEWER},
-    "reset-live": {"GET": Role.VIEWER},
-    "reset-order": {"GET": Role.TECHNICIAN},
-    "reset-step": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
-    "phone": {"GET": ANYBODY, "POST": ANYBODY},
-    "not-me": {"GET": ANYBODY, "POST": ANYBODY},
-    "qr-png": {"GET": OWN},
-    "qr-sheet": {"GET": Role.VIEWER, "POST": Role.TECHNICIAN},
-    "campaigns": {"GET": Role.VIEWER},
-    "plan-campaign": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
-    "campaign-plan": {"GET": Role.VIEWER},
-    "campaign-plan-live": {"GET": Role.VIEWER},
-    "campaign-plan-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    "campaign": {"GET": Role.VIEWER},
-    "campaign-live": {"GET": Role.VIEWER},
-    "campaign-items": {"GET": Role.VIEWER},
-    "campaign-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    "campaign-retry-failed": {"POST": Role.ADMINISTRATOR},
-    "campaign-report": {"GET": Role.VIEWER},
-    "hand-over-campaign": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    "hand-over": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
-    "schedules": {"GET": Role.VIEWER},
-    "make-schedule": {"GET": ADMINISTRATORS, "POST": ADMINISTRATORS},
-    "schedule": {"GET": Role.VIEWER},
-    "schedule-step": {"GET": Role.ADMINISTRATOR, "POST": Role.ADMINISTRATOR},
-    "campaign-item-step": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
-}
-
-FORMS: dict[str, Callable[[World, Place], dict[str, Any]]] = {
-    "tokens": lambda w, at: {
-        "name": "x",
-        "role": "viewer",
-        "days": 1,
-        "where": str(w.who.organisation),
-    },
-    "people": lambda w, at: {
-        "email": "new@example.com",
-        "name": "Nora",
-        "role": "viewer",
-        "where": f"{w.who.organisation}/{at.site}",
-    },
-    "revoke-role": lambda w, at: {"reason": "A test"},
-    "open-site": lambda w, at: {"name": "Quarry", "timezone": "UTC"},
-    "add-device": lambda w, at: {
-        "site": str(at.site),
-        "kind": "camera",
-        "name": "Another",
-        "host": "203.0.113.77",
-        "port": 80,
-        "username": "admin",
-        "password": "correct-horse-2",
-    },
-    "reveal": lambda w, at: {"reason": "A test"},
-    "hand-over": lambda w, at: {"device": str(at.device)},
-    **{
-        f"bulk-{deed}": lambda w, at: {"device": str(at.device), "confirmed": "yes"}
-        for deed in ("check", "move", "remove", "export")
-    },
-    "import-devices": lambda w, at: {
-        "site": str(at.site),
-        "content": SimpleUploadedFile("list.csv", A_LIST.encode()),
-    },
-    **{
-        f"{deed}-discovered": lambda w, at: {
-            "name": "Found",
-            "kind": "camera",
-            "username": "admin",
-            "password": "correct-horse-2",
-            "reset_email": "owner@example.com",
-            "host": "192.0.2.7",
-            "port": 80,
-            "path": ONVIF_PATH,
-        }
-        for deed in ("add", "activate")
-    },
-    **{
-        f"{deed}-chosen": lambda w, at: {
-            "discovered": str(at.found),
-            "confirmed": "yes",
-            "reset_email": "owner@example.com",
-        }
-        for deed in ("add", "activate", "ignore")
-    },
-    "request-scan": lambda w, at: {
-        "site": str(at.site),
-        "network": NETWORK,
-        "method": "ws_discovery",
-    },
-    "site-networks": lambda w, at: {"networks": NETWORK},
-    "close-site": lambda w, at: {"reason": "Sold"},
-    "request-reset": lambda w, at: {"reason": "A test"},
-    "send-test-mail-to": lambda w, at: {"site": str(at.site), "reset_email": "a@example.net"},
-    "propose-mailbox": lambda w, at: {"reset_email": "a@example.net", "reason": "A test"},
-    "mailbox-step": lambda w, at: {"reason": "A test"},
-    "limits": lambda w, at: {"do": "defaults"},
-    "plan-campaign": lambda w, at: {
-        "planned": "yes",
-        "place": str(at.site),
-        "kind": "reset",
-        "name": "Another",
-        "reason": "A test",
-        "canary": 0,
-        "wave": 0,
-        "at_once": 1,
-        "pace": 0,
-        "stop_share": 0,
-        "ends_at": f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%dT%H:%M}",
-    },
-    "campaign-plan-step": lambda w, at: {"reason": "A test"},
-    "alarm": lambda w, at: {"reason": "A test"},
-    "campaign-mailbox": lambda w, at: {"code": "12345678"},
-    "your-devices": lambda w, at: {"token": w.a_code_mail(at)},
-    "phone": lambda w, at: {"token": w.a_qr(at)},
-    "not-me": lambda w, at: {"token": w.a_not_me(at)},
-    "qr-sheet": lambda w, at: {"reset": str(at.reset)},
-    "make-schedule": lambda w, at: {
-        "place": str(at.site),
-        **A_SCHEDULE,
-        "ahead": 3,
-        "canary": 0,
-        "wave": 0,
-        "at_once": 5,
-        "pace": 0,
-        "stop_share": 0,
-    },
-}
 
 # Alice last: what she has done may be gone for the others.
 HERE = {
