@@ -123,8 +123,9 @@ class Mailing(State):
     def answer(self) -> str:
         return self.newest_mail.answer if self.newest_mail else ""
 
-    def mail(self, send: int) -> Mail | None:
-        return next((mail for mail in self.mails if mail.send == send), None)
+    def is_news(self, send: int, delivery: Delivery) -> bool:
+        """Whether there is such a mail, of which less is known than this."""
+        return any(delivery.follows(mail.delivery) for mail in self.mails if mail.send == send)
 
     def with_mail(self, send: int, at: datetime, mailbox: str) -> tuple[Mail, ...]:
         """Its mails and another one, to this mailbox."""

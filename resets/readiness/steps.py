@@ -248,8 +248,7 @@ class RecordDrillMail(Command[DrillState]):
     answer: str
 
     def decide(self, drill: DrillState, now: datetime) -> Iterable[Event[DrillState]]:
-        mail = drill.mail(self.send)
-        if mail is not None and self.delivery.follows(mail.delivery):
+        if drill.is_news(self.send, self.delivery):
             yield DrillMailTold(self.send, self.delivery, self.answer)
 
 

@@ -103,6 +103,5 @@ class RecordDelivery(Command[ResetState]):
     answer: str
 
     def decide(self, reset: ResetState, now: datetime) -> Iterable[Event[ResetState]]:
-        mail = reset.mail(self.send)
-        if mail is not None and self.delivery.follows(mail.delivery):
+        if reset.is_news(self.send, self.delivery):
             yield _EVENTS[self.delivery](self.send, self.answer)

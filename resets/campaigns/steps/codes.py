@@ -261,8 +261,7 @@ class RecordCampaignMail(Command[CodesState]):
     answer: str
 
     def decide(self, codes: CodesState, now: datetime) -> Iterable[Event[CodesState]]:
-        mail = codes.mail(self.send)
-        if mail is not None and self.delivery.follows(mail.delivery):
+        if codes.is_news(self.send, self.delivery):
             yield CampaignMailTold(self.send, self.delivery, self.answer)
 
 
