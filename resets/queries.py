@@ -16,7 +16,6 @@ from devices import queries as devices
 from devices.passwords import PasswordRules
 from fleet.accounts.access import holding, open_to, steps_of
 from fleet.accounts.state import Role
-from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from resets.models import Reset
@@ -30,10 +29,7 @@ def resets(actor: Actor) -> QuerySet[Reset]:
 
 
 def reset(actor: Actor, reset_id: UUID) -> Reset:
-    row: Reset | None = resets(actor).filter(pk=reset_id).first()
-    if row is None:
-        raise NotFound("reset")
-    return row
+    return devices.one(resets(actor), reset_id, "reset")
 
 
 def open_reset_of(actor: Actor, device_id: UUID) -> Reset | None:

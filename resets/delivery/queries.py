@@ -15,9 +15,9 @@ from django.db.models import Count, Max, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from devices.queries import one
 from fleet.accounts.access import holding
 from fleet.accounts.state import Role
-from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from resets.delivery.models import CodeMail, MailTest
 from resets.state import FAILED, Delivery
@@ -200,7 +200,4 @@ def mail_tests(actor: Actor) -> QuerySet[MailTest]:
 
 
 def mail_test(actor: Actor, test: UUID) -> MailTest:
-    row: MailTest | None = mail_tests(actor).filter(pk=test).first()
-    if row is None:
-        raise NotFound("test mail")
-    return row
+    return one(mail_tests(actor), test, "test mail")

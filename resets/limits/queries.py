@@ -70,10 +70,7 @@ def breakers(actor: Actor) -> QuerySet[Breaker]:
 
 def breaker(actor: Actor, breaker_id: UUID) -> Breaker:
     """Raises NotFound."""
-    row: Breaker | None = breakers(actor).filter(pk=breaker_id).first()
-    if row is None:
-        raise NotFound("alarm")
-    return row
+    return devices.one(breakers(actor), breaker_id, "alarm")
 
 
 def require_administrator(actor: Actor, at: Ground) -> None:

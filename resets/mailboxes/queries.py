@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from devices.queries import one
 from fleet.accounts.access import holding, human, open_to, steps_of
 from fleet.accounts.state import Role
-from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets.mailboxes.models import MailboxChange
@@ -28,10 +28,7 @@ def changes(actor: Actor) -> QuerySet[MailboxChange]:
 
 def change(actor: Actor, change_id: UUID) -> MailboxChange:
     """Raises NotFound."""
-    row: MailboxChange | None = changes(actor).filter(pk=change_id).first()
-    if row is None:
-        raise NotFound("proposal")
-    return row
+    return one(changes(actor), change_id, "proposal")
 
 
 def open_change_of(actor: Actor, device_id: UUID) -> MailboxChange | None:

@@ -20,7 +20,6 @@ from django.utils import timezone
 from devices import queries as devices
 from devices.models import Device
 from fleet.accounts.access import open_to, steps_of
-from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets.readiness.facts import Known, known_of
@@ -154,10 +153,7 @@ def drills(actor: Actor) -> QuerySet[Drill]:
 
 def drill(actor: Actor, drill_id: UUID) -> Drill:
     """Raises NotFound."""
-    row = drills(actor).filter(pk=drill_id).first()
-    if row is None:
-        raise NotFound("drill")
-    return row
+    return devices.one(drills(actor), drill_id, "drill")
 
 
 def open_drill_of(actor: Actor, device_id: UUID) -> Drill | None:
