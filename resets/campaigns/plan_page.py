@@ -235,23 +235,10 @@ class PlanPage:
     @property
     def selection(self) -> list[str]:
         """What narrows the devices down; empty: nothing does."""
-        wanted, said = self.state.selection, []
-        if wanted.devices:
-            said.append(f"{len(wanted.devices):,} that were ticked")
-        if wanted.status:
-            said.append(wanted.status.words.lower())
-        if wanted.kind:
-            said.append(f"{'NVRs' if wanted.kind == 'nvr' else 'cameras'} alone")
-        if wanted.model:
-            said.append(f"of the model {wanted.model}")
-        if wanted.nvr:
-            nvr = devices.devices(self.actor, removed=True).filter(pk=wanted.nvr).first()
-            said.append(f"on {nvr.name if nvr else 'an NVR'}")
-        if wanted.older_than is not None:
-            said.append(f"with a password older than {wanted.older_than} days")
-        if wanted.text:
-            said.append(f"with “{wanted.text}”")
-        return said
+        wanted = self.state.selection
+        rows = devices.devices(self.actor, removed=True)
+        nvr = rows.filter(pk=wanted.nvr).first() if wanted.nvr else None
+        return words.selection(wanted, nvr.name if nvr else "an NVR")
 
     @property
     def settings(self) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resets.campaigns.settings import DAYS, Settings, Window
-from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind, Standing
+from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind, Selection, Standing
 from resets.steps.prove_password import WORDS as UNPROVEN
 from resets.words import Look, trouble
 
@@ -58,6 +58,26 @@ def window(window: Window) -> str:
     days = sorted(set(window.days))
     named = "Each day" if len(days) == len(DAYS) else ", ".join(DAYS[day] for day in days)
     return f"{named}, {window.opens} to {window.closes}"
+
+
+def selection(wanted: Selection, nvr: str) -> list[str]:
+    """What narrows the devices down, where it is anything. `nvr`: the name of the one NVR."""
+    said = []
+    if wanted.devices:
+        said.append(f"{len(wanted.devices):,} that were ticked")
+    if wanted.status:
+        said.append(wanted.status.words.lower())
+    if wanted.kind:
+        said.append(f"{'NVRs' if wanted.kind == 'nvr' else 'cameras'} alone")
+    if wanted.model:
+        said.append(f"of the model {wanted.model}")
+    if wanted.nvr:
+        said.append(f"on {nvr}")
+    if wanted.older_than is not None:
+        said.append(f"with a password older than {wanted.older_than} days")
+    if wanted.text:
+        said.append(f"with “{wanted.text}”")
+    return said
 
 
 def settings(settings: Settings) -> list[tuple[str, str]]:
