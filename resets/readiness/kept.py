@@ -3,7 +3,8 @@
 The score of ten thousand devices takes a third of a second (`tests.bench readiness`), and the
 dashboard shows no more than how many there are of each. So each process keeps a site's counts, with
 the newest event of the site: nothing that a score is made of changes without one. But days go by
-without an event, and passwords grow old: so nothing is kept for longer than LASTS.
+without an event, passwords grow old, and pictures are made anew: so nothing is kept for longer than
+LASTS.
 """
 
 from __future__ import annotations
