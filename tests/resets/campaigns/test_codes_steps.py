@@ -66,7 +66,21 @@ BURNED = tuple(CampaignCodeRejected(n) for n in (4, 3, 2, 1, 0))
 
 def test_codes_are_begun_once() -> None:
     begin = BeginCodes(CAMPAIGN, ORGANISATION, SITE, MAILBOX, CodeRules())
+    given().when(begin).then(BEGUN)
     knowing().when(begin).then_nothing()
+
+
+def test_a_code_is_asked_for_and_typed_where_that_may_help() -> None:
+    def offers(*events: object, after: float = 60) -> tuple[bool, bool]:
+        state, now = knowing(*events).state(), NOW + timedelta(seconds=after)
+        return SendCampaignCode.offered(state, now), EnterCampaignCode.offered(state, now)
+
+    assert offers() == (True, False)
+    assert offers(*SENT, after=599) == (True, True)
+    assert offers(*SENT, after=600) == (True, False)
+    assert offers(*SENT, *BURNED) == (True, False)
+    assert offers(*SENT, VERIFIED) == (False, False)
+    assert offers(*SENT, DISOWNED) == (False, False)
 
 
 # --- sending --------------------------------------------------------------------------------------
@@ -106,7 +120,7 @@ NOT_NEEDED = [
     ((), Need(CampaignPhase.AWAITING_APPROVAL, ENDS, 3), "campaign_not_agreed"),
     ((), Need(CampaignPhase.ENDING, ENDS, 3), "campaign_needs_no_code"),
     ((), Need(CampaignPhase.ENDED, ENDS, 3), "campaign_needs_no_code"),
-    ((), Need(CampaignPhase.RUNNING, NOW, 3), "campaign_needs_no_code"),
+    ((), Need(CampaignPhase.RUNNING, NOW + timedelta(seconds=120), 3), "campaign_needs_no_code"),
     ((), Need(CampaignPhase.RUNNING, ENDS, 0), "no_device_waits"),
 ]
 

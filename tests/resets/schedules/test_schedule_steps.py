@@ -186,12 +186,16 @@ def test_a_run_begins_once() -> None:
     skipped = RunSkipped(2, AT)
     assert given(MADE, APPROVED, ran).when(SkipRun(2, AT)).then(skipped).skipped
     given(MADE, APPROVED, ran, skipped).when(SkipRun(2, AT)).then_nothing()
+    given(MADE).when(SkipRun(1, AT)).then_nothing()
 
 
 def test_a_run_is_told_of_once() -> None:
     given(MADE, APPROVED).when(TellRun(REPORT)).then(RunTold(REPORT))
     given(MADE, APPROVED, RunTold(REPORT)).when(TellRun(REPORT)).then_nothing()
     given(MADE).when(TellRun(REPORT)).then_nothing()
+    ran = ScheduleRan(1, run_id(STREAM, 1), AT)
+    given(MADE, APPROVED, ran).when(TellRun(REPORT)).then_nothing()
+    assert given(MADE, APPROVED, ran).when(TellRun(replace(REPORT, run=2))).decided()
 
 
 # --- the campaign of a run ------------------------------------------------------------------------
@@ -233,8 +237,10 @@ def test_where_that_does_not_hold_it_waits_for_a_person(why: str) -> None:
 
 def test_no_other_campaign_is_agreed_to_so() -> None:
     planned = replace(PLANNED, schedule=None)
-    known = given(planned, SEALED).knowing(StandingApproval("Ada", "2"))
-    known.when(ApproveBySchedule()).then_nothing()
+    begun = ApprovedBySchedule("Ada", "2", NOW)
+    for events in ((planned, SEALED), (PLANNED,), (PLANNED, SEALED, begun)):
+        known = given(*events).knowing(StandingApproval("Ada", "2"))
+        known.when(ApproveBySchedule()).then_nothing()
 
 
 def test_by_age_a_run_is_for_passwords_that_are_that_old() -> None:

@@ -106,4 +106,8 @@ def test_what_has_not_failed_is_not_tried_again(events: tuple) -> None:
 
 
 def test_the_owner_of_a_mailbox_takes_out_what_has_not_begun() -> None:
-    assert given(*WAITING).when(TakeOutByOwner()).decided()
+    taken_out = ItemLeftOut("taken_out_by_owner", NOW)
+    for events in (WAITING, PARKED):
+        given(*events).when(TakeOutByOwner()).then(taken_out)
+    for events in (IN_WORK, *ENDED):
+        given(*events).when(TakeOutByOwner()).then_nothing()
