@@ -19,11 +19,11 @@ from resets.delivery import queries
 from resets.delivery.queries import Wanted
 from resets.state import Delivery
 from tests.api.client import Api, api_of
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.fleet.eventstore.ground import device
 from tests.resets.delivery.ground import mailed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 TO = "owner.one@example.com"
 
@@ -33,11 +33,6 @@ def at_noon() -> Iterator[None]:
     """So that no midnight falls among the mails of one day."""
     with time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=True):
         yield
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

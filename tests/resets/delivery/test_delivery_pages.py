@@ -25,11 +25,11 @@ from resets.state import Delivery
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.deliver_code import RecordDelivery
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, cast, work
+from tests.cast import SETUP, Cast, work
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.delivery.ground import mailed
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 TO = "owner.one@example.com"
 
@@ -39,11 +39,6 @@ def at_noon() -> Iterator[None]:
     """So that no midnight falls among the mails of one day."""
     with time_machine.travel(datetime(2026, 11, 20, 12, tzinfo=UTC), tick=True):
         yield
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

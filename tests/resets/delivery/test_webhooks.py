@@ -33,11 +33,11 @@ from resets.delivery.webhooks import addresses
 from resets.models import Reset
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.delivery.payloads import AUTHORISED, SECRET, SIGNING_KEY, webhook
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SERVICES = ("mailgun", "postmark")
 TO = "Owner.One@Example.com"
@@ -65,11 +65,6 @@ def post(service: str, settings: Any) -> Post:
         return client.post(f"/anymail/{service}/tracking/", **asked)
 
     return send
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -31,16 +31,11 @@ from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.site_rules import SetLimits
 from resets.steps.verify_code import VerifyCode
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import device
 
 pytestmark = pytest.mark.django_db
 GUARD = Limit(Counted.GUESSES, Scope.MAILBOX, 50, 86_400)  # each site has to have one
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def limits(who: Cast, *some: Limit) -> None:

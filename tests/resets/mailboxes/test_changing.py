@@ -42,7 +42,7 @@ from resets.notices.queries import notices_of
 from resets.state import Delivery, Phase, ResetState
 from resets.steps.request_reset import RequestReset, ResetRequested
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, cast, person
+from tests.cast import SETUP, Cast, person
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.mailboxes.ground import (
     NEW,
@@ -61,11 +61,6 @@ from tests.resets.mailboxes.ground import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

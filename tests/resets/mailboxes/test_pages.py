@@ -18,7 +18,7 @@ from fleet.accounts.models import Person
 from fleet.accounts.state import Role
 from fleet.eventstore.handling import handle
 from resets.steps.send_code import SendCode
-from tests.cast import Cast, cast, person
+from tests.cast import Cast, person
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.mailboxes.ground import (
     NEW,
@@ -33,12 +33,7 @@ from tests.resets.mailboxes.ground import (
     work,
 )
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -37,21 +37,16 @@ from resets.steps.choose_password import ChoosePassword
 from resets.steps.disown_reset import DisownReset
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, add_device, cast, person, work
+from tests.cast import SETUP, Cast, add_device, person, work
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.approvals.asking import WHY, agree, asked, do, dora, now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 OWNER = "owner@example.com"
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
 LIAR = next(s for s in SPECS if s.character is Character.LIAR)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -22,16 +22,11 @@ from resets.delivery.webhooks import record_news
 from resets.readiness import reactions
 from resets.readiness.models import Drill
 from resets.readiness.steps import BeginDrill, CancelDrill
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import device
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 TO = "owner.one@example.com"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

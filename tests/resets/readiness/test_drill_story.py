@@ -22,18 +22,13 @@ from resets.readiness.models import Drill
 from resets.readiness.score import Drilled, Mailbox, Way
 from resets.readiness.steps import BeginDrill, EnterDrillCode, SendDrillCode
 from resets.steps.request_reset import RequestReset
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 from tests.resets.applying.ground import activated
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

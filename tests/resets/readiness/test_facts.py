@@ -32,17 +32,12 @@ from resets.state import Delivery
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.deliver_code import RecordDelivery
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import add, device, reset
 
 pytestmark = pytest.mark.django_db
 JOB = Actor.job("tests")
 TO = "owner@example.com"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def facts(camera: UUID) -> Facts:

@@ -30,16 +30,11 @@ from resets.readiness.page import PER_PAGE
 from resets.readiness.score import REASONS
 from resets.readiness.steps import FailDrill, PassDrill
 from tests.api.client import api_of
-from tests.cast import SETUP, Cast, cast, person
+from tests.cast import SETUP, Cast, person
 from tests.fleet.eventstore.ground import add, device, reset
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 TO = "owner.one@example.com"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def browser(somebody: Person) -> Client:

@@ -17,19 +17,14 @@ from resets.rules import CodeRules, rules_id
 from resets.steps.site_rules import SetCodeRules
 from resets.supplies import rules_of
 from tests.api.client import api_of
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.approvals.asking import dora, now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 CODES = {"digits": 6, "valid": 300, "tries": 3, "between_sends": 90, "sends": 2, "open_for": 1200}
 PAGES = ["code-rules", "approval-rules"]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture
