@@ -26,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
+def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is woken: the tests are the workers."""
+    from fleet.eventstore import tasks
+
+    monkeypatch.setattr(tasks, "wake", lambda task, *arguments, **named: True)
+
+
+@pytest.fixture
 def own(environment: dict[str, str]) -> dict[str, str]:
     """An environment with ports of its own."""
     return with_ports(environment)

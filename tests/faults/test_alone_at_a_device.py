@@ -20,23 +20,17 @@ from devices.models import Telemetry
 from devices.queries import device_for_jobs
 from devices.steps.check_device import CheckDevice
 from devices.virtual import fleet_in_thread, server, uniform_scenario
-from fleet.eventstore import projections, subscriptions, tasks
+from fleet.eventstore import projections, subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from tests.cast import Cast, cast
 from tests.faults.ground import Camera, owed, row
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
 ASKER = "x-asker"
 CAMERAS, RESETS, WORKERS = 3, 2, 3
 PATIENCE = 60.0  # seconds
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
 
 
 @pytest.fixture

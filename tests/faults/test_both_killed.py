@@ -20,7 +20,7 @@ import pytest
 from devices import doors
 from devices.virtual import Auth, Vendor, fleet_in_thread, uniform_scenario
 from devices.virtual.vendors import LOCKOUTS
-from fleet.eventstore import projections, tasks
+from fleet.eventstore import projections
 from fleet.eventstore.chain import first_break
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import read_stream
@@ -30,7 +30,7 @@ from tests.faults.cutting import Cut, Power
 from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, owed, row, state
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
 RESETS = int(os.environ.get("REKEY_FAULT_RESETS", "10"))
 SEED = int(os.environ.get("REKEY_FAULT_SEED", "20"))
@@ -39,12 +39,6 @@ NEVER = 10**6
 POINTS, EXCHANGES = 50, 24
 HOPELESS = 0.08  # the part of devices that are not seen again before Rekey gives up
 FINAL = {"resets.reset_proven", "resets.reset_unproven", "resets.reset_failed"}
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
 
 
 @pytest.fixture

@@ -14,22 +14,16 @@ from devices.queries import credential_for_jobs, device_for_jobs
 from devices.state import Purpose
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
 from devices.virtual.device import Auth
-from fleet.eventstore import projections, tasks
+from fleet.eventstore import projections
 from tests.cast import Cast, cast, lift_limits, work
 from tests.faults.dying import NEVER, deadly, pass_time, run_until
 from tests.faults.ground import Camera, job_of, owed, row, state
 from tests.faults.rekey import CODE, MESSAGE_ID
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
 AUTHS = [Auth.WS, pytest.param(Auth.DIGEST_SHA256, marks=pytest.mark.one_database)]
 LEASE_IS_OUT = doors.LEASE.total_seconds() + 1  # the longest of those that a worker holds
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
 
 
 @pytest.fixture
@@ -66,12 +60,14 @@ def test_wherever_the_worker_is_killed_the_camera_ends_with_one_known_password(
         whole = run_until(job_of("resets.apply_password"), NEVER)
         for point in deadly(whole.points):
             reset = camera.begin_and_choose()
+            given = fleet.calls(spec.serial)["SetUser"]
             life = run_until(job_of("resets.apply_password"), point)
             at = f"killed {life.points[-1]} ({point})"
             assert life.killed, at
             assert len(camera.opened_by()) == 1, at
             wake_up_later()
             assert row(reset).phase == "done", at
+            assert fleet.calls(spec.serial)["SetUser"] == given + 1, f"{at}: given a password twice"
             assert camera.opened_by() == [state(reset).secret], at
             assert camera.opens_with_the_current, at
             assert not owed(), at

@@ -13,7 +13,7 @@ from devices import doors, reactions, vault
 from devices.queries import device_for_jobs
 from devices.steps.check_device import CheckDevice
 from devices.virtual import Character, DeviceSpec, fleet_in_thread, uniform_scenario
-from fleet.eventstore import subscriptions, tasks
+from fleet.eventstore import subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
@@ -22,17 +22,11 @@ from tests.cast import Cast, cast, work
 from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, row, state
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_broker")]
 
 DEVICE_LEASE_IS_OUT = doors.LEASE.total_seconds() + 1
 NEVER = 10**6
 [SPEC] = uniform_scenario(seed=9, count=1, port_base=0)
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
 
 
 @pytest.fixture
