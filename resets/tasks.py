@@ -9,7 +9,8 @@ import structlog
 from celery import shared_task
 from django.utils import timezone
 
-from fleet.eventstore.tasks import wake
+from fleet.eventstore.subscriptions import sweeping
+from fleet.eventstore.tasks import sweep, wake
 from resets.campaigns import process
 from resets.limits import ledger, refusals
 from resets.schedules import clock
@@ -29,6 +30,7 @@ def forget_uses() -> None:
 
 
 log = structlog.get_logger(__name__)
+_woken = 0.0
 LONGEST_TURNS = 5.0  # seconds; then the next message goes on
 BREATH = 2  # times as long as the turns took, so that busy machines take fewer
 SHORTEST, LONGEST = 0.05, 0.3  # seconds
@@ -37,28 +39,30 @@ SHORTEST, LONGEST = 0.05, 0.3  # seconds
 @shared_task(name="resets.tasks.advance_campaigns")
 def advance_campaigns() -> None:
     """Let each campaign go on, for as long as there is something to do."""
+    global _woken
     until = time.monotonic() + LONGEST_TURNS
     for campaign in process.open_campaigns():
         try:
             while _turns(campaign) and time.monotonic() < until:
-                pass
+                _woken = time.monotonic()  # the next turn is taken here anyway
+            _woken = 0.0
         except Exception:
             # One that cannot go on keeps no other one waiting; its turn is taken again next time.
             log.exception("turn_failed", campaign=str(campaign))
 
 
 def _turns(campaign: UUID) -> int:
-    """One turn for what has ended, and one for what begins in its place; then a breath: many
-    devices that end and begin in one turn cost little more than a few.
+    """One turn, then a breath: many devices that end and begin in one turn cost little more than a
+    few.
     """
     began = time.monotonic()
-    done = process.advance(campaign) + process.advance(campaign)
+    with sweeping():
+        done = process.advance(campaign)
     if done:
-        time.sleep(min(max(BREATH * (time.monotonic() - began), SHORTEST), LONGEST))
+        breath = min(max(BREATH * (time.monotonic() - began), SHORTEST), LONGEST)
+        sweep()
+        time.sleep(breath)
     return done
-
-
-_woken = 0.0
 
 
 def go_on_soon() -> None:

@@ -25,7 +25,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, When
 from django.utils import timezone
 
-from fleet.eventstore import store
+from fleet.eventstore import database, store
 from fleet.eventstore.messages import Event, Recorded
 from fleet.eventstore.models import Checkpoint, Job
 from fleet.eventstore.together import for_many, together
@@ -142,12 +142,25 @@ def _nudge() -> None:
     global _nudged
     from fleet.eventstore import tasks
 
+    if getattr(_here, "sweeps", False):
+        return
     if not for_many() or time.monotonic() - _nudged > NOW_AND_THEN:
         _nudged = time.monotonic()
         tasks.wake(tasks.sweep, urgent=True)
 
 
 _nudged = 0.0
+_here = threading.local()
+
+
+@contextmanager
+def sweeping() -> Iterator[None]:
+    """Whoever opens this looks for new jobs by itself afterwards: nobody is woken for it."""
+    _here.sweeps = True
+    try:
+        yield
+    finally:
+        _here.sweeps = False
 
 
 def pump() -> None:
@@ -241,8 +254,9 @@ def carry_out(job: Job, lease: UUID, recorded: Callable[[], Recorded]) -> None:
 
 
 def _delete(done: list[tuple[int, UUID]]) -> list[None]:
-    jobs, leases = {job for job, _ in done}, {lease for _, lease in done}
-    Job.objects.filter(id__in=jobs, lease__in=leases).delete()
+    pairs = ", ".join(["(%s, %s)"] * len(done))
+    sql = f"DELETE FROM job WHERE (id, lease) IN (VALUES {pairs})"
+    database.run(sql, [value for one in done for value in one])
     return [None] * len(done)
 
 

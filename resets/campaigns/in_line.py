@@ -6,8 +6,10 @@ All of it is asked of the database, in as many queries for ten devices as for te
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache, reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -28,14 +30,23 @@ MOST = 100  # devices begun in one turn: what waits for its transaction waits fo
 MINUTE = timedelta(minutes=1)
 AGAIN_AFTER = timedelta(minutes=10)  # a device that answers and is locked, or busy
 UNHEARD = ("unreachable", "offline")
-TRIED = [s.value for s in (Standing.PROVEN, Standing.UNPROVEN, Standing.FAILED)]
+TRIED = (Standing.PROVEN, Standing.UNPROVEN, Standing.FAILED)
 
 
 class Line:
-    """The devices of a campaign that wait, at one moment."""
+    """The devices of a campaign that wait, at one moment; beside those that are in work, and how
+    many stand where.
+    """
 
-    def __init__(self, campaign: CampaignState, now: datetime) -> None:
+    def __init__(
+        self,
+        campaign: CampaignState,
+        now: datetime,
+        in_work: list[CampaignItem],
+        counts: Counter[str],
+    ) -> None:
         self.campaign, self.settings, self.now = campaign, campaign.settings, now
+        self._running, self._counts = in_work, counts
         self.items: QuerySet[CampaignItem] = CampaignItem.objects.for_jobs().filter(
             campaign=campaign.id
         )
@@ -57,9 +68,7 @@ class Line:
 
     def _room(self) -> int:
         room = min(MOST, self.settings.allowance(self._begun_lately()))
-        if not self.settings.canary:
-            return room
-        tried = self.items.filter(standing__in=TRIED).count()
+        tried = sum(self._counts[standing] for standing in TRIED)
         left = canaries_left(self.settings, len(self._running), tried)
         return room if left is None else min(room, left)
 
@@ -70,10 +79,6 @@ class Line:
         rows = self.items.filter(begun_at__gt=self.now - MINUTE)
         return BegunLately(**rows.aggregate(minute=Count("pk"), shortly=shortly))
 
-    @cached_property
-    def _running(self) -> list[CampaignItem]:
-        return list(self.items.filter(standing=Standing.RUNNING.value))
-
     # --- where ------------------------------------------------------------------------------------
 
     def _sites(self) -> list[UUID]:
@@ -81,8 +86,8 @@ class Line:
         up, also these, until a person has looked into it.
         """
         waiting = [Standing.WAITING.value, Standing.PARKED.value]
-        ids = self.items.filter(standing__in=waiting).order_by().values("site").distinct()
-        rows = Site.objects.for_jobs().filter(pk__in=ids)
+        here = self.items.filter(standing__in=waiting, site=OuterRef("pk"))
+        rows = Site.objects.for_jobs().filter(Exists(here), pk__in=_all(self.campaign.id, "site"))
         if self.campaign.kind is Kind.RESET:
             alarms = Breaker.objects.for_jobs().filter(scope=Scope.SITE.value, tripped=True)
             rows = rows.exclude(pk__in=alarms.filter(site__isnull=False).values("site"))
@@ -98,14 +103,20 @@ class Line:
     def _at(self, site: UUID, free: int) -> list[CampaignItem]:
         """The next ones at a site, in their order; of some NVRs' cameras only the first."""
         ready = self._ready.filter(site=site)
-        found = list(ready.exclude(self._one_by_one).order_by("number", "pk")[:free])
-        singles = ready.filter(self._one_by_one).exclude(nvr__in=self._nvrs_in_work)
-        firsts = singles.values("nvr").annotate(first=Min("number")).order_by("first")
-        numbers = [first for _, first in firsts.values_list("nvr", "first")[:free]]
-        if numbers:
-            found += singles.filter(number__in=numbers)
+        found: list[CampaignItem] = []
+        several = ready.exclude(nvr__in=self._one_by_one)
+        for some in self._standings:  # asked for both at once, the database sorts all that wait
+            found += several.filter(some).order_by("number", "pk")[:free]
+        if self._one_by_one:
+            found += self._firsts(ready.filter(nvr__in=self._one_by_one), free)
         found.sort(key=lambda one: (one.number, one.pk))
         return self._apart(found)[:free]
+
+    def _firsts(self, ready: QuerySet[CampaignItem], free: int) -> Iterable[CampaignItem]:
+        singles = ready.filter(reduce(or_, self._standings)).exclude(nvr__in=self._nvrs_in_work)
+        firsts = singles.values("nvr").annotate(first=Min("number")).order_by("first")
+        numbers = [first for _, first in firsts.values_list("nvr", "first")[:free]]
+        return singles.filter(number__in=numbers) if numbers else []
 
     def _apart(self, found: list[CampaignItem]) -> list[CampaignItem]:
         """Without those that would be in work beside their own NVR, which comes first."""
@@ -119,10 +130,11 @@ class Line:
 
     @cached_property
     def _ready(self) -> QuerySet[CampaignItem]:
-        """Those that may be begun, as far as neither site nor number is concerned. A camera and its
-        NVR are never in work at the same time: the camera waits until its NVR has had its turn.
+        """Those that may be begun, as far as neither standing, site nor number is concerned. A
+        camera and its NVR are never in work at the same time: the camera waits until its NVR has
+        had its turn.
         """
-        rows = self._able.filter(self._waiting(self._ring) | self._back)
+        rows = self._able
         if self.settings.pace:  # so that `begun_at` tells of everything that was begun
             rows = rows.exclude(begun_at__gt=self.now - MINUTE)
         in_work = [one.device_id for one in self._running]
@@ -133,11 +145,9 @@ class Line:
     @cached_property
     def _nvrs_waiting(self) -> list[UUID]:
         """Asked for by themselves: beside each camera, the database looked through all of them."""
-        cameras = self.items.filter(open=True, nvr__isnull=False).order_by()
-        nvrs = list(cameras.values_list("nvr", flat=True).distinct())
-        if not nvrs:
+        if not self._nvrs:
             return []
-        waiting = self._able.filter(standing=Standing.WAITING.value, device__in=nvrs)
+        waiting = self._able.filter(standing=Standing.WAITING.value, device__in=self._nvrs)
         return list(waiting.order_by().values_list("device", flat=True))
 
     @cached_property
@@ -150,9 +160,11 @@ class Line:
             rows = rows.filter(mailbox__in=codes.filter(verified=True).values("mailbox"))
         return rows
 
-    @staticmethod
-    def _waiting(ring: int) -> Q:
-        return Q(standing=Standing.WAITING.value, ring=ring)
+    @cached_property
+    def _standings(self) -> list[Q]:
+        """Where those stand that may be begun."""
+        waiting = Q(standing=Standing.WAITING.value, ring=self._ring)
+        return [waiting, self._back] if self._counts[Standing.PARKED] else [waiting]
 
     @cached_property
     def _ring(self) -> int:
@@ -186,15 +198,28 @@ class Line:
     def _nvrs_in_work(self) -> set[UUID]:
         return {one.nvr for one in self._running if one.nvr}
 
+    @property
+    def _nvrs(self) -> tuple[UUID, ...]:
+        return _all(self.campaign.id, "nvr")
+
     @cached_property
-    def _one_by_one(self) -> Q:
-        """Cameras of NVRs at which there is one in work at a time: where that is asked for, and
-        where Rekey itself tells the NVR the new password. It talks to an NVR about one camera at a
-        time, and no camera is to wait, changed already, for others to be told.
+    def _one_by_one(self) -> Sequence[UUID]:
+        """NVRs of whose cameras there is one in work at a time: where that is asked for, and where
+        Rekey itself tells the NVR the new password. It talks to an NVR about one camera at a time,
+        and no camera is to wait, changed already, for others to be told.
         """
-        if self.settings.one_per_nvr:
-            return Q(nvr__isnull=False)
-        ids = self.items.filter(open=True, nvr__isnull=False).order_by().values("nvr").distinct()
-        nvrs = Device.objects.for_jobs().filter(pk__in=ids, certified=True, removed=False)
+        if self.settings.one_per_nvr or not self._nvrs:
+            return self._nvrs
+        nvrs = Device.objects.for_jobs().filter(pk__in=self._nvrs, certified=True, removed=False)
         told: Any = nvrs.exclude(services=[]).only("services")
-        return Q(nvr__in=[nvr.pk for nvr in told if list_service(nvr)])
+        return [nvr.pk for nvr in told if list_service(nvr)]
+
+
+@lru_cache(maxsize=16)
+def _all(campaign: UUID, column: str) -> tuple[UUID, ...]:
+    """The sites or NVRs of all devices of a campaign: they do not change once it was agreed to, and
+    looking through ten thousand devices for them in each turn is felt.
+    """
+    rows = CampaignItem.objects.for_jobs().filter(campaign=campaign).order_by()
+    found = rows.filter(**{f"{column}__isnull": False}).values_list(column, flat=True)
+    return tuple(found.distinct())

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -79,9 +79,18 @@ def open_campaigns() -> list[UUID]:
 
 def _orders(campaign: UUID) -> Sequence[Order]:
     rows = Campaign.objects.for_jobs().select_for_update(skip_locked=True).filter(pk=campaign)
-    if not list(rows.values_list("pk")):
+    versions = list(rows.values_list("version", flat=True))
+    if not versions:
         return []  # somebody else is at it: a worker that waits could do something else
-    return list(Turn(state_of(CampaignState, campaign)).orders())
+    return list(Turn(_as_of(campaign, versions[0])).orders())
+
+
+@lru_cache(maxsize=4)
+def _as_of(campaign: UUID, version: int) -> CampaignState:
+    """Kept from turn to turn: a selection may name ten thousand devices. Whoever changes a campaign
+    changes its row first, which is held here: no other version can come in between.
+    """
+    return state_of(CampaignState, campaign)
 
 
 @dataclass(frozen=True)
@@ -92,17 +101,16 @@ class Turn:
 
     def orders(self) -> Iterator[Order]:
         now, phase = timezone.now(), self.campaign.phase
-        over = self.campaign.ends_at is not None and now >= self.campaign.ends_at
-        if over and phase not in (CampaignPhase.ENDING, CampaignPhase.ENDED):
+        late = self.campaign.ends_at is not None and now >= self.campaign.ends_at
+        if late and phase not in (CampaignPhase.ENDING, CampaignPhase.ENDED):
             yield Order(CallTime(), self.campaign.id)
             return
         if not phase.under_way:
             return
-        ended = list(self._ended())
-        yield from ended[:AT_ONCE]
-        if ended:
-            return  # the next turn counts them
-        counts = self._counts
+        over, counts = self._over, self._counts
+        for item, (standing, why) in over.items():
+            ends = ParkItem(why) if standing is Standing.PARKED else EndItem(standing, why)
+            yield Order(ends, item)
         if not any(counts[s] for s in Standing if s.open):
             failed = counts[Standing.FAILED] + counts[Standing.UNPROVEN]
             tally = (counts[Standing.PROVEN], failed, counts[Standing.LEFT_OUT])
@@ -113,7 +121,8 @@ class Turn:
             if why := self._stops():
                 yield Order(StopItself(why), self.campaign.id)
             else:
-                yield from self._next(Line(self.campaign, now))
+                in_work = [one for one in self._running if one.pk not in over]
+                yield from self._next(Line(self.campaign, now, in_work, counts))
 
     # --- what has come to its end -----------------------------------------------------------------
 
@@ -121,26 +130,41 @@ class Turn:
     def _items(self) -> Any:
         return CampaignItem.objects.for_jobs().filter(campaign=self.campaign.id)
 
-    def _ended(self) -> Iterator[Order]:
-        """Devices whose resets are over: parked where they were out of reach."""
-        running = self._items.filter(standing=Standing.RUNNING.value)
-        items = {reset: (pk, attempt) for pk, reset, attempt in
-                 running.values_list("pk", "reset", "attempt")}  # fmt: skip
-        over = Reset.objects.for_jobs().filter(pk__in=items, open=False)
-        for reset, phase, outcome in over.values_list("pk", "phase", "outcome"):
-            item, attempt = items[reset]
+    @cached_property
+    def _over(self) -> dict[UUID, tuple[Standing, str]]:
+        """Devices whose resets are over: what each comes to in this turn, and why. Their places
+        are free for others in the same turn. Parked are those that were out of reach.
+        """
+        items = {one.reset: one for one in self._running}
+        rows = Reset.objects.for_jobs().filter(pk__in=items, open=False)
+        over = {}
+        for reset, phase, outcome in rows.values_list("pk", "phase", "outcome")[:AT_ONCE]:
+            item = items[reset]
             if phase == "done":
-                yield Order(EndItem(Standing.PROVEN, outcome), item)
-            elif outcome in OUT_OF_REACH and attempt < MOST_ATTEMPTS:
-                yield Order(ParkItem(outcome), item)
+                over[item.pk] = Standing.PROVEN, outcome
+            elif outcome in OUT_OF_REACH and item.attempt < MOST_ATTEMPTS:
+                over[item.pk] = Standing.PARKED, outcome
             else:
-                standing = Standing.UNPROVEN if phase == "unproven" else Standing.FAILED
-                yield Order(EndItem(standing, outcome or phase), item)
+                failed = Standing.UNPROVEN if phase == "unproven" else Standing.FAILED
+                over[item.pk] = failed, outcome or phase
+        return over
+
+    @cached_property
+    def _running(self) -> list[CampaignItem]:
+        columns = ("id", "site", "device", "nvr", "ring", "reset", "attempt")
+        return list(self._items.filter(standing=Standing.RUNNING.value).only(*columns))
 
     @cached_property
     def _counts(self) -> Counter[str]:
-        rows = self._items.values_list("standing").annotate(n=Count("pk"))
-        return Counter(dict(rows))
+        """How many devices stand where, once this turn has told of those that are over."""
+        rows = self._items.values_list("standing").annotate(n=Count("*"))
+        counts = Counter(dict(rows)) + self._ending
+        counts[Standing.RUNNING] -= len(self._over)
+        return counts
+
+    @property
+    def _ending(self) -> Counter[str]:
+        return Counter(standing.value for standing, _ in self._over.values())
 
     def _left_out(self) -> Iterator[Order]:
         """What has not begun when the campaign ends, a few hundred at a time."""
@@ -167,7 +191,8 @@ class Turn:
         counts = self._counts
         if self.campaign.counted_from:  # somebody has looked at those that failed before
             since = self._items.filter(ended_at__gt=self.campaign.counted_from)
-            counts = Counter(dict(since.values_list("standing").annotate(n=Count("pk"))))
+            rows = since.values_list("standing").annotate(n=Count("*"))
+            counts = Counter(dict(rows)) + self._ending
         failed = counts[Standing.FAILED] + counts[Standing.UNPROVEN]
         if too_many_failed(self.campaign.settings, failed, failed + counts[Standing.PROVEN]):
             return "failures"

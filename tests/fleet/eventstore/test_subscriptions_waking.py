@@ -16,7 +16,7 @@ from fleet.eventstore import tasks
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import Job
-from fleet.eventstore.subscriptions import reaction
+from fleet.eventstore.subscriptions import reaction, sweeping
 from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import add
 from tests.fleet.eventstore.jobs import happen
@@ -41,6 +41,18 @@ def test_somebody_is_woken_for_events_that_somebody_reacts_to_and_only_once_they
     with django_capture_on_commit_callbacks(execute=True):
         happen(target, 1)
         assert woken == []
+    assert woken == [(tasks.sweep,)]
+
+
+def test_nobody_is_woken_for_what_somebody_looks_for_by_themselves_afterwards(
+    target: UUID, woken: list[Any], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    reaction(DeviceTroubled)(lambda recorded: None)
+    with sweeping(), django_capture_on_commit_callbacks(execute=True):
+        happen(target, 1)
+    assert woken == []
+    with django_capture_on_commit_callbacks(execute=True):
+        happen(target, 2)
     assert woken == [(tasks.sweep,)]
 
 

@@ -93,7 +93,7 @@ def test_one_that_keeps_slipping_away_fails_until_a_person_lets_it_be_tried_agai
     who: Cast, ada: Person, clock: Any
 ) -> None:
     device, _ = quiet.many(who, 2)
-    campaign = quiet.under_way(who, ada, settings=how(at_once=1))
+    campaign = quiet.under_way(who, ada, settings=how(at_once=2))
     for _ in range(process.MOST_ATTEMPTS):
         clock.shift(1)
         quiet.heard(device, online=True)
@@ -228,3 +228,16 @@ def test_a_campaign_that_was_declined_ends_and_touches_nothing(who: Cast, ada: P
     assert ground.state(campaign).why == "declined"
     assert set(ground.standings(campaign).values()) == {"left_out not_begun"}
     assert not resets()
+
+
+def test_what_comes_to_its_end_makes_room_for_the_next_in_the_same_turn(
+    who: Cast, ada: Person
+) -> None:
+    first, second, third = quiet.many(who, 3)
+    campaign = quiet.under_way(who, ada, settings=how(at_once=2))
+    ground.turns(campaign)
+    assert quiet.in_work(campaign) == [first, second]
+    quiet.end(first)
+    process.advance(campaign)
+    assert quiet.in_work(campaign) == [second, third]
+    assert ground.item_of(campaign, first).standing == "proven"

@@ -203,19 +203,22 @@ class AnyCampaign(RuleBasedStateMachine):
 
     def takes_a_turn(self) -> None:
         before, rows = ground.state(self.campaign), self.items()
-        busy = {device for device, row in rows.items() if row.standing == Standing.RUNNING}
         done = process.advance(self.campaign)
         after = self.items()
+        stays = {Standing.RUNNING.value}  # the place of one that has come to its end is free
+        busy = {d for d in rows if {rows[d].standing, after[d].standing} == stays}
         new = [d for d in after if after[d].attempt > rows[d].attempt]
         assert done or [r.standing for r in rows.values()] == [r.standing for r in after.values()]
         if new:
-            self.was_allowed(new, busy, before.phase, before.settings, rows)
+            tried = sum(row.standing in TRIED for row in after.values())
+            self.was_allowed(new, busy, tried, before.phase, before.settings, rows)
         self.begun += [timezone.now()] * len(new)
 
     def was_allowed(
         self,
         new: list[UUID],
         busy: set[UUID],
+        tried: int,
         phase: CampaignPhase,
         how: Settings,
         rows: dict[UUID, CampaignItem],
@@ -231,7 +234,6 @@ class AnyCampaign(RuleBasedStateMachine):
         nvrs = Counter(rows[device].nvr for device in together if rows[device].nvr)
         assert not together & set(nvrs), "an NVR in work beside its camera"
         assert not how.one_per_nvr or set(nvrs.values()) <= {1}
-        tried = sum(row.standing in TRIED for row in rows.values())
         assert tried >= how.canary or tried + len(together) <= how.canary
         if how.pace:
             minute = [one for one in self.begun if one > now - timedelta(minutes=1)]
