@@ -105,28 +105,24 @@ def _spend_many(asked: list[tuple[Tries, bool]]) -> list[DeviceError | None]:
     answers = [tries.against(known[tries.device.id], sure=sure) for tries, sure in asked]
     may = [tries for (tries, _), why in zip(asked, answers, strict=True) if why is None]
     if may:
-        _change("failed = failed + 1, failed_at = %s", [database.time(now)], may)
-    new = [
-        LoginTries(device=one.device.id, username=one.username, failed=1, failed_at=now)
-        for one in may
-        if one.username not in {row.username for row in known[one.device.id]}
-    ]
-    if new:
-        LoginTries.objects.bulk_create(new)
+        rows = ", ".join(["(%s, %s, 1, %s)"] * len(may))
+        database.run(
+            f"INSERT INTO login_tries (device, username, failed, failed_at) VALUES {rows}"  # noqa: S608
+            " ON CONFLICT (device, username) DO UPDATE"
+            " SET failed = login_tries.failed + 1, failed_at = excluded.failed_at",
+            [value for one in may for value in (one.device.id, one.username, database.time(now))],
+        )
     return answers
 
 
 def _accept_many(accepted: list[Tries]) -> list[None]:
-    _change("failed = 0, failed_at = NULL, locked_until = NULL", [], accepted)
+    pairs = ", ".join(["(%s, %s)"] * len(accepted))
+    database.run(
+        "UPDATE login_tries SET failed = 0, failed_at = NULL, locked_until = NULL"  # noqa: S608
+        f" WHERE (device, username) IN (VALUES {pairs})",
+        [value for one in accepted for value in (one.device.id, one.username)],
+    )
     return [None] * len(accepted)
-
-
-def _change(to: str, parameters: list[Any], some: list[Tries]) -> None:
-    """Without the ORM: of all that a change asks of the database, this is asked most."""
-    pairs = ", ".join(["(%s, %s)"] * len(some))
-    accounts = [value for one in some for value in (one.device.id, one.username)]
-    sql = f"UPDATE login_tries SET {to} WHERE (device, username) IN (VALUES {pairs})"  # noqa: S608
-    database.run(sql, [*parameters, *accounts])
 
 
 _spend = together(_spend_many)
