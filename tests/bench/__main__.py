@@ -1,5 +1,5 @@
 """`python -m tests.bench`, or with the names of rows; `--rounds N`. A campaign takes minutes, and
-only runs when it is named: `campaign --devices 1000 3000 --at-once 20`.
+only runs when it is named: `campaign --devices 1000 3000 --at-once 20 --kinds rotation`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="row", help=", ".join(ROWS + LONG_ROWS))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--devices", nargs="+", default=["1000"], help="sizes of campaigns")
+    kinds = {"nargs": "+", "default": ["rotation", "reset"], "choices": ["rotation", "reset"]}
+    parser.add_argument("--kinds", **kinds, help="of campaigns; a reset has codes by mail")
     parser.add_argument("--at-once", default="20", help="devices in work at one time")
     options = parser.parse_args()
 
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    from tests.services import postgres, valkey
+    from tests.services import free_port, postgres, valkey
 
     with tempfile.TemporaryDirectory() as var, postgres() as server, valkey() as broker:
         assert server.process
@@ -48,7 +50,9 @@ def main() -> None:
             "REDIS_URL": broker.url,
             "REKEY_BENCH_POSTGRES": str(server.process.pid),
             "REKEY_BENCH_DEVICES": " ".join(options.devices),
+            "REKEY_BENCH_KINDS": " ".join(options.kinds),
             "REKEY_BENCH_AT_ONCE": options.at_once,
+            "SMTP_URL": f"smtp://127.0.0.1:{free_port()}",
             "DJANGO_SETTINGS_MODULE": "fleet.settings",
             "REKEY_LOG_LEVEL": "ERROR",
             "REKEY_LOCAL_DEVICES": "127.0.0.0/8",

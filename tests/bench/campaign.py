@@ -1,33 +1,31 @@
-"""A rotation of a whole virtual fleet by two real workers, on PostgreSQL and Valkey: 2 % of the
-devices are dead, 1 % lie, 1 % are locked, and all answer after 20 ms. Beside it, in the same run,
-the same device calls from a bare asynchronous client at the same concurrency.
+"""A rotation and a reset of a whole virtual fleet by two real workers, on PostgreSQL and Valkey:
+2 % of the devices are dead, 1 % lie, 1 % are locked, and all answer after 20 ms. Beside it, in the
+same run, the same device calls from a bare asynchronous client at the same concurrency.
 
-Every device is looked at in the end: it is in one standing, and opens with one password.
+Every device is looked at in the end: it is in one standing, and opens with one password. A reset
+begins with codes, one mail for all devices that share a mailbox.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import resource
 import statistics
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
-import aiohttp
 from django.utils import timezone
 
 from devices import vault
-from devices.drivers.base import Address, Login
-from devices.drivers.errors import DeviceError
-from devices.drivers.onvif import Onvif
 from devices.models import Credential
 from devices.state import Kind as DeviceKind
 from devices.state import Purpose, credential_id
@@ -52,9 +50,17 @@ from resets.campaigns.steps.approve_campaign import ApproveCampaign
 from resets.campaigns.steps.control import CancelCampaign
 from resets.campaigns.steps.plan_campaign import PlanCampaign
 from tests.bench import world
-from tests.bench.bare_campaign import all_calls
-from tests.bench.processes import Measured, counted, measured, rekey_processes, virtual_fleet
-from tests.cast import SETUP, Cast, person
+from tests.bench.campaign_codes import Inbox, mailbox_of, mails_told, type_codes
+from tests.bench.campaign_devices import MANAGEMENT, bare, each, known, managed, opens
+from tests.bench.processes import (
+    Measured,
+    counted,
+    mail_sink,
+    measured,
+    rekey_processes,
+    virtual_fleet,
+)
+from tests.cast import SETUP, Cast, lift_limits, person
 
 SCENARIO = """
 size = {size}
@@ -70,9 +76,7 @@ dead = 0.02
 liar = 0.01
 locked = 0.01
 """
-MANAGEMENT = "rekey"
 PARKED_ALONE = {Standing.PARKED.value}
-T = TypeVar("T")
 
 
 def run(rounds: int) -> None:
@@ -82,13 +86,15 @@ def run(rounds: int) -> None:
     at_once = int(os.environ.get("REKEY_BENCH_AT_ONCE", "20"))
     world.alice()
     ada = person("Ada", world._cast[0].organisation, Role.ADMINISTRATOR)
-    for number, size in enumerate(sizes):
-        with tempfile.TemporaryDirectory() as folder:
-            scenario = Path(folder) / "campaign.toml"
-            scenario.write_text(SCENARIO.format(size=size, seed=number + 1))
-            specs = read(scenario)
-            with virtual_fleet(scenario) as control:
-                One(world._cast[0], ada, specs, at_once, control).run()
+    kinds = [Kind(kind) for kind in os.environ.get("REKEY_BENCH_KINDS", "rotation").split()]
+    with mail_sink() as inbox:
+        for number, (size, kind) in enumerate(itertools.product(sizes, kinds)):
+            with tempfile.TemporaryDirectory() as folder:
+                scenario = Path(folder) / "campaign.toml"
+                scenario.write_text(SCENARIO.format(size=size, seed=number + 1))
+                specs = read(scenario)
+                with virtual_fleet(scenario) as control:
+                    One(world._cast[0], ada, kind, specs, at_once, control, Inbox(inbox)).run()
 
 
 @dataclass
@@ -97,9 +103,11 @@ class One:
 
     who: Cast
     ada: Person
+    kind: Kind
     specs: list[DeviceSpec]
     at_once: int
     control: int
+    inbox: Inbox
 
     def run(self) -> None:
         size = len(self.specs)
@@ -107,6 +115,7 @@ class One:
         site, devices = self._taken_in()
         print(f"\n{size} devices taken in within {time.perf_counter() - began:.0f} s", flush=True)
         bare = self._bare()
+        self.inbox.clear()
         events = EventRow.everything.count()
         # What brought the devices here is nothing that a worker has to react to.
         Checkpoint.objects.update_or_create(
@@ -121,6 +130,9 @@ class One:
                 campaign,
                 self.who.by(self.ada),
             )
+            if self.kind is Kind.RESET:
+                type_codes(campaign, self.who.by(self.who.alice), self.inbox)
+                print(f"  codes entered within {time.perf_counter() - began:.1f} s", flush=True)
             bound = 60 + size * 0.25
             self._until(bound, lambda: self._open(campaign) <= PARKED_ALONE)
             took = time.perf_counter() - began
@@ -132,7 +144,14 @@ class One:
         standings = Counter(self._items(campaign).values_list("standing", flat=True))
         self._verify(campaign, devices, standings)
         stages = self._stages(campaign)
-        self._report(took, bare, events, standings, before, after)
+        self._report(
+            took,
+            bare,
+            f"{events} events, {mails_told(campaign, self.inbox)}",
+            standings,
+            before,
+            after,
+        )
         print("  median seconds from beginning a device:", stages)
         each = (f"{n / len(self.specs):.1f} {name}" for name, n in counts.items())
         print("  a device:", ", ".join(each))
@@ -143,29 +162,32 @@ class One:
     def _taken_in(self) -> tuple[UUID, dict[UUID, DeviceSpec]]:
         """The devices as if workers had taken them in, with an account of Rekey's on each."""
         site, own = new_id(), dict[UUID, DeviceSpec]()
-        handle(OpenSite(self.who.organisation, f"Yard {len(self.specs)}"), site, SETUP)
+        name = f"Yard {len(self.specs)} {self.kind}"
+        handle(OpenSite(self.who.organisation, name), site, SETUP)
+        lift_limits(replace(self.who, site=site))
         for at in range(0, len(self.specs), 1000):
             some = {new_id(): spec for spec in self.specs[at : at + 1000]}
             own |= some
-            handle_all([Order(self._add(site, spec), pk) for pk, spec in some.items()], SETUP)
+            adds = [self._add(site, spec, at + n) for n, spec in enumerate(some.values())]
+            handle_all([Order(add, pk) for add, pk in zip(adds, some, strict=True)], SETUP)
             for account, purpose in (("admin", Purpose.DEVICE), (MANAGEMENT, Purpose.MANAGEMENT)):
                 self._credentials(site, some, account, purpose)
             handle_all([Order(RecordManagementAccount(MANAGEMENT), pk) for pk in some], SETUP)
             handle_all([Order(RecordCheck(True), pk) for pk in some], SETUP)
-        asyncio.run(_each(self.specs, self.at_once, _managed))
+        asyncio.run(each(self.specs, self.at_once, managed))
         return site, own
 
-    def _add(self, site: UUID, spec: DeviceSpec) -> AddDevice:
-        return AddDevice(
-            site, DeviceKind.CAMERA, spec.name, spec.host, spec.port, "admin", "Unused-1-x"
-        )
+    def _add(self, site: UUID, spec: DeviceSpec, number: int) -> AddDevice:
+        where = (spec.name, spec.host, spec.port)
+        mailbox = mailbox_of(number)
+        return AddDevice(site, DeviceKind.CAMERA, *where, "admin", "Unused-1-x", mailbox)
 
     def _credentials(
         self, site: UUID, some: dict[UUID, DeviceSpec], account: str, purpose: Purpose
     ) -> None:
-        known = [(pk, _known(spec, account)) for pk, spec in some.items()]
+        passwords = [(pk, known(spec, account)) for pk, spec in some.items()]
         streams = [(pk, credential_id(pk, account)) for pk in some]
-        secrets = vault.put_many(known)
+        secrets = vault.put_many(passwords)
         begin = [
             Order(
                 BeginCredential(self.who.organisation, site, pk, account, purpose, secret), stream
@@ -181,7 +203,7 @@ class One:
     def _bare(self) -> float:
         """Devices a second of the bare client."""
         began = time.perf_counter()
-        asyncio.run(_bare(self.specs, self.at_once))
+        asyncio.run(bare(self.specs, self.at_once))
         return len(self.specs) / (time.perf_counter() - began)
 
     def _approved(self, site: UUID) -> UUID:
@@ -189,7 +211,7 @@ class One:
         campaign = new_id()
         settings = Settings(canary=0, at_once=self.at_once, stop_share=0)
         ends = timezone.now() + timedelta(days=1)
-        plan = PlanCampaign(site, Kind.ROTATION, "Bench", "Bench", ends, settings=settings)
+        plan = PlanCampaign(site, self.kind, "Bench", "Bench", ends, settings=settings)
         handle(plan, campaign, self.who.by(self.who.alice))
         row = Campaign.objects.for_jobs()
         began = time.perf_counter()
@@ -236,7 +258,7 @@ class One:
         )
         new = {current[s]: password for s, password in vault.get_many(current).items()}
         assert len(set(new.values())) == len(proven), "two devices have one password"
-        wrong = asyncio.run(_opens(self.control, devices, new))
+        wrong = asyncio.run(opens(self.control, devices, new))
         assert not wrong, f"{len(wrong)} devices do not open as they should: {wrong[:5]}"
 
     def _stages(self, campaign: UUID) -> str:
@@ -256,14 +278,14 @@ class One:
         self,
         took: float,
         bare: float,
-        events: int,
+        told: str,
         standings: Counter[str],
         before: dict[str, Measured],
         after: dict[str, Measured],
     ) -> None:
         size = len(self.specs)
-        print(f"campaign of {size} devices, {self.at_once} at once, 2 workers: {took:.1f} s")
-        print(f"  {dict(standings)}; {events} events, no mails; every device opens as it should")
+        print(f"{self.kind} of {size} devices, {self.at_once} at once, 2 workers: {took:.1f} s")
+        print(f"  {dict(standings)}; {told}; every device opens as it should")
         ratio = size / took / bare
         verdict = "reached" if ratio >= 0.5 else "NOT reached"
         print(f"  {size / took:.1f}/s; bare client {bare:.1f}/s; ours/bare {ratio:.2f}", end="")
@@ -271,66 +293,3 @@ class One:
         for name, now in after.items():
             cpu = (now.cpu - before[name].cpu) / size * 1000
             print(f"  {name:<12}{cpu:6.1f} ms CPU a device; peak memory {now.peak_mb:.0f} MB")
-
-
-# --- at the devices -------------------------------------------------------------------------------
-
-
-def _known(spec: DeviceSpec, account: str) -> str:
-    return spec.password if account == "admin" else f"Own-{spec.serial}-account"
-
-
-async def _each(
-    specs: Iterable[T], at_once: int, do: Callable[[T], Coroutine[Any, Any, None]]
-) -> None:
-    waiting = iter(specs)
-
-    async def go_on() -> None:
-        for spec in waiting:
-            await do(spec)
-
-    await asyncio.gather(*(go_on() for _ in range(at_once)))
-
-
-async def _managed(spec: DeviceSpec) -> None:
-    """Dead and locked devices are left without the account: nobody gets as far as to miss it."""
-    if spec.character & (Character.DEAD | Character.LOCKED):
-        return
-    device = Onvif(Address(spec.host, spec.port, path=spec.path))
-    own = Login(MANAGEMENT, _known(spec, MANAGEMENT))
-    try:
-        await device.create_account(Login("admin", spec.password), own)
-    except DeviceError as error:
-        raise AssertionError(f"{spec.name}: {error.code}") from error
-
-
-async def _bare(specs: list[DeviceSpec], at_once: int) -> None:
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
-    ) as session:
-
-        async def one(spec: DeviceSpec) -> None:
-            await all_calls(session, spec, (MANAGEMENT, _known(spec, MANAGEMENT)))
-
-        await _each(specs, at_once, one)
-
-
-async def _opens(control: int, devices: dict[UUID, DeviceSpec], new: dict[UUID, str]) -> list[str]:
-    """The devices that do not open with the one password they should have, or with another."""
-    wrong: list[str] = []
-    async with aiohttp.ClientSession() as session:
-
-        async def opens(spec: DeviceSpec, password: str) -> bool:
-            url = f"http://127.0.0.1:{control}/devices/{spec.serial}/opens"
-            login = {"username": "admin", "password": password}
-            async with session.post(url, json=login) as answer:
-                return bool((await answer.json())["opens"])
-
-        async def one(item: tuple[UUID, DeviceSpec]) -> None:
-            pk, spec = item
-            by_new = pk in new and await opens(spec, new[pk])
-            if by_new is not (pk in new) or await opens(spec, spec.password) is by_new:
-                wrong.append(spec.name)
-
-        await _each(devices.items(), 8, one)
-    return wrong

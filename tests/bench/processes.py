@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import redis
+from django.conf import settings
 from django.db import connection
 
 from fleet.local import processes
@@ -42,6 +43,18 @@ def virtual_fleet(scenario: Path) -> Iterator[int]:
             if b"ready" in line:
                 break
         yield control
+
+
+@contextmanager
+def mail_sink() -> Iterator[int]:
+    """Where all mails go to; answers with the port of its inbox."""
+    inbox = free_port()
+    command = ["manage.py", "mail_sink", "--smtp-port", str(settings.EMAIL_PORT),
+               "--inbox-port", str(inbox)]  # fmt: skip
+    with started("mail-sink", command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        yield inbox
 
 
 @contextmanager

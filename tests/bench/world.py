@@ -9,14 +9,11 @@ from devices.state import Kind
 from devices.steps.add_device import AddDevice
 from devices.steps.take_in_device import RecordManagementAccount
 from fleet.eventstore import subscriptions
-from fleet.eventstore.handling import Order, handle, handle_all
+from fleet.eventstore.handling import Order, handle_all
 from fleet.eventstore.messages import By
-from resets.limits.rules import HOUR, Counted, Limit, Scope
-from resets.rules import rules_id
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
-from resets.steps.site_rules import SetLimits
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast, cast, lift_limits
 
 _cast: list[Cast] = []
 _numbers = itertools.count()
@@ -26,17 +23,10 @@ def alice() -> By:
     if not _cast:
         subscriptions.REACTIONS.clear()  # nobody is there to react
         _cast.append(cast())
-        _lift_limits(_cast[0])
+        # More is done here in an hour than people do in a year. One limit has to stay (see
+        # `guarded`): so each device has a mailbox of its own.
+        lift_limits(_cast[0])
     return _cast[0].by(_cast[0].alice)
-
-
-def _lift_limits(who: Cast) -> None:
-    """More is done here in an hour than people do in a year. One limit has to stay (see `guarded`):
-    so each device has a mailbox of its own.
-    """
-    stays = Limit(Counted.GUESSES, Scope.MAILBOX, 100, HOUR)
-    for place, limits in ((who.site, (stays,)), (who.organisation, ())):
-        handle(SetLimits(place, limits), rules_id(place), who.by(who.alice))
 
 
 def devices(count: int) -> list[UUID]:
