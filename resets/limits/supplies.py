@@ -77,12 +77,13 @@ def _of_campaign(command: Any, codes: CodesState, now: datetime) -> Budget:
 
 
 def left_for(about: About, now: datetime) -> tuple[Left, ...]:
-    """What is left for a reset to begin and a code to be sent. Counts nothing."""
+    """What is left for a reset to begin and a code to be sent, each limit once. Counts nothing."""
     case = Case.of(about)
     counted = (Counted.RESETS, Counted.CODES)
-    tripped = [left for one in counted if (left := case.tripped(one))]
+    tripped = {left.limit: left for one in counted if (left := case.tripped(one))}
     uses = [use for one in counted for use in case.uses(one, case.keys(one))]
-    return (*tripped, *ledger.look(uses, now).lefts)
+    others = (left for left in ledger.look(uses, now).lefts if left.limit not in tripped)
+    return (*tripped.values(), *others)
 
 
 def _counted(command: object) -> Counted:

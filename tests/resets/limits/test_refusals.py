@@ -220,6 +220,18 @@ def test_what_is_left_is_shown_before_a_button_is_pressed(who: Cast) -> None:
         budgets.of_device(who.by(who.charlie), target)
 
 
+def test_an_alarm_that_is_on_is_shown_once_and_leaves_nothing(who: Cast) -> None:
+    limits(who, Limit(Counted.RESETS, Scope.SITE, 1, 3600, trips=True))
+    ask(who)
+    assert ask(who) == "breaker_tripped"
+    [left] = [
+        one
+        for one in budgets.of_device(who.by(who.bob), device(who))
+        if one.limit.scope is Scope.SITE
+    ]
+    assert left.left == 0
+
+
 def test_a_site_without_limits_of_its_own_has_the_defaults(who: Cast) -> None:
     actor = who.by(who.bob).actor
     assert queries.ground(actor, who.site).limits == DEFAULTS
