@@ -11,16 +11,11 @@ from django.utils import timezone
 
 from fleet.accounts.state import Role
 from tests.api.client import Api, api_of
-from tests.cast import Cast, cast, person, work
+from tests.cast import Cast, person, work
 from tests.fleet.eventstore.ground import device as a_device
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who(db: None) -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -29,22 +29,12 @@ from resets.models import Reset
 from resets.notices.models import Notice
 from resets.recorder.state import Doing
 from resets.steps.recorder import RecordRecorderDeclined
-from tests.cast import SETUP, Cast, cast, person
+from tests.cast import SETUP, Cast, person
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 OWNER, KEEPER = "owner@example.com", "keeper@example.com"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 def mails(sink: Any) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from fleet.eventstore.store import read_stream
 from resets.campaigns.state import CampaignPhase
 from resets.campaigns.steps.approve_campaign import ApproveCampaign
 from resets.models import Reset
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 from tests.resets.campaigns import ground
 
 pytestmark = pytest.mark.django_db
@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = [s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST][:3]
 LIAR = next(s for s in SPECS if s.character is Character.LIAR)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

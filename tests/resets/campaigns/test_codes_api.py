@@ -6,15 +6,10 @@ import pytest
 
 from fleet.accounts.state import Role
 from tests.api.client import api_of
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.resets.campaigns.codes_ground import Shared, code_of, shared
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -38,17 +38,11 @@ from resets.limits.steps import CloseBreaker, TripBreaker
 from resets.rules import rules_id
 from resets.state import Delivery
 from resets.steps.site_rules import SetLimits
-from tests.cast import SETUP, Cast, cast, work
+from tests.cast import SETUP, Cast, work
 from tests.resets.campaigns import ground
 from tests.resets.campaigns.codes_ground import Shared, code_of, issued, row, shared
 
-pytestmark = pytest.mark.django_db
-once = pytest.mark.one_database
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture
@@ -94,7 +88,6 @@ def test_it_tells_of_all_devices_who_asked_why_and_how_to_say_no(
     assert mail.subject == "Verification code for 3 devices"
 
 
-@once
 def test_a_long_list_is_cut_with_a_count(
     who: Cast, mails: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +160,6 @@ def test_no_mail_goes_out_that_is_of_no_use(who: Cast, campaign: Shared, mails: 
     assert mails == [], "it was entered already"
 
 
-@once
 def test_the_mail_service_s_news_find_the_mail(campaign: Shared, mails: list[Any]) -> None:
     codes = campaign.send()
     reactions.mail_campaign_code(issued(codes))
@@ -227,7 +219,6 @@ def test_codes_and_guesses_count_for_their_mailbox_as_those_of_resets_do(
     assert sorted(LimitUse.objects.values_list("key", "at")) == before
 
 
-@once
 def test_a_limit_of_codes_to_one_mailbox_holds_for_both(who: Cast, campaign: Shared) -> None:
     limits = (
         Limit(Counted.CODES, Scope.MAILBOX, 1, 3600),
@@ -243,7 +234,6 @@ def test_a_limit_of_codes_to_one_mailbox_holds_for_both(who: Cast, campaign: Sha
     assert list(history.differences()) == []
 
 
-@once
 def test_an_alarm_over_the_mailbox_stops_its_codes_until_somebody_has_looked(
     who: Cast, campaign: Shared
 ) -> None:
@@ -259,7 +249,6 @@ def test_an_alarm_over_the_mailbox_stops_its_codes_until_somebody_has_looked(
     campaign.send()
 
 
-@once
 def test_a_campaign_over_several_sites_goes_by_the_usual_limits(who: Cast) -> None:
     wide = shared(who, place_id=who.organisation)
     codes: UUID = wide.keeper

@@ -22,18 +22,12 @@ from resets.campaigns.steps.codes import EnterCampaignCode, RecordCampaignMail
 from resets.campaigns.steps.items import BeginItem, TakeOut
 from resets.phone import guesses
 from resets.state import Delivery
-from tests.cast import SETUP, Cast, cast, work
+from tests.cast import SETUP, Cast, work
 from tests.resets.campaigns import ground
 from tests.resets.campaigns.codes_ground import Shared, code_of, row, shared, state
 
-pytestmark = pytest.mark.django_db
-once = pytest.mark.one_database
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 OWNER = "/your-devices/"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture
@@ -128,7 +122,6 @@ def test_somebody_else_is_told_whose_it_is_and_may_send_another(
     assert bobs.post(one, {"code": "1"}).status_code in (403, 422)
 
 
-@once
 def test_the_live_part_is_silent_until_something_changes(who: Cast, campaign: Shared) -> None:
     client, one = signed_in(who.tess), at(campaign, f"{campaign.keeper}/")
     page = client.get(one).content.decode()
@@ -153,7 +146,6 @@ def test_the_live_part_is_silent_until_something_changes(who: Cast, campaign: Sh
     assert later.content.decode().count(said) == 1, "time alone is not read out"
 
 
-@once
 def test_codes_of_one_campaign_are_not_found_in_another(who: Cast, campaign: Shared) -> None:
     client = signed_in(who.tess)
     assert (
@@ -196,7 +188,6 @@ def test_the_owner_sees_their_devices_and_no_others(client: Client, campaign: Sh
     assert "script-src 'self'" in seen["Content-Security-Policy"]
 
 
-@once
 def test_a_long_list_has_pages_and_all_of_it_is_taken_out_at_once(
     client: Client, campaign: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +262,6 @@ def test_not_me_stops_it_all_at_once(client: Client, who: Cast, campaign: Shared
     assert events.count("resets.campaign_codes_disowned") == 1
 
 
-@once
 @pytest.mark.parametrize("do", [{}, {"do": "all"}, {"do": "disown"}])
 def test_nothing_but_a_token_of_ours_opens_it_and_guesses_are_slowed_down(
     client: Client, campaign: Shared, do: dict[str, str]
@@ -290,7 +280,6 @@ def test_nothing_but_a_token_of_ours_opens_it_and_guesses_are_slowed_down(
     assert EventRow.everything.count() == before
 
 
-@once
 def test_the_token_works_until_a_week_after_the_campaign(client: Client, campaign: Shared) -> None:
     ends = ground.state(campaign.campaign).ends_at
     assert ends
@@ -300,7 +289,6 @@ def test_the_token_works_until_a_week_after_the_campaign(client: Client, campaig
     assert ends > timezone.now()
 
 
-@once
 def test_a_device_that_has_begun_is_not_taken_out(client: Client, campaign: Shared) -> None:
     begun = campaign.item("Gate 1")
     handle(BeginItem(new_id()), begun, SETUP)

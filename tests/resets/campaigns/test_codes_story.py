@@ -19,7 +19,7 @@ from resets.campaigns.models import CampaignCodes
 from resets.campaigns.state import Kind, codes_id
 from resets.campaigns.steps.codes import EnterCampaignCode, SendCampaignCode
 from resets.codes import CodeKey, grouped
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 from tests.resets.campaigns import ground
 
 pytestmark = pytest.mark.django_db
@@ -27,11 +27,6 @@ pytestmark = pytest.mark.django_db
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = [s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST][:4]
 KEEPER, PORTER = "keeper@example.com", "porter@example.net"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -25,18 +25,13 @@ from resets.models import Reset
 from resets.state import RecoveryMethod
 from resets.steps.request_reset import RequestReset
 from resets.supplies import methods
-from tests.cast import SETUP, Cast, cast, work
+from tests.cast import SETUP, Cast, work
 from tests.faults.ground import Camera
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 KNOWN = RecoveryMethod.KNOWN_PASSWORD
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def spec(**traits: Any) -> DeviceSpec:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html import unescape
 from typing import Any
 from uuid import UUID
 
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +17,7 @@ from django.utils import timezone
 from devices.steps.open_site import OpenSite
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
-from fleet.eventstore.handling import Order, handle, handle_all
+from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.store import read_stream
 from resets.campaigns.drawing import draw_up_plan
@@ -27,9 +25,19 @@ from resets.campaigns.models import CampaignItem
 from resets.campaigns.settings import Settings, Window
 from resets.campaigns.state import CampaignPhase, Kind, Standing
 from resets.campaigns.steps.control import PauseCampaign, StopItself
-from resets.campaigns.steps.items import BeginItem, EndItem, ParkItem
-from tests.cast import SETUP, Cast, cast, person
+from resets.campaigns.steps.items import ParkItem
+from tests.cast import SETUP, Cast, person
 from tests.resets.campaigns import ground
+from tests.resets.campaigns.live_ground import (
+    asks,
+    of_four,
+    page_of,
+    pages,
+    shown,
+    stand,
+    step,
+    text,
+)
 from tests.security.world import a_device
 
 pytestmark = pytest.mark.django_db
@@ -37,74 +45,8 @@ once = pytest.mark.one_database  # what a page says of what it was told
 
 
 @pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
-
-
-@pytest.fixture
 def campaign(who: Cast, ada: Person) -> UUID:
-    """Four devices: of the first three, one is proven, one failed, and one is parked."""
-    for number in range(1, 5):
-        a_device(who, who.site, number)
-    made = ground.under_way(who, ada)
-    stand(made, Standing.PROVEN, Standing.FAILED, Standing.PARKED)
-    return made
-
-
-def stand(campaign: UUID, *standings: Standing) -> None:
-    """Let the first devices that wait in a campaign stand there, as its turns would."""
-    waiting = CampaignItem.objects.for_jobs().filter(campaign=campaign, standing="waiting")
-    rows = list(waiting.order_by("number"))
-    orders = []
-    for row, standing in zip(rows, standings, strict=False):
-        if standing is Standing.PARKED:
-            orders.append(Order(ParkItem("offline"), row.pk))
-            continue
-        orders.append(Order(BeginItem(new_id()), row.pk))
-        if standing.failed or standing is Standing.PROVEN:
-            why = "proven" if standing is Standing.PROVEN else "not_authorised"
-            orders.append(Order(EndItem(standing, why), row.pk))
-    handle_all(orders, SETUP)
-
-
-def pages(person: Person) -> Client:
-    client = Client()
-    client.force_login(person)
-    return client
-
-
-def text(response: Any) -> str:
-    page = re.sub(r"(?s)<(nav|script).*?</\1>", " ", response.content.decode())
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
-
-
-def page_of(campaign: UUID) -> str:
-    return reverse("campaign", args=[campaign])
-
-
-def shown(person: Person, campaign: UUID, **asked: str) -> str:
-    return text(pages(person).get(page_of(campaign), asked))
-
-
-def step(campaign: UUID, slug: str) -> str:
-    return reverse("campaign-step", args=[campaign, slug])
-
-
-def item_step(campaign: UUID, number: int, slug: str) -> str:
-    item = CampaignItem.objects.for_jobs().get(campaign=campaign, number=number)
-    return reverse("campaign-item-step", args=[campaign, item.pk, slug])
-
-
-def asks(page: str, of: str) -> str:
-    """The address that a live part of the page asks."""
-    found = re.search(rf'id="{of}" hx-get="([^"]+)"', page)
-    assert found, f"{of} asks nothing"
-    return unescape(found[1])
+    return of_four(who, ada)
 
 
 def at_all_sites(who: Cast, ada: Person) -> tuple[UUID, UUID]:
@@ -337,117 +279,6 @@ def test_ten_times_the_devices_are_asked_with_as_many_queries(
         bob.get(asks(page, "rows").replace("seen=", "seen=x"))
 
 
-# --- what is done ---------------------------------------------------------------------------------
-
-
-@once
-def test_who_only_looks_has_no_buttons_and_a_technician_those_of_devices(
-    who: Cast, campaign: UUID
-) -> None:
-    assert "<button" not in main_of(who.bob, campaign).replace('<button class="button">Apply', "")
-    tess = main_of(who.tess, campaign)
-    assert "/take-out/" in tess
-    assert "/steps/" not in tess
-    assert "/retry-" not in tess
-    alice = main_of(who.alice, campaign)
-    for slug in ("pause-campaign", "set-pace", "cancel-campaign"):
-        assert step(campaign, slug) in alice
-    assert reverse("campaign-retry-failed", args=[campaign]) in alice
-
-
-@once
-def test_it_is_paused_and_goes_on(who: Cast, campaign: UUID) -> None:
-    alice = pages(who.alice)
-    paused = alice.post(step(campaign, "pause-campaign"), follow=True)
-    assert "Paused by Alice" in text(paused)
-    assert ground.state(campaign).phase is CampaignPhase.PAUSED
-    again = alice.post(step(campaign, "pause-campaign"))
-    assert again.status_code == 409
-    assert "The campaign is paused by now." in text(again)
-    assert "It goes on." in text(alice.post(step(campaign, "resume-campaign"), follow=True))
-    assert ground.state(campaign).phase is CampaignPhase.RUNNING
-
-
-@once
-def test_the_pace_is_set_from_what_it_is(who: Cast, campaign: UUID) -> None:
-    alice = pages(who.alice)
-    assert 'value="50"' in alice.get(step(campaign, "set-pace")).content.decode()
-    wrong = alice.post(step(campaign, "set-pace"), {"pace": "30", "at_once": "0"})
-    assert wrong.status_code == 422
-    assert "Between 1 and 500" in text(wrong)
-    alice.post(step(campaign, "set-pace"), {"pace": "30", "at_once": "5"})
-    settings = ground.state(campaign).settings
-    assert (settings.pace, settings.at_once) == (30, 5)
-    assert "30 a minute" in shown(who.bob, campaign)
-
-
-@once
-def test_cancelling_says_first_what_cannot_be_undone(who: Cast, campaign: UUID) -> None:
-    alice = pages(who.alice)
-    asked = text(alice.get(step(campaign, "cancel-campaign")))
-    assert "This cannot be undone." in asked
-    assert "they keep the password they have" in asked
-    alice.post(step(campaign, "cancel-campaign"))
-    assert ground.state(campaign).phase is CampaignPhase.ENDING
-    assert "Nothing more begins." in shown(who.bob, campaign)
-    ground.turns(campaign)
-    assert "It was cancelled." in shown(who.bob, campaign)
-    assert alice.get(step(campaign, "cancel-campaign")).url == page_of(campaign)
-
-
-def test_all_that_failed_are_tried_once_more_and_then_there_is_nothing_to_try(
-    who: Cast, campaign: UUID
-) -> None:
-    alice = pages(who.alice)
-    retry = reverse("campaign-retry-failed", args=[campaign])
-    assert "1 device waits to be tried once more." in text(alice.post(retry, follow=True))
-    assert "0 Failed" in shown(who.bob, campaign)
-    again = alice.post(retry)
-    assert again.status_code == 422
-    assert "No device of this campaign has failed." in text(again)
-
-
-@once
-def test_one_device_is_tried_once_more_and_another_is_taken_out(who: Cast, campaign: UUID) -> None:
-    alice = pages(who.alice)
-    retried = alice.post(item_step(campaign, 2, "retry-item") + "?standing=failed")
-    assert retried.url == page_of(campaign) + "?standing=failed", "back to the same lines"
-    asked = text(alice.get(item_step(campaign, 4, "take-out")))
-    assert "This cannot be undone." in asked
-    assert "Gate 4" in asked
-    alice.post(item_step(campaign, 4, "take-out"))
-    page = shown(who.bob, campaign)
-    assert "It was taken out of the campaign" in page
-    gone = alice.post(item_step(campaign, 1, "take-out"))
-    assert gone.status_code == 409
-    assert "It has begun already, or come to its end." in text(gone)
-
-
-@once
-def test_one_that_has_finished_goes_on_for_what_failed_and_not_after_its_end(
-    who: Cast, ada: Person
-) -> None:
-    a_device(who, who.site, 1)
-    campaign = ground.under_way(who, ada)
-    stand(campaign, Standing.FAILED)
-    ground.turns(campaign)
-    assert ground.state(campaign).phase is CampaignPhase.ENDED
-    assert "Retry failed" in shown(who.alice, campaign)
-    with time_machine.travel(timezone.now() + timedelta(days=2)):
-        assert "Retry failed" not in shown(who.alice, campaign)
-    pages(who.alice).post(item_step(campaign, 1, "retry-item"))
-    assert ground.state(campaign).phase is CampaignPhase.RUNNING
-
-
-@once
-def test_no_step_of_the_approval_and_none_that_does_not_exist_is_taken_here(
-    who: Cast, campaign: UUID
-) -> None:
-    for slug in ("approve-campaign", "decline-campaign", "plan-campaign", "nonsense"):
-        assert pages(who.alice).post(step(campaign, slug)).status_code == 404, slug
-    assert pages(who.alice).post(item_step(campaign, 4, "end-item")).status_code == 404
-
-
 # --- who sees what --------------------------------------------------------------------------------
 
 
@@ -496,8 +327,3 @@ def test_a_reset_names_its_campaign_to_those_who_may_see_it(who: Cast, ada: Pers
     assert "Museum" not in of_device
     there = reverse("reset", args=[resets.exclude(site=who.site).get().reset])
     assert pages(who.tess).get(there).status_code == 404
-
-
-def main_of(person: Person, campaign: UUID) -> str:
-    page = pages(person).get(page_of(campaign)).content.decode()
-    return page[page.index("<main") : page.index("</main>")]

@@ -23,22 +23,12 @@ from resets.campaigns.models import Campaign
 from resets.campaigns.plan_page import WAITS
 from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind
 from resets.campaigns.steps.items import TakeOut
-from tests.cast import SETUP, Cast, Person, cast, person, work
+from tests.cast import SETUP, Cast, Person, person, work
 from tests.fleet.eventstore.ground import device as a_device
 from tests.resets.campaigns import ground
 
 pytestmark = pytest.mark.django_db
 once = pytest.mark.one_database  # what is about words and forms alone
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 @pytest.fixture

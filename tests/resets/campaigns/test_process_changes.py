@@ -23,21 +23,11 @@ from resets.campaigns.state import CampaignPhase, Kind, Selection
 from resets.campaigns.steps.control import CancelCampaign
 from resets.models import Reset
 from resets.steps.cancel_reset import CancelReset
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import reset
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 def remove(who: Cast, device: UUID) -> None:

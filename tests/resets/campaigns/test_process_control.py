@@ -25,20 +25,10 @@ from resets.campaigns.steps.by_schedule import ApproveBySchedule, PlanRun, Stand
 from resets.campaigns.steps.control import CancelCampaign, PauseCampaign, ResumeCampaign
 from resets.campaigns.steps.items import TakeOut
 from resets.models import Reset
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 @pytest.fixture

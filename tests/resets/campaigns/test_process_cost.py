@@ -16,7 +16,7 @@ from resets.campaigns import drawing, process
 from resets.campaigns.settings import Settings
 from resets.campaigns.state import CampaignPhase, Kind, Selection
 from resets.campaigns.steps.control import CancelCampaign
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
@@ -24,16 +24,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 FEW, MANY = 40, 200
 HOW = Settings(canary=2, at_once=8, pace=600, one_per_nvr=True, stop_share=90)
 MOST = 40  # statements in one turn
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 def statements(turn: Callable[[], object]) -> int:

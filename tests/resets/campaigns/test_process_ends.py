@@ -21,20 +21,10 @@ from resets.campaigns.state import CampaignPhase, Kind
 from resets.campaigns.steps.approve_campaign import DeclineCampaign
 from resets.campaigns.steps.control import CancelCampaign
 from resets.models import Reset
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 @pytest.fixture

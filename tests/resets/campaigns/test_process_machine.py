@@ -5,6 +5,7 @@ exactly one place, the sum is right, and none is begun outside the rules.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -34,11 +35,22 @@ from fleet.errors import RekeyError
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command
-from fleet.eventstore.store import read_stream
-from resets.campaigns import deeds, process
+from fleet.eventstore.store import load, read_stream, state_of
+from resets.campaigns import codes_owner, deeds, process
+from resets.campaigns.codes_letter import owners_page
+from resets.campaigns.in_line import AGAIN_AFTER, UNHEARD
 from resets.campaigns.models import CampaignCodes, CampaignItem
-from resets.campaigns.settings import Settings, Window
-from resets.campaigns.state import CampaignPhase, Kind, Standing, item_id
+from resets.campaigns.projections import item as item_row
+from resets.campaigns.settings import Settings, Window, too_many_failed
+from resets.campaigns.state import (
+    CampaignPhase,
+    CampaignState,
+    CodesState,
+    ItemState,
+    Kind,
+    Standing,
+    item_id,
+)
 from resets.campaigns.steps.control import CancelCampaign, PauseCampaign, ResumeCampaign, SetPace
 from resets.campaigns.steps.end_campaign import CampaignEnded
 from resets.campaigns.steps.items import TakeOut
@@ -158,6 +170,26 @@ class AnyCampaign(RuleBasedStateMachine):
             with suppress(RekeyError):
                 quiet.code_entered(self.who, self.campaign, mailbox)
 
+    @rule(which=st.integers(0, 1), n=DEVICES)
+    def the_owner_of_a_mailbox_takes_a_device_out(self, which: int, n: int) -> None:
+        if token := self.a_mail(which):
+            codes_owner.take_out(token, "", [item_id(self.campaign, self.ids[n])])
+
+    @rule(which=st.integers(0, 1), chance=st.integers(0, 3))
+    def the_owner_of_a_mailbox_says_that_this_was_not_them(self, which: int, chance: int) -> None:
+        token = self.a_mail(which)
+        if token and not chance:
+            codes_owner.disown(token, "")
+            quiet.draw_up("leave_out_disowned")
+
+    def a_mail(self, which: int) -> str:
+        """What the newest mail with a code says, if one was sent."""
+        rows = CampaignCodes.objects.for_jobs().filter(campaign=self.campaign, sends__gt=0)
+        for codes in rows.order_by("mailbox").values_list("pk", flat=True)[which : which + 1]:
+            state = state_of(CodesState, codes)
+            return owners_page(state, state.sends).partition("#")[2]
+        return ""
+
     @rule(n=DEVICES, online=st.booleans())
     def a_device_is_heard(self, n: int, online: bool) -> None:
         quiet.heard(self.ids[n], online=online)
@@ -225,6 +257,7 @@ class AnyCampaign(RuleBasedStateMachine):
     ) -> None:
         now, state = timezone.now(), ground.state(self.campaign)
         assert phase is CampaignPhase.RUNNING
+        assert not self.should_have_stopped(state, rows.values())
         assert state.ends_at and now < state.ends_at
         sites = Counter(rows[device].site for device in new)
         for site, count in sites.items():
@@ -242,6 +275,12 @@ class AnyCampaign(RuleBasedStateMachine):
         for device in new:
             self.was_allowed_at(device, rows[device], how, now)
 
+    def should_have_stopped(self, state: CampaignState, rows: Iterable[CampaignItem]) -> bool:
+        since = state.counted_from
+        ended = [r for r in rows if r.standing in TRIED and (not since or r.ended_at > since)]
+        failed = sum(Standing(row.standing).failed for row in ended)
+        return too_many_failed(state.settings, failed, len(ended))
+
     @property
     def paced_for_a_minute(self) -> bool:
         """Who sets a pace cannot know it kept in the minute before."""
@@ -252,6 +291,11 @@ class AnyCampaign(RuleBasedStateMachine):
     def was_allowed_at(
         self, device: UUID, item: CampaignItem, how: Settings, now: datetime
     ) -> None:
+        assert item.standing in (Standing.WAITING, Standing.PARKED)
+        if item.standing == Standing.PARKED:
+            heard = Telemetry.objects.filter(device=device, seen_at__gt=item.changed_at).exists()
+            rested = item.changed_at <= now - AGAIN_AFTER
+            assert heard if item.why in UNHEARD else rested
         row = Device.objects.for_jobs().get(pk=device)
         assert not row.removed
         assert row.host != "203.0.113.99"
@@ -260,8 +304,10 @@ class AnyCampaign(RuleBasedStateMachine):
         assert not Reset.objects.for_jobs().filter(device=device, open=True, campaign=None).exists()
         assert row.place and how.window.is_open(now, ZoneInfo(row.place.timezone))
         if item.mailbox:
-            codes = CampaignCodes.objects.for_jobs().filter(campaign=self.campaign, verified=True)
-            assert codes.filter(mailbox=item.mailbox).exists()
+            codes = CampaignCodes.objects.for_jobs().get(
+                campaign=self.campaign, mailbox=item.mailbox
+            )
+            assert codes.verified and not codes.disowned
 
     # --- what stays true --------------------------------------------------------------------------
 
@@ -283,12 +329,19 @@ class AnyCampaign(RuleBasedStateMachine):
         assert sum(standings.values()) == ground.state(self.campaign).chosen == len(self.ids)
 
     @invariant()
+    def the_table_says_what_the_log_says(self) -> None:
+        rows = {row.pk: row for row in self.items().values()}
+        for pk, loaded in load(dict.fromkeys(rows, ItemState)).items():
+            told = item_row(loaded.state)
+            assert {name: getattr(rows[pk], name) for name in told} == told
+
+    @invariant()
     def every_reset_of_the_campaign_is_that_of_its_item(self) -> None:
         resets = Reset.objects.for_jobs().filter(campaign=self.campaign)
         running = {row.reset for row in self.items().values() if row.standing == "running"}
         assert set(resets.filter(open=True).values_list("pk", flat=True)) <= running
         begun = sum(row.attempt for row in self.items().values())
-        assert resets.count() == begun
+        assert resets.count() == begun, "begun twice"
 
     def comes_to_its_end(self) -> None:
         """However it went, it can be brought to an end, and then every device has come to one."""

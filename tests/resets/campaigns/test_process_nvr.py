@@ -14,7 +14,7 @@ from resets.campaigns.settings import Settings
 from resets.campaigns.state import Kind, Selection
 from resets.models import Reset
 from resets.recorder.queries import owed
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.devices.drivers.made_up import password
 from tests.resets.campaigns import ground, quiet
 from tests.resets.recorder_ground import CHANNEL, PUBLISHED, RECORDER, Site, site
@@ -22,11 +22,6 @@ from tests.resets.recorder_ground import CHANNEL, PUBLISHED, RECORDER, Site, sit
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 HOW = Settings(canary=0, at_once=20, stop_share=0)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def moments(campaign: UUID, device: UUID) -> dict[str, int]:

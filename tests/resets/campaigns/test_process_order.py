@@ -26,20 +26,10 @@ from resets.campaigns.steps.control import SetPace
 from resets.limits.rules import Scope
 from resets.limits.state import Refusal, breaker_id
 from resets.limits.steps import CloseBreaker, TripBreaker
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
-
-
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
 
 
 def another_site(who: Cast, zone: str, name: str = "Elsewhere") -> UUID:

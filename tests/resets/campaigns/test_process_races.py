@@ -36,11 +36,6 @@ def who() -> Cast:
     return cast()
 
 
-@pytest.fixture
-def ada(who: Cast) -> Person:
-    return ground.second(who)
-
-
 def begun() -> Counter[UUID]:
     """How often each item was begun, by the log."""
     rows = (

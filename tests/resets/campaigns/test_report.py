@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +31,7 @@ from resets.campaigns.report.pdf import BORROWED, NOTE, pdf_of
 from resets.campaigns.state import Standing, item_id
 from resets.campaigns.steps.items import BeginItem, EndItem
 from tests.api.client import api_of
-from tests.cast import SETUP, Cast, cast, person
+from tests.cast import SETUP, Cast, person
 from tests.resets.campaigns import ground
 from tests.security.world import PASSWORD, a_device
 
@@ -56,15 +57,20 @@ class Scene:
         return reset
 
 
-@pytest.fixture
-def scene(db: None) -> Scene:
-    who, elsewhere = cast(), new_id()
+@pytest.fixture(scope="module")
+def made(everybody: Cast) -> Scene:
+    who, elsewhere = everybody, new_id()
     handle(OpenSite(who.organisation, "Museum", "Europe/London"), elsewhere, SETUP)
     hans = person("Hans", who.organisation, Role.ADMINISTRATOR, elsewhere)
     harbour = [a_device(who, who.site, number, "Pier") for number in (1, 2, 3)]
     museum = a_device(who, elsewhere, 4, "Vault")
     campaign = ground.under_way(who, ground.second(who), place_id=who.organisation)
     return Scene(who, hans, harbour, museum, campaign)
+
+
+@pytest.fixture
+def scene(made: Scene, db: None) -> Scene:
+    return deepcopy(made)
 
 
 def read(scene: Scene, somebody: Person) -> Report:

@@ -18,18 +18,13 @@ from resets.campaigns.steps.control import CancelCampaign
 from resets.campaigns.steps.end_campaign import EndCampaign
 from resets.campaigns.steps.items import BeginItem, EndItem, PlanItem, RetryItem
 from resets.campaigns.steps.seal_plan import SealPlan
-from tests.cast import Cast, cast, person
+from tests.cast import Cast, person
 from tests.fleet.eventstore.ground import device as a_device
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 JOB = By(Actor.job("test"))
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def failed(who: Cast, count: int = 3) -> UUID:
