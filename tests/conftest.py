@@ -20,11 +20,12 @@ browser         `chromium`
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -40,6 +41,17 @@ pytest_plugins = [
     "tests.plugins.mail",
     "tests.plugins.browser",
 ]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Thousands of tests are there to stay: nobody looks through them for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
