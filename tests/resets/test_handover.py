@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import copy, deepcopy
+from dataclasses import replace
 from typing import Any
 
 import pyrage
@@ -36,9 +38,14 @@ once = pytest.mark.one_database
 ONE, EACH = "resets.passwords_handed_over", "devices.password_handed_over"
 
 
-@pytest.fixture(name="scene")
-def a_scene(db: None) -> Scene:
+@pytest.fixture(scope="module")
+def made(module_db: None) -> Scene:
     return scene()
+
+
+@pytest.fixture(name="scene")
+def a_scene(made: Scene, db: None) -> Scene:
+    return replace(made, who=deepcopy(made.who), hans=copy(made.hans))  # a key is never copied
 
 
 def told(kind: str) -> list[EventRow]:

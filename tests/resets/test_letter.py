@@ -22,15 +22,10 @@ from resets.phone import addresses
 from resets.state import ResetState
 from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.fleet.eventstore.ground import device, reset
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -29,15 +29,10 @@ from resets.steps.cancel_reset import CancelReset
 from resets.steps.deliver_code import RecordDelivery
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import device, reset
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -22,18 +22,13 @@ from resets.models import Reset
 from resets.state import ResetState
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
 REASON = "The guard who knew it has left"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

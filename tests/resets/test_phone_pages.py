@@ -30,18 +30,13 @@ from resets.steps.cancel_reset import CancelReset
 from resets.steps.send_code import SendCode
 from resets.steps.show_qr import ShowQr
 from resets.steps.site_rules import SetLimits
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, reset
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 PHONE, NOT_ME = "/phone/", "/not-me/"
 KEY = PhoneKey(settings.REKEY_CODE_KEY)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture(autouse=True)

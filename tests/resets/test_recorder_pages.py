@@ -12,15 +12,10 @@ from django.urls import reverse
 
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.remove_from_recorder import ConfirmRemoved, RemoveFromRecorder
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.resets.recorder_ground import CHANNEL, PUBLISHED, RECORDER, Site, site
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -24,18 +24,13 @@ from resets.steps.choose_password import ChoosePassword
 from resets.steps.request_reset import RequestReset
 from resets.steps.send_code import SendCode
 from resets.steps.verify_code import VerifyCode
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 
 pytestmark = pytest.mark.django_db
 
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST = next(s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST)
 LIAR = next(s for s in SPECS if s.character is Character.LIAR)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from fleet.accounts.state import Role
 from fleet.eventstore.models import EventRow
 from tests.cast import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

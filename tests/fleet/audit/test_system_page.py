@@ -19,7 +19,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import Job
 from tests.cast import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

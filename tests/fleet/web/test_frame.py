@@ -17,7 +17,7 @@ from fleet.web.live import live_part
 from fleet.web.registry import dashboard_panel, menu, menu_entries
 from tests.cast import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

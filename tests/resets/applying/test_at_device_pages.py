@@ -25,18 +25,13 @@ from resets.queries import waiting_for
 from resets.state import RecoveryMethod
 from resets.steps.restore_device import LOST
 from tests.api.client import Api, api_of
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.devices.recovery_bench import run
 from tests.faults.dying import pass_time
 from tests.faults.ground import row, state
 from tests.resets.applying.ground import Able, activated, code_in, code_mails
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ from resets.steps.send_code import SendCode
 from resets.steps.take_challenge import BringChallenge
 from resets.steps.verify_code import VerifyCode
 from resets.words import RESTORE_LEFT
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.faults.dying import pass_time
 from tests.faults.ground import owed, row, state
 from tests.resets.applying.ground import (
@@ -51,13 +51,8 @@ from tests.resets.applying.ground import (
     types,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 WRONG = "recovery wrong codes"  # where the virtual device keeps their number
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

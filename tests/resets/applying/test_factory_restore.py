@@ -25,19 +25,14 @@ from resets.applying import restore as restoring
 from resets.state import RecoveryMethod
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.restore_device import Lost, SetByHand, TickOff
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.devices.drivers.made_up import password
 from tests.faults.dying import pass_time
 from tests.faults.ground import owed, row, state
 from tests.resets.applying.ground import Able, activated, everything_logged, types
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 RESTORE = RecoveryMethod.FACTORY_RESTORE
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture(params=["recovery", "onvif"])

@@ -26,7 +26,7 @@ from resets.steps.bring_result import BringResult
 from resets.steps.choose_password import ChoosePassword
 from resets.steps.take_challenge import BringChallenge
 from resets.steps.verify_code import VerifyCode
-from tests.cast import Cast, cast, work
+from tests.cast import Cast, work
 from tests.faults.dying import pass_time
 from tests.faults.ground import row, state
 from tests.resets.applying.ground import (
@@ -38,13 +38,8 @@ from tests.resets.applying.ground import (
     types,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.approvals.asking import WHY, agree, ask_always, asked, dora, now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def pages(person: Person) -> Client:

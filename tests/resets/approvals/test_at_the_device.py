@@ -26,7 +26,7 @@ from tests.cast import SETUP, Cast, add_device, work
 from tests.resets.approvals.asking import WHY, agree, ask_always, now
 from tests.resets.test_story import code_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SPECS = default_scenario(seed=7, port_base=0)
 HONEST, OTHER = [s for s in SPECS if s.kind == "camera" and s.character is Character.HONEST][:2]

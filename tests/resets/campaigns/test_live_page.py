@@ -40,8 +40,7 @@ from tests.resets.campaigns.live_ground import (
 )
 from tests.security.world import a_device
 
-pytestmark = pytest.mark.django_db
-once = pytest.mark.one_database  # what a page says of what it was told
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture
@@ -74,7 +73,6 @@ def test_every_device_is_counted_where_it_stands_with_its_reason(who: Cast, camp
     assert "Ada agreed to the campaign." in page
 
 
-@once
 def test_the_bar_says_in_words_what_it_draws(who: Cast, campaign: UUID) -> None:
     page = pages(who.bob).get(page_of(campaign)).content.decode()
     assert 'aria-label="1 of 4 proven, 1 failed, 1 parked, 1 waiting"' in page
@@ -82,7 +80,6 @@ def test_the_bar_says_in_words_what_it_draws(who: Cast, campaign: UUID) -> None:
     assert "style=" not in page
 
 
-@once
 def test_each_line_leads_to_its_device_and_to_its_reset(who: Cast, campaign: UUID) -> None:
     page = pages(who.bob).get(page_of(campaign)).content.decode()
     for row in CampaignItem.objects.for_jobs().filter(campaign=campaign):
@@ -90,7 +87,6 @@ def test_each_line_leads_to_its_device_and_to_its_reset(who: Cast, campaign: UUI
         assert row.reset is None or reverse("reset", args=[row.reset]) in page
 
 
-@once
 def test_before_it_is_agreed_to_its_plan_is_shown(who: Cast) -> None:
     a_device(who, who.site, 1)
     planned = ground.planned(who)
@@ -144,7 +140,6 @@ def test_one_of_another_page_is_on_the_next(
 # --- what it waits for ----------------------------------------------------------------------------
 
 
-@once
 def test_a_closed_window_is_what_it_waits_for(who: Cast, ada: Person) -> None:
     a_device(who, who.site, 1)
     yesterday = (timezone.now() - timedelta(days=1)).weekday()
@@ -186,7 +181,6 @@ def test_one_that_stopped_itself_says_why_and_asks_before_it_goes_on(
     assert ground.state(campaign).settings.stop_share == 80
 
 
-@once
 def test_where_whoever_agreed_may_not_any_more_only_cancelling_is_left(
     who: Cast, campaign: UUID
 ) -> None:
@@ -216,7 +210,6 @@ def test_a_poll_is_answered_with_nothing_until_a_device_has_moved(
         assert bob.get(asks(moved.content.decode(), "where")).status_code == 204
 
 
-@once
 def test_buttons_and_story_are_left_alone_while_only_devices_move(
     who: Cast, ada: Person, campaign: UUID
 ) -> None:
@@ -236,7 +229,6 @@ def test_buttons_and_story_are_left_alone_while_only_devices_move(
     assert "Resume" in text(paused)
 
 
-@once
 def test_the_links_of_lines_that_came_later_are_those_of_the_page(
     who: Cast, campaign: UUID
 ) -> None:
@@ -247,7 +239,6 @@ def test_the_links_of_lines_that_came_later_are_those_of_the_page(
     assert "seen=before" not in answer.content.decode()
 
 
-@once
 def test_one_that_has_ended_asks_nothing_any_more(who: Cast, ada: Person) -> None:
     a_device(who, who.site, 1)
     campaign = ground.under_way(who, ada)
@@ -282,7 +273,6 @@ def test_ten_times_the_devices_are_asked_with_as_many_queries(
 # --- who sees what --------------------------------------------------------------------------------
 
 
-@once
 def test_an_outsider_and_who_sees_but_one_of_its_sites_meet_nothing(who: Cast, ada: Person) -> None:
     campaign, _ = at_all_sites(who, ada)
     stand(campaign, Standing.FAILED)
@@ -299,7 +289,6 @@ def test_an_outsider_and_who_sees_but_one_of_its_sites_meet_nothing(who: Cast, a
     assert ground.state(campaign).phase is CampaignPhase.RUNNING
 
 
-@once
 def test_a_device_of_another_campaign_is_not_reached_through_this_one(
     who: Cast, ada: Person, campaign: UUID
 ) -> None:
@@ -310,7 +299,6 @@ def test_a_device_of_another_campaign_is_not_reached_through_this_one(
     assert pages(who.alice).post(through).status_code == 404
 
 
-@once
 def test_a_reset_names_its_campaign_to_those_who_may_see_it(who: Cast, ada: Person) -> None:
     campaign, _ = at_all_sites(who, ada)
     ground.turns(campaign)  # the resets begin

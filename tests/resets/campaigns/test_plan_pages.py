@@ -27,8 +27,7 @@ from tests.cast import SETUP, Cast, Person, person, work
 from tests.fleet.eventstore.ground import device as a_device
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
-once = pytest.mark.one_database  # what is about words and forms alone
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture
@@ -141,7 +140,6 @@ def test_the_dry_run_is_narrowed_down(who: Cast, cameras: list[UUID]) -> None:
     assert [(one.code, one.count) for one in outcomes] == [("none", 2), ("no_mailbox", 1)]
 
 
-@once
 def test_what_moves_loads_the_page_anew_once_the_plan_is_another(
     who: Cast, ada: Person, cameras: list[UUID]
 ) -> None:
@@ -160,7 +158,6 @@ def test_what_moves_loads_the_page_anew_once_the_plan_is_another(
     assert alice.get(live, same)["HX-Refresh"] == "true"
 
 
-@once
 def test_what_was_taken_out_since_is_agreed_to_no_more(
     who: Cast, ada: Person, cameras: list[UUID]
 ) -> None:
@@ -175,7 +172,6 @@ def test_what_was_taken_out_since_is_agreed_to_no_more(
         assert said in text_of(page), said
 
 
-@once
 def test_it_is_declined_with_a_reason_that_who_planned_it_reads(
     who: Cast, ada: Person, cameras: list[UUID]
 ) -> None:
@@ -192,7 +188,6 @@ def test_it_is_declined_with_a_reason_that_who_planned_it_reads(
     assert own.status_code == 409
 
 
-@once
 def test_who_planned_it_takes_it_back_and_may_not_agree(who: Cast, cameras: list[UUID]) -> None:
     campaign, alice = planned(who), pages(who.alice)
     agree = reverse("campaign-plan-step", args=[campaign, "approve-campaign"])
@@ -204,7 +199,6 @@ def test_who_planned_it_takes_it_back_and_may_not_agree(who: Cast, cameras: list
     assert ground.state(campaign).why == "cancelled"
 
 
-@once
 def test_whoever_lost_the_right_agrees_to_nothing(
     who: Cast, ada: Person, cameras: list[UUID]
 ) -> None:
@@ -219,7 +213,6 @@ def test_whoever_lost_the_right_agrees_to_nothing(
     assert ground.state(campaign).phase is CampaignPhase.AWAITING_APPROVAL
 
 
-@once
 @pytest.mark.parametrize(
     ("other", "said"),
     [
@@ -244,7 +237,6 @@ def test_each_mistake_is_said_beside_its_question(
     assert not Campaign.objects.for_jobs().exists()
 
 
-@once
 def test_a_window_that_opens_after_the_end_is_said(who: Cast, cameras: list[UUID]) -> None:
     with time_machine.travel("2026-11-23 10:00+00:00", tick=False):  # a Monday
         ends = "2026-11-25T10:00"
@@ -257,7 +249,6 @@ def test_a_window_that_opens_after_the_end_is_said(who: Cast, cameras: list[UUID
     assert f"{state.ends_at:%H:%M}" == "09:00"  # ten o'clock in Stockholm
 
 
-@once
 def test_a_link_fills_in_what_is_to_be_planned_for(who: Cast, cameras: list[UUID]) -> None:
     alice = pages(who.alice)
     link = {"place": str(who.organisation), "status": "not_checked", "older_than": "180"}
@@ -283,7 +274,6 @@ def test_ticked_devices_are_planned_for_alone(who: Cast, cameras: list[UUID]) ->
     assert "2 that were ticked" in text_of(alice.get(reverse("campaign-plan", args=[row.pk])))
 
 
-@once
 def test_ticked_devices_of_two_sites_are_planned_for_over_all_sites(
     who: Cast, cameras: list[UUID]
 ) -> None:
@@ -309,7 +299,6 @@ def test_a_device_of_another_campaign_is_left_out_of_this_one(
     assert "It is in another campaign" in told
 
 
-@once
 def test_one_whose_end_has_come_is_agreed_to_by_nobody(
     who: Cast, ada: Person, cameras: list[UUID]
 ) -> None:
