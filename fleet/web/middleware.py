@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.shortcuts import render, resolve_url
 
@@ -49,6 +49,10 @@ class DomainErrors:
         if _asked_by_htmx(request) and _leads_to_sign_in(response):
             # Signed out meanwhile: load the page anew rather than a sign-in form into a corner.
             return loaded_anew()
+        if isinstance(response, HttpResponseNotAllowed):  # which is a blank page
+            page = render(request, "405.html", status=response.status_code)
+            page["Allow"] = response["Allow"]
+            return page
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

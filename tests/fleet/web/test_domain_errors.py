@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from django.views.decorators.http import require_POST
 
 from fleet.errors import Conflict, Forbidden, NotFound, Refused, RekeyError
 from fleet.urls import urlpatterns as real_pages
@@ -31,7 +32,11 @@ def view(request: HttpRequest, name: str) -> HttpResponse:
     raise ERRORS[name]
 
 
-urlpatterns = [path("raise/<name>/", view), *real_pages]
+urlpatterns = [
+    path("raise/<name>/", view),
+    path("only-pressed/", require_POST(lambda request: HttpResponse())),
+    *real_pages,
+]
 
 
 @pytest.fixture
@@ -86,6 +91,13 @@ def test_a_page_of_an_error_can_be_shown_to_whoever_is_not_signed_in(client: Cli
     answer = client.get("/raise/not-found/")
     assert answer.status_code == 404
     assert 'aria-label="Main"' not in answer.content.decode()
+
+
+def test_where_a_button_leads_is_no_blank_page_after_a_sign_in(alice: Client) -> None:
+    answer = alice.get("/only-pressed/")
+    assert (answer.status_code, answer["Allow"]) == (405, "POST")
+    assert "go back to where it was and press it again" in answer.content.decode()
+    assert alice.post("/only-pressed/").content == b""
 
 
 def test_a_part_of_a_page_that_wants_a_sign_in_loads_the_whole_page_anew(client: Client) -> None:
