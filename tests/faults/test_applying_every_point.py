@@ -19,7 +19,7 @@ from devices.queries import device_for_jobs
 from devices.state import CredentialState, credential_id
 from devices.virtual import fleet_in_thread, uniform_scenario
 from devices.virtual.spec import PasswordPolicy
-from fleet.eventstore import projections, subscriptions, tasks
+from fleet.eventstore import projections, subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.store import state_of
@@ -40,15 +40,14 @@ from tests.faults.dying import pass_time, run_until
 from tests.faults.ground import Camera, job_of, owed, row, state
 from tests.resets.applying.ground import MAILBOX, Able, activated, code_in, code_mails, types
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# What a death in a commit does is asked of both databases by `test_every_point`.
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_broker"),
+    pytest.mark.one_database,
+]
 
 LONGEST = max(doors.LEASE.total_seconds(), lock_outs.UNKNOWN.forgets) + 1
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments, **named: True)
 
 
 @pytest.fixture

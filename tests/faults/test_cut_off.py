@@ -16,7 +16,7 @@ from devices.queries import device_for_jobs
 from devices.state import KEPT
 from devices.steps.check_device import CheckDevice
 from devices.virtual import Character, ThreadedFleet, fleet_in_thread, uniform_scenario
-from fleet.eventstore import projections, tasks
+from fleet.eventstore import projections
 from fleet.eventstore.handling import handle
 from fleet.eventstore.store import read_stream
 from resets.applying import change
@@ -29,16 +29,14 @@ from tests.faults.dying import pass_time
 from tests.faults.ground import Camera, owed, row, state
 from tests.faults.rekey import CODE
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_broker"),
+    pytest.mark.one_database,
+]
 
 NEVER = 10**6
 SPECS = uniform_scenario(seed=5, count=1, port_base=0)
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments: True)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from devices import doors, lock_outs
-from fleet.eventstore import projections, tasks
+from fleet.eventstore import projections
 from fleet.eventstore.handling import handle
 from resets.limits.models import LimitUse
 from resets.steps.cancel_reset import CancelReset
@@ -18,16 +18,15 @@ from tests.faults.dying import Life, pass_time, run_until
 from tests.faults.ground import job_of, owed
 from tests.resets.recorder_ground import ADAPTER, CHANNEL, GATE, QUAY, Site, site
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# What a death in a commit does is asked of both databases by `test_every_point`.
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("no_broker"),
+    pytest.mark.one_database,
+]
 
 THERE = {CHANNEL: (GATE, True), 5: (QUAY, True)}
 LONGEST = max(doors.LEASE.total_seconds(), lock_outs.UNKNOWN.forgets) + 1
-
-
-@pytest.fixture(autouse=True)
-def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is woken: the tests are the workers."""
-    monkeypatch.setattr(tasks, "wake", lambda task, *arguments, **named: True)
 
 
 @pytest.fixture
