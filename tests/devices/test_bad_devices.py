@@ -34,7 +34,7 @@ from resets.steps.apply_password import RecordWait
 from tests.cast import SETUP, Cast, cast, work
 from tests.faults.ground import Camera
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 DONE = ("certified", "", "done", "proven")
 NO_RESET = "no_recovery_method"  # refused: Rekey has no account of its own there

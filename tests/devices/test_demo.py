@@ -16,7 +16,7 @@ from fleet.accounts.models import Person
 from fleet.eventstore.models import EventRow
 from tests.cast import cast, work
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
 
 # The lost camera's recorder comes with it; the dead one shows that trouble does not hold it up.
 SPECS = [

@@ -252,6 +252,7 @@ class AnyLife(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
+@pytest.mark.one_database
 def test_whatever_is_done_with_devices_what_is_promised_of_them_stays_true() -> None:
     who = cast()
     bounds = settings(

@@ -31,7 +31,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By, Recorded
 from fleet.eventstore.models import EventRow, Job
 from fleet.eventstore.store import read_stream, state_of
-from tests.cast import SETUP, Cast, cast, person, work
+from tests.cast import SETUP, Cast, person, work
 from tests.devices.lists.made_up import csv_of, xlsx_of
 
 pytestmark = pytest.mark.django_db
@@ -39,11 +39,6 @@ pytestmark = pytest.mark.django_db
 HEAD = ("Name", "Address", "Port", "Account", "Password", "Reset Password Email")
 PASSWORD = "invented-for-this-test-1"
 LINES = 50
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture
@@ -92,6 +87,7 @@ def events(kind: str = "devices.") -> list[EventRow]:
 # --- the story ------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_fifty_lines_are_added_taken_in_and_changed(
     who: Cast, alice: By, fleet: ThreadedFleet, specs: list[DeviceSpec]
 ) -> None:

@@ -27,16 +27,11 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.store import last_position, state_of
 from resets.steps.cancel_reset import CancelReset
-from tests.cast import SETUP, Cast, add_device, cast, organisation, person, work
+from tests.cast import SETUP, Cast, add_device, organisation, person, work
 from tests.devices.drivers.made_up import camera, password
 from tests.fleet.eventstore.ground import device, reset
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ from resets.models import Reset
 from tests.cast import SETUP, Cast, add_device, cast, lift_limits, work
 from tests.faults.ground import Camera
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 SWEEPS = int(os.environ.get("REKEY_FAULT_RESETS", "60"))
 SEED = int(os.environ.get("REKEY_FAULT_SEED", "31"))

@@ -24,7 +24,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Command
 from fleet.eventstore.store import last_position
 from fleet.local import ports
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 from tests.devices.drivers.made_up import camera
 from tests.fleet.eventstore.ground import device
 
@@ -113,7 +113,7 @@ WISHES: dict[str, Callable[[Cast, str, int], Command[Any]]] = {
 }
 
 
-@pytest.mark.django_db
+@pytest.mark.one_database
 @pytest.mark.parametrize("wish", WISHES)
 @pytest.mark.parametrize(
     ("host", "port", "because"),
@@ -129,11 +129,10 @@ WISHES: dict[str, Callable[[Cast, str, int], Command[Any]]] = {
     ],
 )
 def test_what_is_no_device_never_becomes_one(
-    settings: Any, wish: str, host: str, port: int, because: str
+    settings: Any, who: Cast, wish: str, host: str, port: int, because: str
 ) -> None:
     settings.REKEY_LOCAL_DEVICES = LOOPBACK
     configure()
-    who = cast()
     command = WISHES[wish](who, host, port)
     stream = new_id() if command.creates else device(who)
     before = last_position()
@@ -144,12 +143,11 @@ def test_what_is_no_device_never_becomes_one(
     assert last_position() == before
 
 
-@pytest.mark.django_db
+@pytest.mark.one_database
 @pytest.mark.parametrize("space", [" ", "\t", "\x0b", "\x0c", "\x1c", "\x85", "\u2003"])
-def test_no_space_around_an_address_hides_what_it_is(settings: Any, space: str) -> None:
+def test_no_space_around_an_address_hides_what_it_is(settings: Any, who: Cast, space: str) -> None:
     settings.REKEY_LOCAL_DEVICES = []
     configure()
-    who = cast()
     one = device(who)
     for host in ("169.254.169.254", "127.0.0.1"):
         with pytest.raises(Refused) as no:
@@ -160,10 +158,10 @@ def test_no_space_around_an_address_hides_what_it_is(settings: Any, space: str) 
 # --- what was a device and is one no more ---------------------------------------------------------
 
 
-@pytest.mark.django_db
-def test_a_worker_talks_to_nothing_that_has_come_out_of_reach(settings: Any) -> None:
+@pytest.mark.one_database
+def test_a_worker_talks_to_nothing_that_has_come_out_of_reach(settings: Any, who: Cast) -> None:
     """Such as a device that was added when the settings were others."""
-    who, spec = cast(), camera()
+    spec = camera()
     with fleet_in_thread([spec]) as running:
         one = add_device(who, running, spec)
         settings.REKEY_LOCAL_DEVICES = []
@@ -176,12 +174,12 @@ def test_a_worker_talks_to_nothing_that_has_come_out_of_reach(settings: Any) -> 
         assert dict(running.calls(spec.serial)) == calls, "not one request was sent"
 
 
-@pytest.mark.django_db
+@pytest.mark.one_database
 def test_a_name_that_leads_to_this_machine_is_followed_no_further(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
+    settings: Any, who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a name means is found out when a connection is made, and may be another each time."""
-    who, spec = cast(), camera()
+    spec = camera()
     with fleet_in_thread([spec]) as running:
         _, port = running.address(spec.serial)
         looked_up: list[str] = []

@@ -27,16 +27,11 @@ from fleet.errors import Conflict, Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.store import last_position, read_stream
-from tests.cast import SETUP, Cast, add_device, cast, work
+from tests.cast import SETUP, Cast, add_device, work
 from tests.devices.drivers.made_up import camera, password
 from tests.fleet.eventstore.ground import add, device
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 # --- in the books ---------------------------------------------------------------------------------

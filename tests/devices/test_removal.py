@@ -25,17 +25,12 @@ from fleet.eventstore.messages import asked_fields
 from fleet.eventstore.store import last_position, read_stream, state_of
 from resets.steps.cancel_reset import CancelReset
 from resets.steps.request_reset import RequestReset
-from tests.cast import SETUP, Cast, add_device, cast, work
+from tests.cast import SETUP, Cast, add_device, work
 from tests.devices.drivers.made_up import camera, password
 from tests.fleet.eventstore.ground import add, device, reset
 
 pytestmark = pytest.mark.django_db
 REMOVE = RemoveDevice("Sold")
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def removed(who: Cast, *devices: UUID) -> None:

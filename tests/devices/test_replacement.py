@@ -20,15 +20,10 @@ from fleet.errors import Conflict, Forbidden, NotFound, Refused
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Job
 from fleet.eventstore.store import last_position, read_stream, state_of
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 from tests.fleet.eventstore.ground import device, reset
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from tests.cast import SETUP, Cast, add_device, cast, work
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NETWORK = "127.0.0.0/29"
 

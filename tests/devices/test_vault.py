@@ -24,7 +24,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
 from fleet.secrets import EnvironmentKeys
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import device
 
 pytestmark = pytest.mark.django_db
@@ -218,11 +218,6 @@ def test_the_same_password_twice_does_not_look_the_same() -> None:
 
 
 # --- showing one ----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

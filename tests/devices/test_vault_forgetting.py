@@ -36,17 +36,12 @@ from fleet.eventstore import subscriptions
 from fleet.eventstore.handling import handle
 from fleet.eventstore.models import Checkpoint, Job
 from fleet.eventstore.store import state_of
-from tests.cast import SETUP, Cast, cast
+from tests.cast import SETUP, Cast
 from tests.fleet.eventstore import ground
 
 pytestmark = pytest.mark.django_db
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture
@@ -257,6 +252,7 @@ class Life(RuleBasedStateMachine):
             assert there(*needed) == needed
 
 
+@pytest.mark.one_database
 def test_whatever_happens_the_password_on_the_device_is_in_the_vault(
     who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -422,6 +422,7 @@ print(json.dumps(globals()[sys.argv[1]]()))
 """
 
 
+@pytest.mark.one_database
 def test_killed_in_the_middle_it_is_gone_on_with(environment: dict[str, str]) -> None:
     def run(what: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", INSIDE, what]
