@@ -16,13 +16,6 @@ if TYPE_CHECKING:
     from tests.cast import Cast
 
 
-@pytest.fixture
-def who(db: None) -> Cast:
-    from tests.cast import cast
-
-    return cast()
-
-
 @pytest.fixture(scope="session")
 def honest() -> DeviceSpec:
     from devices.virtual import Character, default_scenario

@@ -17,7 +17,7 @@ from tests.api.client import Api, api_of
 from tests.cast import Cast, person, work
 from tests.devices.drivers.made_up import password
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 NETWORK = "127.0.0.0/29"
 MAILBOX = "owner@example.com"
 

@@ -20,7 +20,7 @@ from tests.cast import Cast
 from tests.fleet.eventstore.ground import device, reset
 from tests.resets.campaigns.ground import planned
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 MAILBOX, SHOWN = "owner@example.com", "o•••r@e•••e.com"
 

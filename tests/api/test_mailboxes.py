@@ -13,7 +13,7 @@ from tests.cast import Cast, person
 from tests.fleet.eventstore.ground import device
 from tests.resets.mailboxes.ground import NEW, NEW_SHOWN, OLD, OLD_SHOWN, REASON, work
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 WANTED = {"reset_email": NEW, "reason": REASON}
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from threading import Barrier
 from typing import Any
 from uuid import UUID
 
 import pytest
 import time_machine
 from django.conf import settings
-from django.db import connection
 from django.test import Client
 
 from fleet.api.models import KeptAnswer
 from resets.codes import CodeKey
 from tests.api.client import ROOT, Api, api_of
-from tests.cast import Cast, cast
+from tests.cast import Cast
 from tests.security.world import PASSWORD, a_device
 
 pytestmark = pytest.mark.django_db
@@ -147,25 +143,3 @@ def test_a_key_is_good_again_after_a_day(who: Cast, alice: Api) -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=24, seconds=1), tick=True):
         assert alice.post("sites/", {"name": "Mill"}, **KEY).status_code == 201
         assert KeptAnswer.objects.count() == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_of_sixteen_with_the_same_key_is_carried_out(transactional_db: None) -> None:
-    who = cast()
-    alice = api_of(who.alice)
-    start = Barrier(16, timeout=30)
-
-    def one(number: int) -> tuple[int, str]:
-        try:
-            start.wait()
-            answer = Api(alice.token).post("sites/", {"name": "Quarry"}, **KEY)
-            return answer.status_code, answer.json().get("code", "")
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(16) as pool:
-        answers = Counter(pool.map(one, range(16)))
-    assert answers.keys() <= {(201, ""), (409, "outcome_unknown")}
-    assert answers[(201, "")] >= 1
-    assert len(alice.all("sites/")) == 2
-    assert Api(alice.token).post("sites/", {"name": "Quarry"}, **KEY).status_code == 201

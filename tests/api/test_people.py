@@ -10,7 +10,7 @@ from fleet.eventstore.models import EventRow
 from tests.api.client import Api
 from tests.cast import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def test_somebody_new_gets_a_role_and_a_first_password(who: Cast, alice: Api) -> None:

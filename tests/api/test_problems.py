@@ -12,7 +12,7 @@ from django.test import Client
 from tests.api.client import ROOT, Api, api_of
 from tests.cast import Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 UNKNOWN = UUID("018f0000-0000-7000-8000-000000000001")
 

@@ -16,7 +16,7 @@ from tests.api.client import Api, api_of
 from tests.cast import Cast, work
 from tests.fleet.eventstore.ground import device, reset
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def test_a_qr_is_shown_and_scanned_and_its_code_is_the_persons_behind_the_token(

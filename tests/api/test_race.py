@@ -169,3 +169,24 @@ def test_one_account_is_made_for_somebody_new(race: Race) -> None:
     # Who gives the role may be another than who makes the account, and hands its password over.
     assert sum(status == 201 for status, _ in answers) in (1, 2)
     assert [role["name"] for role in alice.all("roles/")].count("Nora") == 1
+
+
+def test_one_of_sixteen_with_the_same_key_is_carried_out() -> None:
+    alice = api_of(cast().alice)
+    key = {"Idempotency-Key": "ticket 4711"}
+    start = Barrier(CLIENTS, timeout=30)
+
+    def one(number: int) -> tuple[int, str]:
+        try:
+            start.wait()
+            answer = Api(alice.token).post("sites/", {"name": "Quarry"}, **key)
+            return answer.status_code, answer.json().get("code", "")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        answers = Counter(pool.map(one, range(CLIENTS)))
+    assert answers.keys() <= {(201, ""), (409, "outcome_unknown")}
+    assert answers[(201, "")] >= 1
+    assert len(alice.all("sites/")) == 2
+    assert Api(alice.token).post("sites/", {"name": "Quarry"}, **key).status_code == 201

@@ -17,7 +17,7 @@ from fleet.eventstore.models import EventRow
 from tests.api.client import ROOT, Api
 from tests.cast import SETUP, Cast
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
 def signed_in(person: Person) -> Client:

@@ -22,7 +22,7 @@ from resets.steps.cancel_reset import CancelReset
 from resets.steps.put_back_on_recorder import ConfirmOnRecorder, LeaveOffRecorder, PutBackOnNvr
 from resets.steps.remove_from_recorder import ConfirmRemoved, RemoveFromRecorder
 from resets.steps.send_code import SendCode
-from tests.cast import SETUP, Cast, cast, work
+from tests.cast import SETUP, Cast, work
 from tests.faults.dying import pass_time
 from tests.resets.recorder_ground import (
     BOTH,
@@ -36,11 +36,7 @@ from tests.resets.recorder_ground import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
+once = pytest.mark.one_database  # what NVRs do and people say is no question to the database
 
 
 @pytest.fixture
@@ -86,6 +82,7 @@ def test_a_camera_that_its_nvr_does_not_open_is_removed_reset_and_put_back(there
     assert there.current not in log
 
 
+@once
 def test_a_camera_that_only_the_nvr_does_not_open_is_put_back_when_the_reset_is_called_off(
     there: Site,
 ) -> None:
@@ -100,6 +97,7 @@ def test_a_camera_that_only_the_nvr_does_not_open_is_put_back_when_the_reset_is_
     assert there.nvr_door(reset) is None, "nothing was proven"
 
 
+@once
 def test_without_a_known_password_it_waits_for_one(there: Site) -> None:
     there.shut_out()
     reset = there.begin()
@@ -122,6 +120,7 @@ def test_without_a_known_password_it_waits_for_one(there: Site) -> None:
     assert not owed()
 
 
+@once
 def test_a_removal_that_is_called_off_before_it_is_done_leaves_the_camera_where_it_is(
     there: Site,
 ) -> None:
@@ -135,6 +134,7 @@ def test_a_removal_that_is_called_off_before_it_is_done_leaves_the_camera_where_
     assert "taken_off_recorder" not in there.told(reset)
 
 
+@once
 def test_a_removal_that_is_called_off_while_it_waits_for_the_nvr_is_not_begun(
     there: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -155,6 +155,7 @@ def test_a_removal_that_is_called_off_while_it_waits_for_the_nvr_is_not_begun(
     assert there.fleet.calls(RECORDER).get("chm_del_dev", 0) == 0
 
 
+@once
 def test_a_reset_that_is_called_off_while_the_camera_comes_off_has_it_put_back(
     there: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +177,7 @@ def state_is_over(there: Site, reset: UUID) -> bool:
     return not there.state(reset).phase.open
 
 
+@once
 def test_an_nvr_that_opens_the_camera_by_now_keeps_it(there: Site) -> None:
     there.shut_out_of_nvr()
     reset = there.begin()
@@ -192,6 +194,7 @@ def test_an_nvr_that_opens_the_camera_by_now_keeps_it(there: Site) -> None:
 # --- by hand --------------------------------------------------------------------------------------
 
 
+@once
 @pytest.mark.parametrize("services", [BOTH, (PUBLISHED,)])
 def test_what_was_removed_by_hand_is_looked_at(who: Cast, services: tuple) -> None:
     with site(who, services) as there:
@@ -221,6 +224,7 @@ def test_what_was_removed_by_hand_is_looked_at(who: Cast, services: tuple) -> No
         assert there.camera.nvr_opens is True
 
 
+@once
 def test_an_nvr_that_opens_the_camera_again_needs_nobody_to_say_so(who: Cast) -> None:
     with site(who, (PUBLISHED,)) as there:
         there.shut_out()
@@ -235,6 +239,7 @@ def test_an_nvr_that_opens_the_camera_again_needs_nobody_to_say_so(who: Cast) ->
         assert there.row(reset).recorder == "put_back_by_hand"
 
 
+@once
 def test_an_nvr_that_tells_nothing_is_taken_at_a_persons_word(who: Cast) -> None:
     with site(who, ()) as there:
         there.fleet.change_copy(RECORDER, CHANNEL, "admin", "a wrong one")
@@ -255,6 +260,7 @@ def test_an_nvr_that_tells_nothing_is_taken_at_a_persons_word(who: Cast) -> None
         assert there.stands(reset) == ("done", "put_back_by_hand", "")
 
 
+@once
 def test_whoever_may_change_the_fleet_may_leave_it_off(there: Site) -> None:
     there.shut_out()
     reset = there.begin()
@@ -272,6 +278,7 @@ def test_whoever_may_change_the_fleet_may_leave_it_off(there: Site) -> None:
 # --- NVRs that do not do as they are told ---------------------------------------------------------
 
 
+@once
 @pytest.mark.parametrize(
     ("traits", "why"),
     [(NvrTraits.KEEPS, "unknown_camera"), (NvrTraits.NODS, "no_change")],
@@ -291,6 +298,7 @@ def test_an_nvr_that_keeps_the_camera_leaves_it_to_a_person(
         assert there.row(reset).recorder == "removed"
 
 
+@once
 @pytest.mark.parametrize(
     ("traits", "why"),
     [
@@ -314,6 +322,7 @@ def test_an_nvr_that_does_not_take_it_back_leaves_it_to_a_person(
         assert there.stands(reset) == ("done", "to_put_back_by_hand", why)
 
 
+@once
 @pytest.mark.parametrize("traits", [NvrTraits.HESITANT, NvrTraits.STRICT])
 def test_an_nvr_that_hesitates_or_is_strict_takes_it_back(who: Cast, traits: NvrTraits) -> None:
     with site(who, nvr_traits=traits) as there:
@@ -325,6 +334,7 @@ def test_an_nvr_that_hesitates_or_is_strict_takes_it_back(who: Cast, traits: Nvr
         assert there.stands(reset) == ("done", "put_back", "")
 
 
+@once
 def test_another_camera_is_never_pushed_aside(there: Site) -> None:
     there.shut_out()
     reset = there.begin()
@@ -372,6 +382,7 @@ def test_the_nvr_is_given_the_new_password_and_proves_it(there: Site) -> None:
     assert not owed()
 
 
+@once
 def test_an_nvr_that_cannot_be_given_it_does_not_make_the_reset_unproven(who: Cast) -> None:
     with site(who, (PUBLISHED,)) as there:
         reset = there.begin()
@@ -386,6 +397,7 @@ def test_an_nvr_that_cannot_be_given_it_does_not_make_the_reset_unproven(who: Ca
         assert there.camera.nvr_opens is True
 
 
+@once
 def test_an_nvr_that_has_it_and_does_not_get_in_makes_the_reset_unproven(who: Cast) -> None:
     with site(who, nvr_traits=NvrTraits.NODS) as there:
         reset = there.begin()
@@ -398,6 +410,7 @@ def test_an_nvr_that_has_it_and_does_not_get_in_makes_the_reset_unproven(who: Ca
         assert there.camera.certified is True
 
 
+@once
 def test_a_camera_that_stands_alone_has_no_such_door(there: Site) -> None:
     handle(PlaceOnChannel(None, None), there.gate, there.who.by(there.who.alice))
     reset = there.begin()
@@ -410,6 +423,7 @@ def test_a_camera_that_stands_alone_has_no_such_door(there: Site) -> None:
 # --- whoever it is no business of -----------------------------------------------------------------
 
 
+@once
 def test_bob_may_look_and_charlie_sees_nothing(there: Site) -> None:
     there.shut_out()
     reset = there.begin()

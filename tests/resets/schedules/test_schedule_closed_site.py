@@ -28,7 +28,7 @@ from tests.api.client import api_of
 from tests.cast import Cast, work
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 Made = Callable[..., UUID]
 
 

@@ -20,10 +20,10 @@ from fleet.eventstore.store import state_of
 from resets.schedules.models import Schedule
 from resets.schedules.state import ScheduleState
 from tests.api.client import api_of
-from tests.cast import Cast, cast, person, work
+from tests.cast import Cast, person, work
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 FORM = {
     "name": "Quarterly", "reason": "It is time", "every": "months", "number": "3",
@@ -37,11 +37,6 @@ FORM = {
 def november() -> Any:
     with time_machine.travel("2026-11-22T12:00:00Z", tick=True):
         yield
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 @pytest.fixture

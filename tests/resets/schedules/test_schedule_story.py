@@ -39,7 +39,7 @@ from resets.tasks import strike_schedules
 from tests.cast import SETUP, Cast, Person, add_device, cast, work
 from tests.resets.campaigns import ground
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)  # a Sunday
 SUNDAYS = Window((6,), "02:00", "05:00")
