@@ -35,7 +35,7 @@ SEED = int(os.environ.get("REKEY_FAULT_SEED", "20"))
 CLIENTS = 2 if RESETS < 50 else 8
 CAMERAS = max(CLIENTS + 2, RESETS // 10)
 PAUSES = (0.1, 0.5) if RESETS < 50 else (0.5, 3.0)  # seconds between two kills
-MOST_KILLS = RESETS + 4
+MOST_KILLS = 8 if RESETS < 50 else RESETS + 4
 HONEST_ENDS = {"done", "failed", "unproven"}
 
 
