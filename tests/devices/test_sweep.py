@@ -18,7 +18,7 @@ from devices.queries import device_for_jobs
 from devices.virtual import DeviceSpec, ThreadedFleet, fleet_in_thread, uniform_scenario
 from devices.virtual.host import Host
 from fleet.eventstore.store import last_position
-from tests.cast import Cast, add_device, cast, work
+from tests.cast import Cast, add_device, work
 
 pytestmark = pytest.mark.django_db
 
@@ -33,9 +33,8 @@ def fleet() -> Iterator[ThreadedFleet]:
 
 
 @pytest.fixture
-def devices(fleet: ThreadedFleet) -> dict[str, UUID]:
+def devices(who: Cast, fleet: ThreadedFleet) -> dict[str, UUID]:
     """All of them taken in, and due."""
-    who = cast()
     added = {spec.serial: add_device(who, fleet, spec) for spec in SPECS}
     work()
     return added
@@ -181,11 +180,6 @@ def test_a_locked_device_is_said_to_be_and_left_alone_until_it_opens(who: Cast) 
         calls = dict(running.calls(spec.serial))["GetDeviceInformation"]
         swept()
         assert running.calls(spec.serial)["GetDeviceInformation"] == calls, "no login is tried"
-
-
-@pytest.fixture
-def who() -> Cast:
-    return cast()
 
 
 def _lock(running: ThreadedFleet, spec: DeviceSpec) -> None:

@@ -23,13 +23,6 @@ def alice(who: Cast) -> Api:
     return api_of(who.alice)
 
 
-@pytest.fixture
-def cameras(who: Cast) -> list[UUID]:
-    """Two that a reset could reach, and one without a mailbox."""
-    names = (("Gate north", "owner@example.com"), ("Gate south", "owner@example.com"), ("Yard", ""))
-    return [a_device(who, name=name, reset_email=mailbox) for name, mailbox in names]
-
-
 def wanted(who: Cast, **other: Any) -> dict[str, Any]:
     told = {
         "place": str(who.site),

@@ -30,13 +30,6 @@ from tests.resets.campaigns import ground
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 
-@pytest.fixture
-def cameras(who: Cast) -> list[UUID]:
-    """Two that a reset could reach, and one without a mailbox."""
-    names = (("Gate north", "owner@example.com"), ("Gate south", "owner@example.com"), ("Yard", ""))
-    return [a_device(who, name=name, reset_email=mailbox) for name, mailbox in names]
-
-
 def pages(somebody: Person) -> Client:
     client = Client(headers={"Host": "localhost"})
     client.force_login(somebody)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from fleet.accounts.models import Person, RoleRow
@@ -29,12 +27,6 @@ from tests.cast import Cast
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    with time_machine.travel(timezone.now(), tick=False) as travelling:
-        yield travelling
 
 
 def how(**more: object) -> Settings:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.utils import timezone
 
 from devices import lock_outs
@@ -25,12 +23,6 @@ from tests.cast import Cast
 from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
-
-
-@pytest.fixture
-def clock() -> Iterator[Any]:
-    with time_machine.travel(timezone.now(), tick=False) as travelling:
-        yield travelling
 
 
 def how(**more: object) -> Settings:
