@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from devices.drivers import recovery
 from devices.drivers.base import Address, Challenge, Login
 from devices.drivers.http import Answer
-from devices.drivers.recovery_crypto import b64, code_for, unb64
+from devices.drivers.recovery_crypto import Completion, b64, code_for, unb64
 from devices.virtual.device import Device
 from devices.virtual.recovery_service import RecoveryService
 from devices.virtual.scenario import uniform_scenario
@@ -124,3 +125,43 @@ def flipped(text: str) -> str:
     data = bytearray(unb64(text))
     data[len(data) // 2] ^= 1
     return b64(bytes(data))
+
+
+def activated() -> Bench:
+    """A device that has been activated."""
+    made = Bench({"fresh": False})
+    made.device.flash.update(
+        {"recovery key": made.key.hex(), "recovery email": "", "recovery wrong codes": "0"}
+    )
+    return made
+
+
+def completion(
+    bench: Bench, asked: dict[str, Any], *, right: bool = True, **other: Any
+) -> dict[str, str]:
+    """A request that answers a challenge; ``other`` may be of Completion, or the ``new`` one."""
+    new = other.pop("new", None) or password()
+    made = Completion(
+        **{
+            "recovery_key": bench.key,
+            "challenge": asked["challenge"],
+            "value": unb64(asked["value"]),
+            "serial": bench.serial,
+            "username": "admin",
+            "nonce": secrets.token_bytes(12),
+            **other,
+        }
+    )
+    challenge = SimpleNamespace(value=unb64(asked["value"]))
+    code = bench.code(challenge) if right else bench.wrong_code(challenge)
+    sealed, code_proof = made.sealed(code, new), made.code_proof(code)
+    return {
+        "challenge": made.challenge, "username": made.username, "nonce": b64(made.nonce),
+        "sealed": b64(sealed), "code_proof": b64(code_proof),
+        "key_proof": b64(made.key_proof(sealed, code_proof)),
+    }  # fmt: skip
+
+
+def outcome(bench: Bench, asked: dict[str, Any], **options: Any) -> tuple[str, str]:
+    said = bench.said("complete", **completion(bench, asked, **options))
+    return said["outcome"], said["detail"]

@@ -424,5 +424,5 @@ class AnyReset(RuleBasedStateMachine):
 
 TestAnyReset = AnyReset.TestCase
 TestAnyReset.settings = settings(
-    max_examples=250, stateful_step_count=30, deadline=None, database=None
+    max_examples=120, stateful_step_count=30, deadline=None, database=None
 )

@@ -17,6 +17,13 @@ from devices.virtual.onvif_service import OnvifService
 from devices.virtual.service import Request
 
 T = TypeVar("T")
+BOMB = (  # a billion laughs
+    '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(
+        f'<!ENTITY {x} "{f"&{y};" * 10}">' for x, y in zip("bcdefghi", "abcdefgh", strict=True)
+    )
+    + "]>"
+)
 
 
 def password() -> str:

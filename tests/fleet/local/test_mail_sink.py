@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -132,26 +133,31 @@ def test_only_the_newest_mails_are_kept_and_they_outlive_a_restart(tmp_path, mon
 
 
 @pytest.mark.one_database  # it has none
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_says_when_it_is_ready_and_stops_when_asked(environment, how):
+def test_the_command_says_when_it_is_ready_and_stops_when_asked(environment):
     smtp, inbox = free_port(), free_port()
     command = ["manage.py", "mail_sink", "--smtp-port", str(smtp), "--inbox-port", str(inbox)]
-    sink = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert sink.stdout.readline().strip() == (
-            f"mail sink: SMTP on 127.0.0.1:{smtp}, inbox at http://127.0.0.1:{inbox}/"
-        )
+
+    def run_until(how: signal.Signals, meanwhile: Callable[[], None]) -> None:
+        with subprocess.Popen(
+            [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        ) as sink:
+            try:
+                assert sink.stdout.readline().strip() == (
+                    f"mail sink: SMTP on 127.0.0.1:{smtp}, inbox at http://127.0.0.1:{inbox}/"
+                )
+                meanwhile()
+                sink.send_signal(how)
+                assert sink.wait(10) == 0
+            finally:
+                sink.kill()
+
+    def a_second_one_is_sent_away() -> None:
         second = subprocess.run(
             [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True
         )
         assert second.returncode == 1
         assert f"Port {smtp} for the mail sink is taken" in second.stderr
         assert "REKEY_SMTP_PORT" in second.stderr
-        sink.send_signal(how)
-        assert sink.wait(10) == 0
-    finally:
-        sink.kill()
-        sink.wait()
-        sink.stdout.close()
+
+    run_until(signal.SIGTERM, a_second_one_is_sent_away)
+    run_until(signal.SIGINT, lambda: None)
