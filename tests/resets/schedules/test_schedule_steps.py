@@ -35,6 +35,7 @@ from resets.schedules.steps import (
     ApproveSchedule,
     ChangeSchedule,
     EndSchedule,
+    EndWithSite,
     MakeSchedule,
     PauseSchedule,
     RecordRun,
@@ -44,6 +45,7 @@ from resets.schedules.steps import (
     ScheduleApproved,
     ScheduleChanged,
     ScheduleEnded,
+    ScheduleEndedWithSite,
     ScheduleMade,
     SchedulePaused,
     ScheduleRan,
@@ -76,6 +78,16 @@ REPORT = Report(1, AT, 3, 2, ())
 def test_a_schedule_waits_for_a_second_person() -> None:
     made = given().knowing(GROUND, ALICE).when(MakeSchedule(SITE, **ASKED)).then(MADE)
     assert made.phase is SchedulePhase.AWAITING_APPROVAL
+
+
+def test_one_over_all_sites_is_bound_to_its_organisation() -> None:
+    made = replace(MADE, site=None, digest=digest_of(STREAM, ORGANISATION, PLAN))
+    wide = given().knowing(Place(ORGANISATION, None), ALICE)
+    wide.when(MakeSchedule(ORGANISATION, **ASKED)).then(made)
+    other = replace(PLAN, lasting=72)
+    change = ChangeSchedule(**(ASKED | {"lasting": 72}))
+    digest = digest_of(STREAM, ORGANISATION, other)
+    given(made).knowing(ADA).when(change).then(ScheduleChanged(other, "Ada", "2", digest))
 
 
 def test_another_administrator_agrees_to_what_is_shown() -> None:
@@ -132,6 +144,15 @@ STANDS = {
     SchedulePhase.ENDED: (MADE, APPROVED, ScheduleEnded()),
 }
 OPEN = set(SchedulePhase) - {SchedulePhase.ENDED}
+
+
+@pytest.mark.parametrize("phase", STANDS)
+def test_it_ends_with_its_site_if_it_has_not_ended(phase: SchedulePhase) -> None:
+    closed = given(*STANDS[phase]).when(EndWithSite())
+    if phase in OPEN:
+        assert closed.then(ScheduleEndedWithSite()).phase is SchedulePhase.ENDED
+    else:
+        closed.then_nothing()
 
 
 @pytest.mark.parametrize(
@@ -195,7 +216,8 @@ def test_a_run_is_told_of_once() -> None:
     given(MADE).when(TellRun(REPORT)).then_nothing()
     ran = ScheduleRan(1, run_id(STREAM, 1), AT)
     given(MADE, APPROVED, ran).when(TellRun(REPORT)).then_nothing()
-    assert given(MADE, APPROVED, ran).when(TellRun(replace(REPORT, run=2))).decided()
+    told = (MADE, APPROVED, RunTold(REPORT), ran)
+    assert given(*told).when(TellRun(replace(REPORT, run=2))).decided()
 
 
 # --- the campaign of a run ------------------------------------------------------------------------
