@@ -1,7 +1,7 @@
 """Whole Rekeys to be cut, killed and searched.
 
 `own_servers`  an environment whose PostgreSQL and Valkey are the test's alone, to be killed as well
-`own`          the same on the run's shared servers
+`no_broker`    jobs that wait until the test itself carries them out
 """
 
 from __future__ import annotations
@@ -31,12 +31,6 @@ def no_broker(monkeypatch: pytest.MonkeyPatch) -> None:
     from fleet.eventstore import tasks
 
     monkeypatch.setattr(tasks, "wake", lambda task, *arguments, **named: True)
-
-
-@pytest.fixture
-def own(environment: dict[str, str]) -> dict[str, str]:
-    """An environment with ports of its own."""
-    return with_ports(environment)
 
 
 @dataclass
