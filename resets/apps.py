@@ -11,7 +11,7 @@ class ResetsConfig(AppConfig):
         from resets.campaigns import codes_panels as waiting_for_codes
         from resets.campaigns import codes_reactions as campaign_mails  # noqa: F401
         from resets.campaigns import codes_supplies as campaign_codes  # noqa: F401
-        from resets.campaigns import drawing  # noqa: F401
+        from resets.campaigns import drawing, gone  # noqa: F401
         from resets.campaigns import panels as campaign_panels
         from resets.campaigns import projections as campaigns  # noqa: F401
         from resets.campaigns import steps as campaign_steps  # noqa: F401

@@ -61,6 +61,7 @@ def shut_out(who: Cast, device: UUID) -> None:
     handle(RecordCheck(opened=False), device, quiet.JOB)
 
 
+GONE = ("leave_out_one_that_is_gone", "leave_out_all_that_are_gone")
 CHANGES: list[tuple[Callable[[Cast, UUID], None], Kind, str]] = [
     (remove, Kind.ROTATION, "removed"),
     (remove, Kind.RESET, "removed"),
@@ -99,6 +100,30 @@ def test_a_parked_device_that_has_changed_is_left_out_when_it_is_seen_again(
     quiet.heard(device, online=True)
     ground.turns(campaign)
     assert ground.standings(campaign) == {"Camera 001": "left_out changed"}
+
+
+@pytest.mark.parametrize("agreed", ["before", "after"])
+@pytest.mark.parametrize(("change", "why"), [(move, "elsewhere"), (remove, "removed")])
+def test_one_that_is_gone_is_left_out_at_once_however_long_its_turn_is_away(
+    who: Cast, ada: Person, change: Callable[[Cast, UUID], None], why: str, agreed: str
+) -> None:
+    first, second = quiet.many(who, 2)
+    campaign = quiet.planned(who, Kind.RESET)  # whose code nobody enters
+    if agreed == "before":
+        ground.agree(who, campaign, ada)
+    change(who, first)
+    quiet.draw_up(*GONE)
+    if agreed == "after":
+        assert set(ground.standings(campaign).values()) == {"waiting"}  # it is what is agreed to
+        ground.agree(who, campaign, ada)
+        quiet.draw_up(*GONE)
+    assert ground.standings(campaign) == {
+        "Camera 001": f"left_out {why}", "Camera 002": "waiting",
+    }  # fmt: skip
+    change(who, second)
+    quiet.draw_up(*GONE)
+    quiet.to_the_end(campaign)
+    assert ground.state(campaign).phase is CampaignPhase.ENDED
 
 
 def test_a_site_that_is_emptied_in_the_middle_lets_the_campaign_end(who: Cast, ada: Person) -> None:
