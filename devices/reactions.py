@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from uuid import UUID
 
+from django.utils import timezone
+
 from devices.doors import (
     MANAGEMENT_USERNAME,
     Talk,
@@ -20,6 +22,7 @@ from devices.drivers.errors import (
     TriesSpent,
     Unreachable,
 )
+from devices.models import Telemetry
 from devices.own_account import activate, keep, make_management_account
 from devices.queries import device_for_jobs
 from devices.recorders import read_channels
@@ -183,6 +186,7 @@ def look_at(talk: Talk) -> None:
             Order(RecordServices(_further_services(talk, logins[opened])), device.id),
         ]
         handle_all(orders, talk.by)
+        _heard(device.id)
         device.refresh_from_db(fields=["services", "manufacturer", "max_password"])
         if not device.managed:
             make_management_account(talk, logins[opened])
@@ -191,6 +195,13 @@ def look_at(talk: Talk) -> None:
     except (DeviceError, VaultError) as error:
         handle(RecordTrouble(error.code), device.id, talk.by)
         raise
+
+
+def _heard(device: UUID) -> None:
+    """What waits for a device to be seen again need not wait for the next sweep as well."""
+    now = timezone.now()
+    rows = Telemetry.objects.filter(device=device)
+    rows.update(online=True, seen_at=now, asked_at=now, misses=0)
 
 
 def _identity(talk: Talk, admin: Login) -> DeviceIdentified:

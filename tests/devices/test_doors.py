@@ -9,11 +9,12 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from devices import doors, lock_outs
 from devices.doors import lease, release
 from devices.drivers.errors import LockedOut, TriesSpent
-from devices.models import LoginTries
+from devices.models import LoginTries, Telemetry
 from devices.queries import device_for_jobs
 from devices.steps.certificates import AcceptCertificate
 from devices.steps.check_device import CheckDevice
@@ -83,6 +84,19 @@ def test_a_job_waits_while_another_talks_to_the_device(
     with time_machine.travel(_in(timedelta(seconds=5)), tick=True):
         work()
     assert not Job.objects.exists()
+
+
+def test_a_device_that_a_person_has_checked_counts_as_seen(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    device = taken_in(who, fleet)
+    Telemetry.objects.create(device=device, online=False, misses=9, next_at=timezone.now())
+    begun = timezone.now()
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    heard = Telemetry.objects.get(device=device)
+    assert (heard.online, heard.misses) == (True, 0)
+    assert heard.seen_at is not None and heard.seen_at > begun
 
 
 def test_the_last_login_try_is_never_spent_and_comes_back_in_time(
