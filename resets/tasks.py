@@ -30,7 +30,6 @@ def forget_uses() -> None:
 
 
 log = structlog.get_logger(__name__)
-_woken = 0.0
 LONGEST_TURNS = 5.0  # seconds; then the next message goes on
 BREATH = 2  # times as long as the turns took, so that busy machines take fewer
 SHORTEST, LONGEST = 0.05, 0.3  # seconds
@@ -39,13 +38,11 @@ SHORTEST, LONGEST = 0.05, 0.3  # seconds
 @shared_task(name="resets.tasks.advance_campaigns")
 def advance_campaigns() -> None:
     """Let each campaign go on, for as long as there is something to do."""
-    global _woken
     until = time.monotonic() + LONGEST_TURNS
     for campaign in process.open_campaigns():
         try:
             while _turns(campaign) and time.monotonic() < until:
-                _woken = time.monotonic()  # the next turn is taken here anyway
-            _woken = 0.0
+                pass
         except Exception:
             # One that cannot go on keeps no other one waiting; its turn is taken again next time.
             log.exception("turn_failed", campaign=str(campaign))
@@ -59,10 +56,14 @@ def _turns(campaign: UUID) -> int:
     with sweeping():
         done = process.advance(campaign)
     if done:
-        breath = min(max(BREATH * (time.monotonic() - began), SHORTEST), LONGEST)
+        ended = time.monotonic()
+        until = ended + min(max(BREATH * (ended - began), SHORTEST), LONGEST)
         sweep()
-        time.sleep(breath)
+        time.sleep(max(until - time.monotonic(), 0))
     return done
+
+
+_woken = 0.0
 
 
 def go_on_soon() -> None:
