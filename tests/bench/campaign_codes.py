@@ -73,4 +73,5 @@ def mails_told(campaign: UUID, inbox: Inbox) -> str:
     mailboxes = sorted(rows.values_list("mailbox", flat=True))
     assert sorted(mail["to"][0] for mail in inbox.with_codes()) == mailboxes
     others = len(inbox.mails()) - len(mailboxes)
-    return f"{len(mailboxes)} mails with codes, one for each mailbox, and {others} others"
+    codes = f"{len(mailboxes)} mails with codes, one for each mailbox" if mailboxes else "no code"
+    return f"{codes}, and {others} mails that tell of it"
