@@ -132,6 +132,10 @@ class Ground:
     def counts(self, campaign: str) -> Counter[str]:
         return +Counter(self.facts(campaign)["counts"])
 
+    def parked(self, campaign: str, why: str) -> int:
+        rows = self.look(f"campaigns/{campaign}/items/?standing=parked&limit=500")["results"]
+        return sum(row["why"] == why for row in rows)
+
     def share_done(self, campaign: str) -> float:
         """As far as anybody can tell: without an answer, what was told last."""
         with contextlib.suppress(Broken):
