@@ -23,7 +23,7 @@ from resets.delivery.steps import SendTestMail, SendTestMailTo
 from resets.state import Delivery
 
 
-class Counted(TypedDict):
+class MailCounts(TypedDict):
     """How many mails stand at what; see `Delivery`."""
 
     queued: int
@@ -43,7 +43,7 @@ class MailDelivery(TypedDict):
     day: date
     domain: str
     mails: int
-    counts: Counted
+    counts: MailCounts
     failed: Annotated[int, Meta(description="Refused, come back, or marked as spam.")]
     failure_rate: Annotated[
         float, Meta(ge=0, le=1, description="Of those that are not on their way any more.")
@@ -144,7 +144,7 @@ def _group(group: Group, answer: str) -> dict[str, Any]:
         "day": group.day,
         "domain": group.domain,
         "mails": group.mails,
-        "counts": {name: group.of(Delivery(name)) for name in Counted.__annotations__},
+        "counts": {name: group.of(Delivery(name)) for name in MailCounts.__annotations__},
         "failed": group.failed,
         "failure_rate": group.failure_rate,
         "last_answer": answer,

@@ -113,9 +113,9 @@ def test_an_order_is_carried_to_the_device_and_its_result_back(
     taken.value.save_as(order)
     assert order.name == "order-1.json"
     command = page.locator("#carry-it").inner_text()
-    key = re.search(r"--key (\S+)", command)
+    key = re.search(r"--key=(\S+)", command)
     assert key
-    words = ("apply", str(order), "--key", key[1], "--save", str(result))
+    words = ("apply", str(order), f"--key={key[1]}", "--save", str(result))
     assert typed(*words) == offline.YES
     page.get_by_label("The file result.json").set_input_files(result)
     page.get_by_role("button", name="Bring the result").click()

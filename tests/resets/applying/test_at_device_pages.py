@@ -105,7 +105,7 @@ def test_the_wizard_leads_around_a_device_that_is_out_of_reach(
 
     told = page(pages, reset)
     assert "Waits for the order's result" in told
-    assert f"apply-offline apply order-1.json --key {signer().public}" in told
+    assert f"apply-offline apply order-1.json --key={signer().public}" in told
     assert papers.fingerprint(signer().public) in told
     order = pages.get(reverse("reset-order", args=[reset]))
     assert order["Content-Disposition"] == 'attachment; filename="order-1.json"'

@@ -107,7 +107,7 @@ def bench(tmp_path: Path, capsys: Any) -> Iterator[Bench]:
 
 
 def test_the_device_takes_the_order_and_seals_its_answer(bench: Bench) -> None:
-    assert bench.apply(bench.order(), "--key", SIGNER.public) == YES
+    assert bench.apply(bench.order(), f"--key={SIGNER.public}") == YES
     said = bench.said()
     assert "says that it has the new password" in said
     assert bench.fleet.opens(SPEC.serial, "admin", bench.new)
@@ -184,7 +184,7 @@ def test_an_order_that_was_altered_is_not_sent(bench: Bench) -> None:
     forged = Signer(bytes(range(32))).sign(
         msgspec.structs.replace(order, key=Signer(bytes(range(32))).public)
     )
-    assert bench.apply(forged, "--key", SIGNER.public) == NOT_SENT
+    assert bench.apply(forged, f"--key={SIGNER.public}") == NOT_SENT
     assert "another key" in bench.said()
     assert bench.heard == 0 and not (bench.folder / "result.json").exists()
 

@@ -94,7 +94,7 @@ def test_the_code_and_the_signed_order_are_enough(
     assert (row(reset).delivery, row(reset).waiting_for) == ("queued", "unreachable")
     back_in_reach(camera)  # of whoever stands before it
     order = order_for(camera, reset, mail_sink, tmp_path)
-    said = at_the_device(tmp_path, "apply", "order.json", "--key", signer().public)
+    said = at_the_device(tmp_path, "apply", "order.json", f"--key={signer().public}")
     result = (tmp_path / "result.json").read_text()
     assert not camera.opens_with_the_current, "Rekey does not know yet"
     assert camera.opened_by() == [state(reset).secret], "and yet has it, as the candidate"
@@ -129,7 +129,7 @@ def test_what_has_another_password_by_now_is_not_judged_again(
 ) -> None:
     reset = camera.request()
     order_for(camera, reset, mail_sink, tmp_path)
-    at_the_device(tmp_path, "apply", "order.json", "--key", signer().public)
+    at_the_device(tmp_path, "apply", "order.json", f"--key={signer().public}")
     out_of_reach(camera)
     camera.do(reset, BringResult((tmp_path / "result.json").read_text()))
     work()
@@ -150,7 +150,7 @@ def test_when_nobody_brings_the_result_within_a_day_the_password_is_still_known(
 ) -> None:
     reset = camera.request()
     order_for(camera, reset, mail_sink, tmp_path)
-    at_the_device(tmp_path, "apply", "order.json", "--key", signer().public)
+    at_the_device(tmp_path, "apply", "order.json", f"--key={signer().public}")
     with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=True):
         work()
         assert row(reset).phase == "applying", "the usual patience does not hold here"
