@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils.functional import cached_property
 
 from devices import deeds, queries, security
 from devices.drivers.base import Service

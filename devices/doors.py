@@ -46,7 +46,7 @@ from fleet.eventstore import database
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By, Recorded
 from fleet.eventstore.subscriptions import Later
-from fleet.eventstore.together import together
+from fleet.eventstore.together import Together
 
 MANAGEMENT_USERNAME = "rekey"
 LEASE = timedelta(seconds=40)  # renewed before a call
@@ -60,6 +60,12 @@ T = TypeVar("T")
 def login(device: UUID, username: str, secret: UUID) -> Login:
     """A login with a password from the vault. Raises vault.VaultError."""
     return Login(username, vault.get(secret, device))
+
+
+def login_soon(device: UUID, username: str, secret: UUID) -> Callable[[], Login]:
+    """As `login`, without waiting for it."""
+    password = vault.get_soon(secret, device)
+    return lambda: Login(username, password())
 
 
 def recovery_key(device: UUID, secret: UUID) -> bytes:
@@ -89,9 +95,11 @@ def talking(device: Device, recorded: Recorded, job: str) -> Iterator[Talk]:
         raise Later(2.0, "device_busy")
     by = recorded.because(job)
     with asyncio.Runner() as runner:
+        talk = Talk(device, by, runner, holder)
         try:
-            yield Talk(device, by, runner, holder)
+            yield talk
         finally:
+            talk.told_right()
             release(device.id, holder)
 
 
@@ -114,7 +122,7 @@ def _leases(asked: list[tuple[UUID, str]]) -> list[bool]:
     return [device in taken for device, _ in asked]
 
 
-_lease = together(_leases)
+_lease = Together(_leases)
 
 
 def renew(holder: str) -> None:
@@ -135,7 +143,7 @@ def _releases(held: list[tuple[UUID, str]]) -> list[None]:
     return [None] * len(held)
 
 
-_release = together(_releases)
+_release = Together(_releases)
 
 
 @dataclass
@@ -150,6 +158,7 @@ class Talk:
     _renewed: float = field(default_factory=time.monotonic)
     _drivers: dict[str, Driver] = field(default_factory=dict)
     _right: Login | None = None
+    _accepted: Tries | None = None
     _sure: list[Login] = field(default_factory=list)
 
     def trust(self, login: Login) -> None:
@@ -190,7 +199,8 @@ class Talk:
             return self._run(call(asked, login))
         tries = Tries(self.device, login.username)
         self._heed_its_own_count()
-        tries.spend(sure=login in self._sure)
+        accepted, self._accepted = self._accepted, None
+        tries.spend(sure=login in self._sure, accepted=accepted)
         self._right = None
         try:
             answer = self._run(call(asked, login))
@@ -203,9 +213,16 @@ class Talk:
             tries.give_back()  # it was no answer to the login
             raise
         if answer is not False:
-            tries.accepted()
-            self._right = login
+            self._accepted, self._right = tries, login
         return answer
+
+    def told_right(self) -> None:
+        """Say that the login before was right, if it was: with the next one that is counted, or in
+        the end. A job that dies in between has counted one too many, and never one too few.
+        """
+        if self._accepted is not None:
+            self._accepted.accepted()
+            self._accepted = None
 
     def check(self, login: Login, service: Service | None = None) -> bool:
         """Whether a login opens the device. Raises DeviceError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -39,7 +39,7 @@ from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from fleet.eventstore.models import Checkpoint, EventRow, Job
 from fleet.eventstore.subscriptions import CHECKPOINT
-from fleet.eventstore.together import together
+from fleet.eventstore.together import Together
 
 M = TypeVar("M", bound=Model)
 
@@ -269,16 +269,26 @@ def device_for_jobs(device_id: UUID) -> Device:
     return _device_for_jobs(device_id)
 
 
+def device_soon(device_id: UUID) -> Callable[[], Device]:
+    """As `device_for_jobs`, without waiting for it."""
+    return _device_for_jobs.soon(device_id)
+
+
 def _devices_for_jobs(ids: list[UUID]) -> list[Device | Exception]:
     rows = Device.objects.for_jobs().select_related("place").in_bulk(ids)
     return [rows.get(pk) or Device.DoesNotExist(f"no device {pk}") for pk in ids]
 
 
-_device_for_jobs = together(_devices_for_jobs)
+_device_for_jobs = Together(_devices_for_jobs)
 
 
 def credential_for_jobs(device_id: UUID, purpose: Purpose) -> Credential | None:
     return _credential_for_jobs((device_id, purpose))
+
+
+def credential_soon(device_id: UUID, purpose: Purpose) -> Callable[[], Credential | None]:
+    """As `credential_for_jobs`, without waiting for it."""
+    return _credential_for_jobs.soon((device_id, purpose))
 
 
 def _credentials_for_jobs(asked: list[tuple[UUID, Purpose]]) -> list[Credential | None]:
@@ -288,7 +298,7 @@ def _credentials_for_jobs(asked: list[tuple[UUID, Purpose]]) -> list[Credential 
     return [found.get((device, purpose.value)) for device, purpose in asked]
 
 
-_credential_for_jobs = together(_credentials_for_jobs)
+_credential_for_jobs = Together(_credentials_for_jobs)
 
 
 def one(rows: QuerySet[M], pk: UUID, what: str) -> M:

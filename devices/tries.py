@@ -18,7 +18,7 @@ from devices import lock_outs
 from devices.drivers.errors import DeviceError, LockedOut, TriesSpent
 from devices.models import Device, LoginTries
 from fleet.eventstore import database
-from fleet.eventstore.together import together
+from fleet.eventstore.together import Together
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,13 @@ class Tries:
         rows = _tries_of([self])[self.device.id]
         return max(0, self._lock_out.doubtful - sum(row.failed for row in rows))
 
-    def spend(self, *, sure: bool = False) -> None:
+    def spend(self, *, sure: bool = False, accepted: Tries | None = None) -> None:
         """Count a login before it is tried. Raises LockedOut, TriesSpent.
 
         The last try is never spent, and the one before it only by a login that should be right.
+        `accepted`: the login before, on the same device, which was right and not told of yet.
         """
-        _spend((self, sure))
+        _spend((self, sure, accepted))
 
     def against(self, rows: list[LoginTries], *, sure: bool) -> DeviceError | None:
         """Why a login must not be tried, by what every account has spent; None if it may be."""
@@ -100,10 +101,15 @@ def _tries_of(some: Iterable[Tries]) -> dict[UUID, list[LoginTries]]:
     return found
 
 
-def _spend_many(asked: list[tuple[Tries, bool]]) -> list[DeviceError | None]:
-    known, now = _tries_of(tries for tries, _ in asked), timezone.now()
-    answers = [tries.against(known[tries.device.id], sure=sure) for tries, sure in asked]
-    may = [tries for (tries, _), why in zip(asked, answers, strict=True) if why is None]
+Spent = tuple[Tries, bool, Tries | None]
+
+
+def _spend_many(asked: list[Spent]) -> list[DeviceError | None]:
+    if right := [accepted for *_, accepted in asked if accepted]:
+        _accept_many(right)
+    known, now = _tries_of(tries for tries, *_ in asked), timezone.now()
+    answers = [tries.against(known[tries.device.id], sure=sure) for tries, sure, _ in asked]
+    may = [tries for (tries, *_), why in zip(asked, answers, strict=True) if why is None]
     if may:
         rows = ", ".join(["(%s, %s, 1, %s)"] * len(may))
         database.run(
@@ -125,8 +131,8 @@ def _accept_many(accepted: list[Tries]) -> list[None]:
     return [None] * len(accepted)
 
 
-_spend = together(_spend_many)
-_accept = together(_accept_many)
+_spend = Together(_spend_many)
+_accept = Together(_accept_many)
 
 
 def _time(value: Any) -> datetime | None:

@@ -30,48 +30,46 @@ def forget_uses() -> None:
 
 
 log = structlog.get_logger(__name__)
-LONGEST_TURNS = 5.0  # seconds; then the next message goes on
-BREATH = 2  # times as long as the turns took, so that busy machines take fewer
+LONGEST_TURNS = 5.0  # seconds; then a message goes on, so that others have the thread as well
+BREATH = 1  # times as long as the turns took, so that busy machines take fewer
 SHORTEST, LONGEST = 0.05, 0.3  # seconds
 
 
 @shared_task(name="resets.tasks.advance_campaigns")
 def advance_campaigns() -> None:
-    """Let each campaign go on, for as long as there is something to do."""
+    """Let campaigns go on, for as long as there is something to do, or a device in work."""
     until = time.monotonic() + LONGEST_TURNS
-    for campaign in process.open_campaigns():
-        try:
-            while _turns(campaign) and time.monotonic() < until:
-                pass
-        except Exception:
-            # One that cannot go on keeps no other one waiting; its turn is taken again next time.
-            log.exception("turn_failed", campaign=str(campaign))
+    going = process.open_campaigns()
+    while going := _turns(going):
+        if time.monotonic() > until:
+            wake(advance_campaigns, urgent=True)
+            return
 
 
-def _turns(campaign: UUID) -> int:
-    """One turn, then a breath: many devices that end and begin in one turn cost little more than a
-    few.
+def _turns(campaigns: list[UUID]) -> list[UUID]:
+    """A turn of each, then a breath: many devices that end and begin in one turn cost little more
+    than a few. Answers with those to go on with.
     """
     began = time.monotonic()
     with sweeping():
-        done = process.advance(campaign)
-    if done:
-        ended = time.monotonic()
-        until = ended + min(max(BREATH * (ended - began), SHORTEST), LONGEST)
-        sweep()
+        done = {campaign: _turn(campaign) for campaign in campaigns}
+    took = time.monotonic() - began
+    going = [one for one, n in done.items() if n or (n == 0 and process.in_work(one))]
+    if going:
+        until = time.monotonic() + min(max(BREATH * took, SHORTEST), LONGEST)
+        if any(done.values()):
+            sweep()
         time.sleep(max(until - time.monotonic(), 0))
-    return done
+    return going
 
 
-_woken = 0.0
-
-
-def go_on_soon() -> None:
-    """Let campaigns go on because a device of one has come to its end; beat does so each second."""
-    global _woken
-    if time.monotonic() - _woken > LONGEST:
-        _woken = time.monotonic()
-        wake(advance_campaigns, urgent=True)
+def _turn(campaign: UUID) -> int | None:
+    """None also where it cannot go on: it keeps no other one waiting, and has its turn again."""
+    try:
+        return process.advance(campaign)
+    except Exception:
+        log.exception("turn_failed", campaign=str(campaign))
+        return None
 
 
 @shared_task(name="resets.tasks.strike_schedules")

@@ -9,7 +9,6 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parseaddr
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +16,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.urls import reverse
+from django.utils.functional import cached_property
 
 from fleet.accounts.access import may
 from fleet.accounts.state import Role

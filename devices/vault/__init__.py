@@ -9,7 +9,7 @@ while everything runs, see `vault_rotation`; what nobody needs is forgotten, see
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +32,7 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import By
 from fleet.eventstore.tables import Table
-from fleet.eventstore.together import together
+from fleet.eventstore.together import Together
 from fleet.secrets import UnsuitableKey
 
 log = structlog.get_logger(__name__)
@@ -133,12 +133,17 @@ def get(secret: UUID, device: UUID) -> str:
     return _get((secret, device))
 
 
+def get_soon(secret: UUID, device: UUID) -> Callable[[], str]:
+    """As `get`, without waiting for it."""
+    return _get.soon((secret, device))
+
+
 def _get_some(asked: list[tuple[UUID, UUID]]) -> list[str | Exception]:
     rows = _rows([secret for secret, _ in asked])
     return [_opened_or_why(rows.get(secret), device) for secret, device in asked]
 
 
-_get = together(_get_some)
+_get = Together(_get_some)
 
 
 def _opened_or_why(row: Row | None, device: UUID) -> str | Exception:

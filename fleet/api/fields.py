@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 from django.http import QueryDict
+from django.utils.functional import cached_property
 from msgspec import Meta
 from rest_framework.exceptions import ErrorDetail, ValidationError
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -50,14 +50,14 @@ def run(sql: str, parameters: Sequence[Any] = ()) -> None:
     """Carry out a statement that answers nothing."""
     real = _real()
     with real.wrap_database_errors, _cursor(real) as cursor:
-        cursor.execute(sql, _adapted(parameters), **_how(parameters))
+        cursor.execute(_marked(sql), _adapted(parameters), **_how(parameters))
 
 
 def rows(sql: str, parameters: Sequence[Any] = ()) -> list[Any]:
     """All rows of a query."""
     real = _real()
     with real.wrap_database_errors, _cursor(real) as cursor:
-        cursor.execute(sql, _adapted(parameters), **_how(parameters))
+        cursor.execute(_marked(sql), _adapted(parameters), **_how(parameters))
         found: list[Any] = cursor.fetchall()
         return found
 
@@ -104,7 +104,18 @@ def _real() -> Any:
 
 def _cursor(real: Any) -> Any:
     """On PostgreSQL one that binds on the server, and so can prepare."""
-    return psycopg.Cursor(real.connection) if on_postgresql() else real.cursor()
+    return psycopg.RawCursor(real.connection) if on_postgresql() else real.cursor()
+
+
+@lru_cache(maxsize=512)
+def _marked(sql: str) -> str:
+    """With PostgreSQL's own marks, $1, for each %s: psycopg looks for those in a statement that
+    inserts many rows for longer than PostgreSQL takes to carry it out.
+    """
+    if not on_postgresql():
+        return sql
+    first, *others = sql.split("%s")
+    return first + "".join(f"${n}{text}" for n, text in enumerate(others, 1))
 
 
 def _how(parameters: Sequence[Any]) -> dict[str, bool]:

@@ -25,7 +25,7 @@ from django.utils import timezone
 from fleet.errors import Conflict, NotFound, Refused, RekeyError
 from fleet.eventstore import gate, projections, store, subscriptions
 from fleet.eventstore.messages import SUPPLIED, By, Command, Event, State
-from fleet.eventstore.together import together
+from fleet.eventstore.together import Together
 
 JOB = "job"  # the kind of actor that is Rekey itself, and its role
 TRIES = 20  # of one command against others on the same stream
@@ -135,12 +135,19 @@ def handle_together(orders: Sequence[Order], by: By) -> list[Outcome]:
     return _together((orders, by))
 
 
+def handle_soon(orders: Sequence[Order], by: By) -> Callable[[], list[Outcome]]:
+    """As `handle_together`, without waiting for it: what comes back has to be called, and answers
+    once it is done, or raises what went wrong.
+    """
+    return _together.soon((orders, by))
+
+
 def _handle_many(asked: list[tuple[Sequence[Order], By]]) -> list[list[Outcome]]:
     outcomes = iter(_carried_out(lambda: [(o, by) for orders, by in asked for o in orders]))
     return [list(islice(outcomes, len(orders))) for orders, _ in asked]
 
 
-_together = together(_handle_many)
+_together = Together(_handle_many)
 
 Signed = tuple[Order, By]
 

@@ -10,12 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
+from django.utils.functional import cached_property
 
 from fleet.eventstore import store
 from fleet.eventstore.database import as_uuid

@@ -24,7 +24,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor, By, Event, Recorded, S, State, decode, encode
 from fleet.eventstore.models import EventRow
 from fleet.eventstore.tables import Table, batches
-from fleet.eventstore.together import together
+from fleet.eventstore.together import Together
 
 UUID = uuid.UUID
 
@@ -79,7 +79,7 @@ def _states(asked: list[tuple[UUID, type[State]]]) -> list[State]:
     return [loaded[stream].state for stream, _ in asked]
 
 
-_state = together(_states)
+_state = Together(_states)
 
 
 def append(

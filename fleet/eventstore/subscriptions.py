@@ -28,11 +28,13 @@ from django.utils import timezone
 from fleet.eventstore import database, store
 from fleet.eventstore.messages import Event, Recorded
 from fleet.eventstore.models import Checkpoint, Job
-from fleet.eventstore.together import for_many, together
+from fleet.eventstore.tables import Table
+from fleet.eventstore.together import Together, for_many
 
 log = structlog.get_logger(__name__)
 
 CHECKPOINT = "reactions"
+_jobs = Table(Job, without=["id"])
 PUMP_AT_ONCE = 1000
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = 4.0  # seconds
@@ -172,24 +174,36 @@ def pump() -> None:
 
 def _pump_some(types: list[str]) -> bool:
     with transaction.atomic():
-        Checkpoint.objects.get_or_create(name=CHECKPOINT)
-        checkpoint = Checkpoint.objects.select_for_update().get(name=CHECKPOINT)
+        behind = _position_held()
         end = store.last_position()
-        events = store.read_between(checkpoint.position, end, types, PUMP_AT_ONCE)
-        Job.objects.bulk_create(
-            Job(
-                reaction=reaction.name,
-                position=recorded.position,
-                organisation=recorded.organisation,
-                site=recorded.site,
-                due_at=reaction.due_at(recorded),
-            )
-            for recorded, reaction in _wanted(events)
-        )
+        events = store.read_between(behind, end, types, PUMP_AT_ONCE)
+        _jobs.insert([_jobs.row(vars(_job(*owed))) for owed in _wanted(events)])
         full = len(events) == PUMP_AT_ONCE
-        checkpoint.position = events[-1].position if full else max(end, checkpoint.position)
-        checkpoint.save()
+        _read_up_to(events[-1].position if full else max(end, behind))
     return full
+
+
+def _position_held() -> int:
+    """How far the log has been read; nobody else reads on meanwhile."""
+    rows = Checkpoint.objects.select_for_update().filter(name=CHECKPOINT)
+    for position in rows.values_list("position", flat=True):
+        return position
+    Checkpoint.objects.get_or_create(name=CHECKPOINT)
+    return _position_held()
+
+
+def _read_up_to(position: int) -> None:
+    Checkpoint.objects.filter(name=CHECKPOINT).update(position=position)
+
+
+def _job(recorded: Recorded, reaction: Reaction) -> Job:
+    return Job(
+        reaction=reaction.name,
+        position=recorded.position,
+        organisation=recorded.organisation,
+        site=recorded.site,
+        due_at=reaction.due_at(recorded),
+    )
 
 
 def _wanted(events: list[Recorded]) -> list[tuple[Recorded, Reaction]]:
@@ -260,7 +274,7 @@ def _delete(done: list[tuple[int, UUID]]) -> list[None]:
     return [None] * len(done)
 
 
-_done = together(_delete)
+_done = Together(_delete)
 
 
 def retry(job_id: int) -> None:

@@ -7,11 +7,11 @@ as Django itself would write it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
 
 from django.db import connection, models
+from django.utils.functional import cached_property
 
 from fleet.eventstore import database
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import close_old_connections, connection
 
@@ -30,22 +30,29 @@ IDLE = 30.0  # seconds until the connection is given back
 _here = threading.local()
 
 
-def together(many: Callable[[list[A]], Sequence[R | Exception]]) -> Callable[[A], R]:
-    """Make a function of one out of a function of many, which answers in the same order.
+@dataclass(frozen=True)
+class Together(Generic[A, R]):
+    """A function of one out of a function of many, which answers in the same order.
 
     An exception among the answers is raised for the one that it is for. What `many` itself raises
     is nobody's in particular: each is then carried out alone.
     """
 
-    def one(asked: A) -> R:
-        if getattr(_here, "side_by_side", False) and not connection.in_atomic_block:
-            return _clerk.ask(many, asked)  # type: ignore[no-any-return]
-        [answer] = many([asked])
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    many: Callable[[list[A]], Sequence[R | Exception]]
 
-    return one
+    def __call__(self, asked: A) -> R:
+        return self.soon(asked)()
+
+    def soon(self, asked: A) -> Callable[[], R]:
+        """Ask, and go on: the answer is waited for, or its error raised, when it is called for."""
+        if getattr(_here, "side_by_side", False) and not connection.in_atomic_block:
+            return _clerk.ask(self.many, asked)
+        call = _Call(self.many, asked)
+        try:
+            _answer([call], self.many([asked]))
+        except Exception as error:
+            call.answer.set_exception(error)
+        return call.answer.result
 
 
 @contextmanager
@@ -78,7 +85,7 @@ class _Clerk:
         self._begin = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def ask(self, many: Many[Any], asked: Any) -> Any:
+    def ask(self, many: Many[Any], asked: Any) -> Callable[[], Any]:
         call = _Call(many, asked)
         self._calls.put(call)
         if self._thread is None:
@@ -86,7 +93,7 @@ class _Clerk:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._work, name="clerk", daemon=True)
                     self._thread.start()
-        return call.answer.result()
+        return call.answer.result
 
     def _work(self) -> None:
         _here.for_many = True
@@ -118,6 +125,10 @@ def _carry_out(many: Many[Any], calls: list[_Call]) -> None:
         for call in calls:
             _carry_out(many, [call])
         return
+    _answer(calls, answers)
+
+
+def _answer(calls: list[_Call], answers: Sequence[Any]) -> None:
     for call, answer in zip(calls, answers, strict=True):
         if isinstance(answer, Exception):
             call.answer.set_exception(answer)

@@ -10,8 +10,9 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from functools import cached_property
 from pathlib import Path
+
+from django.utils.functional import cached_property
 
 MOST_MAILS = 2_000
 

@@ -7,12 +7,12 @@ first: whatever moment the run before died at, the device ends with one password
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from functools import cached_property
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from devices.cuts import cut_at, keep_cut
-from devices.doors import Talk, login, wrong_password
+from devices.doors import Talk, login_soon, wrong_password
 from devices.drivers.base import Login
 from devices.drivers.errors import DeviceError, LockedOut, TriesSpent
 from devices.drivers.proof import Proof, prove
@@ -53,10 +53,11 @@ class Change:
         self.device: Device = talk.device
         self.account = credential_id(self.device.id, reset.username)
         self.credential = state_of(CredentialState, self.account)
+        self._new = login_soon(self.device.id, self.reset.username, self.secret)
 
     @cached_property
     def new(self) -> Login:
-        new = login(self.device.id, self.reset.username, self.secret)
+        new = self._new()
         self.talk.trust(new)
         return new
 
@@ -87,11 +88,12 @@ class Change:
         """First a login that should be right: it makes good for the tries that were spent before,
         also by a run that died in the middle of its proof, so that this one has its own.
         """
-        self.talk.check(self.new)
         # A check in between may have made the new one current: the old one is then the one before.
         known = (self.credential.current, *self.credential.superseded)
         old = next((secret for secret in known if secret and secret != self.secret), None)
-        before = login(self.device.id, self.new.username, old).password if old else None
+        asked = login_soon(self.device.id, self.new.username, old) if old else None
+        self.talk.check(self.new)
+        before = asked().password if asked else None
         if before == self.new.password:
             before = None
         proof = prove(

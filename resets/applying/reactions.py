@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from devices.doors import talking
 from devices.drivers.errors import (
     CertificateChanged,
@@ -13,9 +15,10 @@ from devices.drivers.errors import (
     NotSupported,
     OpensToAnything,
 )
-from devices.queries import device_for_jobs
+from devices.models import Device
+from devices.queries import device_for_jobs, device_soon
 from devices.vault import VaultError
-from fleet.eventstore.handling import Order, handle_together
+from fleet.eventstore.handling import Order, handle_soon, handle_together
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.eventstore.subscriptions import Later, reaction
@@ -30,7 +33,6 @@ from resets.steps.apply_password import RecordApplied
 from resets.steps.choose_password import PasswordGenerated, PasswordTyped
 from resets.steps.fail_reset import FailReset
 from resets.steps.restore_device import PasswordSetByHand
-from resets.tasks import go_on_soon
 
 WAYS: dict[RecoveryMethod, type[Change]] = {
     RecoveryMethod.MANAGEMENT_ACCOUNT: ByManagement,
@@ -43,6 +45,8 @@ WAYS: dict[RecoveryMethod, type[Change]] = {
 @reaction(PasswordGenerated, PasswordTyped, urgent=True, many=True, at_site=True)
 def apply_password(recorded: Recorded) -> None:
     """Put the new password on the device and prove it."""
+    assert recorded.subject
+    device = device_soon(recorded.subject)
     reset = state_of(ResetState, recorded.stream)
     if reset.phase not in (Phase.APPLYING, Phase.PROVING):
         return
@@ -52,9 +56,7 @@ def apply_password(recorded: Recorded) -> None:
         if reset.phase is Phase.APPLYING:
             raise Later(LOOK_AGAIN, "by_hand")  # `verify_by_hand` is at it
         return
-    _apply(reset, recorded, WAYS[reset.method])
-    if reset.campaign:
-        go_on_soon()
+    _apply(reset, device(), recorded, WAYS[reset.method])
 
 
 @reaction(PasswordSetByHand, urgent=True, at_site=True)
@@ -62,22 +64,24 @@ def verify_by_hand(recorded: Recorded) -> None:
     """See whether the password that was set at the device opens it, and prove it."""
     reset = state_of(ResetState, recorded.stream)
     if reset.restore.by_hand and reset.phase in (Phase.APPLYING, Phase.PROVING):
-        _apply(reset, recorded, SetAtDevice)
+        assert reset.subject
+        _apply(reset, device_for_jobs(reset.subject), recorded, SetAtDevice)
 
 
-def _apply(reset: ResetState, recorded: Recorded, way: type[Change]) -> None:
-    assert reset.subject
-    device = device_for_jobs(reset.subject)
+def _apply(reset: ResetState, device: Device, recorded: Recorded, way: type[Change]) -> None:
     with talking(device, recorded, "apply and prove the new password") as talk:
         change = way(reset, recorded, talk)
         try:
-            if reset.phase is Phase.APPLYING:
-                if not still_fits(reset, device):
-                    handle_together([Order(FailReset(VOID, VOID_WORDS), reset.id)], talk.by)
-                    return
-                change.apply()
-                handle_together([Order(RecordApplied(), reset.id)], talk.by)
-            change.settle(change.prove())
+            with ExitStack() as told:
+                if reset.phase is Phase.APPLYING:
+                    if not still_fits(reset, device):
+                        handle_together([Order(FailReset(VOID, VOID_WORDS), reset.id)], talk.by)
+                        return
+                    change.apply()
+                    # It is written while the device is asked.
+                    told.callback(handle_soon([Order(RecordApplied(), reset.id)], talk.by))
+                proof = change.prove()
+            change.settle(proof)
         except (
             Declined,
             NotAuthorised,

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from email.utils import parseaddr
-from functools import cached_property
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.paginator import Page, Paginator
+from django.utils.functional import cached_property
 
 from devices.queries import mailbox_shown
 from fleet.accounts.access import human, may

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from devices import lock_outs
 from devices.models import Credential, Device, LoginTries, Telemetry

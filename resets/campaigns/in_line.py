@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache, reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.utils.functional import cached_property
 
 from devices import lock_outs
 from devices.models import Device, LoginTries, Site, Telemetry
@@ -104,7 +105,7 @@ class Line:
         """The next ones at a site, in their order; of some NVRs' cameras only the first."""
         ready = self._ready.filter(site=site)
         found: list[CampaignItem] = []
-        several = ready.exclude(nvr__in=self._one_by_one)
+        several = ready.exclude(nvr__in=self._one_by_one) if self._one_by_one else ready
         for some in self._standings:  # asked for both at once, the database sorts all that wait
             found += several.filter(some).order_by("number", "pk")[:free]
         if self._one_by_one:
@@ -137,6 +138,8 @@ class Line:
         rows = self._able
         if self.settings.pace:  # so that `begun_at` tells of everything that was begun
             rows = rows.exclude(begun_at__gt=self.now - MINUTE)
+        if not self._nvrs:
+            return rows
         in_work = [one.device_id for one in self._running]
         return rows.exclude(
             Q(nvr__in=[*in_work, *self._nvrs_waiting]) | Q(device__in=self._nvrs_in_work)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from django.core.paginator import Page
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from fleet.accounts.access import may
 from fleet.accounts.state import Role

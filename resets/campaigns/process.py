@@ -11,12 +11,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from devices import vault
 from devices.models import Device
@@ -59,15 +60,29 @@ MOST_ATTEMPTS = 5  # of one device that keeps slipping away, until a person lets
 _COLUMNS = ("pk", "standing", "why", "mailbox")
 
 
-def advance(campaign: UUID) -> int:
-    """One turn of a campaign; answers with how much it has done: 0 when there is nothing to do."""
+class SomebodyElse(Exception):
+    """Another worker takes a turn of this campaign."""
+
+
+def advance(campaign: UUID) -> int | None:
+    """One turn of a campaign; answers with how much it has done: 0 when there is nothing to do, and
+    None while somebody else is at it.
+    """
     by = By(Actor.job("carry out the campaign"), correlation=campaign)
     for _ in range(TRIES):
         with suppress(Conflict):  # somebody took a device out meanwhile, or resets it by itself
-            return sum(
-                bool(outcome.events) for outcome in handle_all(lambda: _orders(campaign), by)
-            )
+            try:
+                outcomes = handle_all(lambda: _orders(campaign), by)
+            except SomebodyElse:
+                return None
+            return sum(bool(outcome.events) for outcome in outcomes)
     return 0
+
+
+def in_work(campaign: UUID) -> bool:
+    """Whether a device of it is in work: it will come to its end soon."""
+    rows = CampaignItem.objects.for_jobs().filter(campaign=campaign)
+    return bool(rows.filter(standing=Standing.RUNNING.value).exists())
 
 
 def open_campaigns() -> list[UUID]:
@@ -81,7 +96,7 @@ def _orders(campaign: UUID) -> Sequence[Order]:
     rows = Campaign.objects.for_jobs().select_for_update(skip_locked=True).filter(pk=campaign)
     versions = list(rows.values_list("version", flat=True))
     if not versions:
-        return []  # somebody else is at it: a worker that waits could do something else
+        raise SomebodyElse  # a worker that waits could do something else
     return list(Turn(_as_of(campaign, versions[0])).orders())
 
 

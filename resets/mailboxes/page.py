@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.utils.functional import cached_property
 
 from devices.queries import mailbox_shown, zone_of
 from fleet.accounts.access import may

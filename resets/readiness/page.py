@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.core.paginator import Page, Paginator
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from devices import queries as devices
 from devices.queries import zone_of

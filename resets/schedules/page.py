@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
+
+from django.utils.functional import cached_property
 
 from devices import queries as devices
 from fleet.audit.entries import Entry, story_of

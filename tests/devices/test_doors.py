@@ -132,6 +132,21 @@ def test_a_right_login_gives_all_tries_back(
     assert tries.left() == lock_outs.UNKNOWN.doubtful
 
 
+def test_a_right_login_is_told_of_with_the_next_one(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    row = device_for_jobs(taken_in(who, fleet))
+    own, sign_in = Tries(row, "rekey"), Tries(row, "admin")
+    own.spend()
+    sign_in.spend()
+    own.spend(accepted=own)
+    assert own.left() == lock_outs.UNKNOWN.doubtful - 2
+    sign_in.spend(accepted=sign_in)
+    assert own.left() == lock_outs.UNKNOWN.doubtful - 2
+    own.accepted()
+    assert own.left() == lock_outs.UNKNOWN.doubtful - 1
+
+
 def test_nothing_is_tried_while_the_device_says_that_it_is_locked(
     who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
 ) -> None:

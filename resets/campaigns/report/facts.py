@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django.utils.text import slugify
 
 from devices.models import Device, Site

@@ -22,7 +22,7 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Recorded
 from fleet.eventstore.models import Job
 from fleet.eventstore.store import read_stream
-from fleet.eventstore.together import side_by_side, together
+from fleet.eventstore.together import Together, side_by_side
 from tests.cast import SETUP, cast
 from tests.faults.rekey import until
 from tests.fleet.eventstore.ground import device
@@ -41,7 +41,7 @@ def _doubled(some: list[int]) -> list[int | Exception]:
     return [ValueError("nothing") if one == 0 else one * 2 for one in some]
 
 
-doubled = together(_doubled)
+doubled = Together(_doubled)
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +76,25 @@ def together_waiting() -> int:
     return clerk._clerk._calls.qsize()
 
 
+def test_what_is_asked_for_soon_is_waited_for_when_it_is_called_for() -> None:
+    with side_by_side():
+        late = doubled.soon(-1)
+        until("it is asked", lambda: asked, 10)
+        wrong = doubled.soon(0)
+        held.set()
+        assert late() == -2
+        with pytest.raises(ValueError, match="nothing"):
+            wrong()
+
+
+def test_outside_of_such_threads_an_error_is_raised_no_earlier() -> None:
+    answer, wrong = doubled.soon(2), doubled.soon(13)
+    assert asked == [[2], [13]]
+    assert answer() == 4
+    with pytest.raises(LookupError):
+        wrong()
+
+
 def test_what_is_asked_meanwhile_is_asked_as_one_and_everybody_has_their_own_answer() -> None:
     assert at_the_same_moment([3, 1, 2]) == [6, 2, 4]
     assert asked == [[-1], [1, 2, 3]]
@@ -106,7 +125,7 @@ def test_inside_of_a_transaction_it_is_a_plain_call() -> None:
     def who(some: list[int]) -> list[str]:
         return [threading.current_thread().name for _ in some]
 
-    ask = together(who)
+    ask = Together(who)
     with side_by_side():
         assert ask(1) == "clerk"
         with transaction.atomic():
@@ -127,7 +146,7 @@ def at_once(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
         connection.close()
         return [None] * len(some)
 
-    close = together(closed)
+    close = Together(closed)
     until("all hands are free", lambda: not hands._hands._at, 10)
     with side_by_side():
         close(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -264,5 +265,34 @@ def test_a_campaign_that_cannot_go_on_keeps_no_other_one_waiting(
         return advance(campaign)
 
     monkeypatch.setattr(process, "advance", fails)
+    monkeypatch.setattr(tasks, "LONGEST_TURNS", 0)
     tasks.advance_campaigns()
     assert quiet.in_work(other) == [second]
+
+
+def test_one_message_carries_a_campaign_on_while_a_device_of_it_is_in_work(
+    who: Cast, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet.many(who, 3)
+    campaign = quiet.under_way(who, ada, settings=Settings(canary=0, at_once=1))
+
+    def breathe(_: float) -> None:
+        for device in quiet.in_work(campaign):
+            quiet.end(device)
+
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=breathe))
+    tasks.advance_campaigns()
+    assert ground.state(campaign).phase is CampaignPhase.ENDED
+    assert set(ground.standings(campaign).values()) == {"proven proven"}
+
+
+def test_turns_that_take_long_go_on_with_another_message(
+    who: Cast, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet.many(who, 1)
+    campaign = quiet.under_way(who, ada)
+    sent: list[object] = []
+    monkeypatch.setattr(tasks, "wake", lambda task, **_: sent.append(task))
+    monkeypatch.setattr(tasks, "LONGEST_TURNS", 0)
+    tasks.advance_campaigns()
+    assert (len(quiet.in_work(campaign)), sent) == (1, [tasks.advance_campaigns])

@@ -58,8 +58,8 @@ def test_turns_at_one_time_begin_nothing_twice_and_no_more_than_they_may(
     quiet.many(who, 12)
     campaign = quiet.under_way(who, ada, settings=Settings(canary=0, at_once=5, stop_share=0))
     answers = at_once(*[partial(process.advance, campaign)] * 6)
-    assert all(isinstance(one, int) for one in answers), answers
-    assert sum(answers) == 2 * 5  # an item and its reset, each once
+    assert all(one is None or isinstance(one, int) for one in answers), answers
+    assert sum(filter(None, answers)) == 2 * 5  # an item and its reset, each once
     assert set(begun().values()) == {1}
     assert len(quiet.in_work(campaign)) == 5
     assert nothing_is_open_twice()
@@ -76,7 +76,7 @@ def test_turns_beside_people_who_take_devices_out_or_reset_them_by_themselves(
         *[partial(handle, RequestReset(device, "Lost"), new_id(), by) for device in ids[2:4]],
     ]
     answers = at_once(*people, *[partial(process.advance, campaign)] * 3)
-    assert all(isinstance(one, int) for one in answers[-3:]), answers
+    assert all(one is None or isinstance(one, int) for one in answers[-3:]), answers
     ground.turns(campaign)
     for device, text in zip(ids, ground.standings(campaign).values(), strict=True):
         resets = Reset.objects.for_jobs().filter(device=device)
