@@ -16,7 +16,8 @@ USUAL = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}  # where an ad
 
 def configure() -> None:
     """Allow devices on this machine where the settings say so, but for Rekey's own ports."""
-    reach.configure(settings.REKEY_LOCAL_DEVICES, _own_ports())
+    own_name = urlsplit(settings.REKEY_URL).hostname
+    reach.configure(settings.REKEY_LOCAL_DEVICES, _own_ports(), filter(None, [own_name]))
 
 
 def _own_ports() -> Iterator[int]:

@@ -83,12 +83,13 @@ class Reach:
     """``allowed``: networks whose addresses may be this machine's own all the same.
 
     ``own_ports``: what listens there for Rekey itself (its pages, mail, database, broker) and
-    stays out of reach even so. Nothing allows metadata services, link-local addresses and
-    addresses of many.
+    stays out of reach even so, also under ``own_names``: what people type to come to Rekey.
+    Nothing allows metadata services, link-local addresses and addresses of many.
     """
 
     allowed: tuple[_Network, ...] = ()
     own_ports: frozenset[int] = frozenset()
+    own_names: frozenset[str] = frozenset()
 
     def problem(self, host: str, port: int) -> str | None:
         """Why ``host`` (an address, or a name, which is not resolved) is out of reach, or None.
@@ -101,9 +102,12 @@ class Reach:
             return self._problem_of(address, port)
         if host in _METADATA_NAMES:
             return "metadata_address"
-        if host.endswith(tuple(f".{name}" for name in _OWN_NAMES)) or host in _OWN_NAMES:
-            return None if self.allowed else "own_address"  # else it depends on where it leads
-        return None
+        ours = host.endswith(tuple(f".{name}" for name in _OWN_NAMES)) or host in _OWN_NAMES
+        if ours and not self.allowed:
+            return "own_address"
+        if (ours or host in self.own_names) and port in self.own_ports:
+            return "own_port"
+        return None  # it depends on where it leads
 
     def _problem_of(self, address: _Address, port: int) -> str | None:
         if address in _METADATA:
@@ -122,10 +126,14 @@ class Reach:
 _current = Reach()
 
 
-def configure(allowed: Iterable[str] = (), own_ports: Iterable[int] = ()) -> None:
+def configure(
+    allowed: Iterable[str] = (), own_ports: Iterable[int] = (), own_names: Iterable[str] = ()
+) -> None:
     """Set the reach of this process. ``allowed`` as CIDR. Raises ValueError."""
     global _current
-    _current = Reach(tuple(map(ip_network, allowed)), frozenset(own_ports))
+    _current = Reach(
+        tuple(map(ip_network, allowed)), frozenset(own_ports), frozenset(map(_plain, own_names))
+    )
 
 
 def is_metadata(host: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from devices.drivers import reach
+from devices.lists import imports
 from devices.queries import device_for_jobs
 from devices.reaching import configure
 from devices.state import Kind
@@ -26,6 +27,7 @@ from fleet.eventstore.store import last_position
 from fleet.local import ports
 from tests.cast import Cast, add_device, work
 from tests.devices.drivers.made_up import camera
+from tests.devices.lists.made_up import csv_of
 from tests.fleet.eventstore.ground import device
 
 LOOPBACK = ["127.0.0.0/8"]
@@ -35,7 +37,7 @@ LOOPBACK = ["127.0.0.0/8"]
 def as_before() -> Iterator[None]:
     kept = reach.current()
     yield
-    reach.configure([str(network) for network in kept.allowed], kept.own_ports)
+    reach.configure([str(network) for network in kept.allowed], kept.own_ports, kept.own_names)
 
 
 def problem(host: str, port: int = 80) -> str | None:
@@ -61,6 +63,14 @@ def test_where_the_settings_say_so_it_may_be_but_where_rekey_itself_listens(sett
         assert problem("127.0.0.1", port.number) == "own_port", port.what
         assert problem("203.0.113.7", port.number) is None, "a device's own affair"
     assert problem("::1") == "own_address"
+
+
+def test_the_name_that_people_type_to_come_to_rekey_is_no_device(settings: Any) -> None:
+    settings.REKEY_LOCAL_DEVICES = []
+    settings.REKEY_URL = "https://rekey.example.com"
+    configure()
+    assert problem("rekey.example.com", 443) == "own_port"
+    assert problem("gate.example.com", 443) is None
 
 
 POSTGRESQL = "django.db.backends.postgresql"
@@ -120,6 +130,7 @@ WISHES: dict[str, Callable[[Cast, str, int], Command[Any]]] = {
     [
         ("127.0.0.1", ports.WEB.default, "own_port"),
         ("127.0.0.1", ports.CONTROL.default, "own_port"),
+        ("localhost", ports.WEB.default, "own_port"),
         ("::1", 80, "own_address"),
         ("0.0.0.0", 80, "own_address"),
         ("169.254.169.254", 80, "metadata_address"),
@@ -153,6 +164,21 @@ def test_no_space_around_an_address_hides_what_it_is(settings: Any, who: Cast, s
         with pytest.raises(Refused) as no:
             handle(ChangeDevice(host=f"{space}{host}{space}"), one, who.by(who.alice))
         assert no.value.code == "host_forbidden"
+
+
+@pytest.mark.one_database
+def test_no_list_brings_rekey_itself(settings: Any, who: Cast) -> None:
+    settings.REKEY_LOCAL_DEVICES = LOOPBACK
+    configure()
+    port = str(ports.WEB.default)
+    hosts = ("127.0.0.1", "localhost")
+    rows = [(f"Gate {number}", host, port, OTHER) for number, host in enumerate(hosts)]
+    data = csv_of(("Name", "Address", "Port", "Password"), *rows)
+    checked = imports.check(who.site, "list.csv", data, who.by(who.alice))
+    problems = [line.problem for line in imports.dry_run(checked).lines]
+    assert [one and (one.column, one.code) for one in problems] == [
+        ("Address", "host_forbidden")
+    ] * 2
 
 
 # --- what was a device and is one no more ---------------------------------------------------------

@@ -102,9 +102,19 @@ def test_devices_on_this_machine_are_in_reach_where_that_is_allowed():
     assert FLEET.problem("0.0.0.0", 80) == "own_address"
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::ffff:7f00:1"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.1.2.3", "::ffff:7f00:1", "localhost", "LOCALHOST.", "x.localhost"]
+)
 def test_rekeys_own_ports_stay_out_of_reach(host):
     assert FLEET.problem(host, 8000) == "own_port"
+
+
+def test_rekeys_own_name_is_no_device_at_its_own_ports():
+    """Behind a proxy it may lead to another machine."""
+    behind = Reach(own_ports=frozenset({443}), own_names=frozenset({"rekey.example.com"}))
+    assert behind.problem("Rekey.Example.com.", 443) == "own_port"
+    assert behind.problem("rekey.example.com", 8443) is None
+    assert behind.problem("gate.example.com", 443) is None
 
 
 def test_no_network_that_is_allowed_holds_metadata_or_many():
