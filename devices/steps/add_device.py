@@ -16,6 +16,7 @@ from devices.state import ONVIF_PATH, SERVICES, DeviceState, Kind
 from fleet.accounts.state import Role
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from fleet.names import named
 
 # RFC 1123 §2.1. One way to match only: with optional dots it took years over sixty letters.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -167,8 +168,7 @@ class Placing(Protocol):
 
 def added(asked: Placing, placed: Placed, *, fresh: bool) -> DeviceAdded:
     """The event, if nothing about the device is wrong. Raises Refused."""
-    if not asked.name.strip():
-        raise Refused("name_missing", "Give the device a name.", field="name")
+    name = named(asked.name, "device")
     check_address(asked.host, asked.port, asked.path)
     if not asked.username.strip():
         raise Refused("username_missing", "Name the account.", field="username")
@@ -177,7 +177,7 @@ def added(asked: Placing, placed: Placed, *, fresh: bool) -> DeviceAdded:
         organisation=placed.organisation,
         site=asked.site,
         kind=asked.kind,
-        name=asked.name.strip(),
+        name=name,
         host=asked.host,
         port=asked.port,
         driver="onvif",

@@ -12,8 +12,8 @@ from devices.steps.add_device import Reached, check_address, services_in
 from devices.steps.check_device import CheckRequested
 from devices.steps.remove_device import refuse_removed
 from fleet.accounts.state import Role
-from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from fleet.names import named
 
 
 @event("devices.device_changed")
@@ -55,11 +55,8 @@ class ChangeDevice(Command[DeviceState]):
 
     def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
         refuse_removed(state)
-        name = state.name if self.name is None else self.name.strip()
-        if not name:
-            raise Refused("name_missing", "Give the device a name.", field="name")
         new: dict[str, Any] = {
-            "name": name,
+            "name": state.name if self.name is None else named(self.name, "device"),
             "host": state.host if self.host is None else self.host.strip(),
             "port": state.port if self.port is None else self.port,
             "tls": state.tls if self.tls is None else self.tls,

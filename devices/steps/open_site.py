@@ -12,6 +12,7 @@ from devices.state import SiteState
 from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event
+from fleet.names import named
 
 time_zones = cache(available_timezones)  # each time anew, it walks through some 600 files
 
@@ -39,10 +40,9 @@ class OpenSite(Command[SiteState]):
     timezone: str = asked("Time zone", help="As in Europe/Stockholm.", default="UTC")
 
     def decide(self, state: SiteState, now: datetime) -> Iterable[Event[SiteState]]:
-        if not self.name.strip():
-            raise Refused("name_missing", "Give the site a name.", field="name")
+        name = named(self.name, "site")
         if self.timezone not in time_zones():
             raise Refused(
                 "no_such_time_zone", "Use a name such as Europe/Stockholm.", field="timezone"
             )
-        yield SiteOpened(self.organisation, self.name.strip(), self.timezone)
+        yield SiteOpened(self.organisation, name, self.timezone)

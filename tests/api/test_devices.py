@@ -107,6 +107,7 @@ ADDRESSES = [
     ({"host": "255.255.255.255"}, "host_forbidden", "host"),
     ({"host": "127.0.0.1", "port": OWN_PORT}, "host_forbidden", "host"),
     ({"host": "127.99.0.1", "port": OWN_PORT}, "host_forbidden", "host"),
+    ({"host": "localhost", "port": OWN_PORT}, "host_forbidden", "host"),
     ({"host": "::1"}, "host_forbidden", "host"),
     ({"host": "0.0.0.0"}, "host_forbidden", "host"),
 ]
@@ -117,6 +118,7 @@ SERVICES = [
 ]
 OTHERS = [
     ({"name": " "}, "name_missing", "name"),
+    ({"name": "Gate\nnorth"}, "name_unprintable", "name"),
     ({"username": " "}, "username_missing", "username"),
     ({"reset_email": "owner"}, "mailbox_malformed", "reset_email"),
     ({"mac": "00:FF"}, "mac_wrong", "mac"),
@@ -302,6 +304,7 @@ def test_an_nvr_goes_with_its_cameras_and_not_before_them(
         ("remove-device", {"reason": " "}, 422, "reason_missing"),
         ("remove-device", {}, 400, "invalid"),
         ("change-device", {"name": " "}, 422, "name_missing"),
+        ("change-device", {"name": "Gate\x1b[2J"}, 422, "name_unprintable"),
         ("change-device", {"services": "telnet:23"}, 422, "services_wrong"),
         ("change-device", {"password": "correct-horse-2"}, 400, "invalid"),
         ("change-device", {"host": "203.0.113.7", "port": 81}, 409, "address_taken"),

@@ -290,6 +290,7 @@ def test_a_camera_is_added_to_a_channel_of_an_nvr(pages: Client, who: Cast) -> N
     ("wrong", "field"),
     [
         ({"name": " "}, "name"),
+        ({"name": "Gate\nnorth"}, "name"),
         ({"host": "http://gate/"}, "host"),
         ({"port": "70000"}, "port"),
         ({"port": "many"}, "port"),

@@ -65,6 +65,7 @@ def test_a_port_that_is_left_out_is_the_usual_one(cells: dict[str, str], address
     ("cells", "code", "column"),
     [
         ({"name": ""}, "name_missing", "Name"),
+        ({"name": "Gate\nnorth"}, "name_unprintable", "Name"),
         ({"host": "", "serial": "SN7"}, "host_wrong", "Address"),
         ({"host": "http://gate/"}, "host_wrong", "Address"),
         ({"port": "many"}, "port_wrong", "Port"),

@@ -55,6 +55,7 @@ def test_a_device_may_have_no_mailbox_yet() -> None:
 
 REFUSED = [
     ("name_missing", "name", {"name": "  "}),
+    ("name_unprintable", "name", {"name": "Gate\nnorth"}),
     ("host_wrong", "host", {"host": ""}),
     ("host_wrong", "host", {"host": "http://203.0.113.7"}),
     ("port_wrong", "port", {"port": 0}),

@@ -73,6 +73,7 @@ def test_a_device_at_another_address_has_to_show_the_same_certificate() -> None:
     ("asked", "code", "field"),
     [
         ({"name": " "}, "name_missing", "name"),
+        ({"name": "Gate\rnorth"}, "name_unprintable", "name"),
         ({"host": ""}, "host_wrong", "host"),
         ({"host": "http://203.0.113.7/"}, "host_wrong", "host"),
         ({"port": 0}, "port_wrong", "port"),

@@ -20,6 +20,11 @@ def test_a_site_has_a_name(name: str) -> None:
     assert error.field == "name"
 
 
+def test_a_sites_name_is_in_one_line() -> None:
+    error = given().when(OpenSite(ORGANISATION, "Har\nbour")).refused("name_unprintable")
+    assert error.field == "name"
+
+
 @pytest.mark.parametrize("zone", ["", "Mars/Olympus", "../../etc/passwd", "UTC+2", "/etc"])
 def test_a_site_has_a_time_zone_that_there_is(zone: str) -> None:
     error = given().when(OpenSite(ORGANISATION, "Harbour", zone)).refused("no_such_time_zone")
