@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from fleet.accounts.state import OrganisationState, Role
-from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event
+from fleet.names import named
 
 
 @event("accounts.organisation_founded")
@@ -27,6 +27,4 @@ class FoundOrganisation(Command[OrganisationState]):
     name: str = asked("Name")
 
     def decide(self, state: OrganisationState, now: datetime) -> Iterable[Event[OrganisationState]]:
-        if not self.name.strip():
-            raise Refused("name_missing", "Give the organisation a name.", field="name")
-        yield OrganisationFounded(self.name.strip())
+        yield OrganisationFounded(named(self.name, "organisation"))

@@ -13,6 +13,7 @@ from uuid import UUID
 from fleet.accounts.state import Role, TokenState
 from fleet.errors import Forbidden, Refused
 from fleet.eventstore.messages import Actor, Command, Event, asked, command, event, supplied
+from fleet.names import named
 
 MOST_DAYS = 366
 
@@ -56,15 +57,14 @@ class IssueToken(Command[TokenState]):
     def decide(self, state: TokenState, now: datetime) -> Iterable[Event[TokenState]]:
         if self.asker.kind != "person":
             raise Forbidden("people_only", "Only a signed-in person makes tokens.")
-        if not self.name.strip():
-            raise Refused("name_missing", "Give the token a name.", field="name")
+        name = named(self.name, "token")
         if self.role is Role.JOB:
             raise Refused("no_such_role", "Choose one of the roles for people.", field="role")
         if not 1 <= self.days <= MOST_DAYS:
             raise Refused("days_out_of_range", f"Choose from 1 to {MOST_DAYS} days.", field="days")
         yield TokenIssued(
             UUID(self.asker.id),
-            self.name.strip(),
+            name,
             self.role,
             self.digest,
             now + timedelta(days=self.days),

@@ -42,6 +42,7 @@ def test_an_organisation_is_founded_and_is_its_own() -> None:
 
 def test_an_organisation_has_a_name() -> None:
     assert given().when(FoundOrganisation(" ")).refused("name_missing").field == "name"
+    assert given().when(FoundOrganisation("A\nB")).refused("name_unprintable").field == "name"
 
 
 def test_a_role_is_given_and_taken_back() -> None:
@@ -81,6 +82,7 @@ def test_only_a_person_makes_tokens(kind: str) -> None:
     ("code", "field", "fields"),
     [
         ("name_missing", "name", {"name": "  "}),
+        ("name_unprintable", "name", {"name": "ticket\ning"}),
         ("no_such_role", "role", {"role": Role.JOB}),
         ("days_out_of_range", "days", {"days": 0}),
         ("days_out_of_range", "days", {"days": -3}),
