@@ -41,7 +41,7 @@ from devices.drivers.proof import Door
 from devices.drivers.registry import abilities_of, driver
 from devices.models import Device, DeviceLease
 from devices.steps.certificates import PinCertificate, RecordCertificateChange
-from devices.tries import Tries
+from devices.tries import Tries, accept_many
 from fleet.eventstore import database
 from fleet.eventstore.handling import handle
 from fleet.eventstore.messages import By, Recorded
@@ -99,8 +99,7 @@ def talking(device: Device, recorded: Recorded, job: str) -> Iterator[Talk]:
         try:
             yield talk
         finally:
-            talk.told_right()
-            release(device.id, holder)
+            release(device.id, holder, talk.accepted)
 
 
 def lease(device: UUID, holder: str) -> bool:
@@ -130,15 +129,17 @@ def renew(holder: str) -> None:
     DeviceLease.objects.filter(holder=holder).update(until=timezone.now() + LEASE)
 
 
-def release(device: UUID, holder: str) -> None:
-    _release((device, holder))
+def release(device: UUID, holder: str, accepted: Tries | None = None) -> None:
+    """Give a device's lease back; before that, tell of the last login that was right."""
+    _release((device, holder, accepted))
 
 
-def _releases(held: list[tuple[UUID, str]]) -> list[None]:
+def _releases(held: list[tuple[UUID, str, Tries | None]]) -> list[None]:
+    accept_many([accepted for *_, accepted in held if accepted])
     pairs = ", ".join(["(%s, %s)"] * len(held))
     database.run(
         f"UPDATE device_lease SET until = %s WHERE (device, holder) IN (VALUES {pairs})",  # noqa: S608
-        [database.time(timezone.now()), *(value for one in held for value in one)],
+        [database.time(timezone.now()), *(value for one in held for value in one[:2])],
     )
     return [None] * len(held)
 
@@ -158,7 +159,7 @@ class Talk:
     _renewed: float = field(default_factory=time.monotonic)
     _drivers: dict[str, Driver] = field(default_factory=dict)
     _right: Login | None = None
-    _accepted: Tries | None = None
+    accepted: Tries | None = None  # a login that was right, and not told of yet
     _sure: list[Login] = field(default_factory=list)
 
     def trust(self, login: Login) -> None:
@@ -199,7 +200,8 @@ class Talk:
             return self._run(call(asked, login))
         tries = Tries(self.device, login.username)
         self._heed_its_own_count()
-        accepted, self._accepted = self._accepted, None
+        # A job that dies before it is told of has counted one too many, and never one too few.
+        accepted, self.accepted = self.accepted, None
         tries.spend(sure=login in self._sure, accepted=accepted)
         self._right = None
         try:
@@ -213,16 +215,8 @@ class Talk:
             tries.give_back()  # it was no answer to the login
             raise
         if answer is not False:
-            self._accepted, self._right = tries, login
+            self.accepted, self._right = tries, login
         return answer
-
-    def told_right(self) -> None:
-        """Say that the login before was right, if it was: with the next one that is counted, or in
-        the end. A job that dies in between has counted one too many, and never one too few.
-        """
-        if self._accepted is not None:
-            self._accepted.accepted()
-            self._accepted = None
 
     def check(self, login: Login, service: Service | None = None) -> bool:
         """Whether a login opens the device. Raises DeviceError."""

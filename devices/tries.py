@@ -57,10 +57,6 @@ class Tries:
         """The login that was counted last never got to be judged."""
         self._rows().filter(failed__gt=0).update(failed=F("failed") - 1)
 
-    def accepted(self) -> None:
-        """A right login: devices count from here anew."""
-        _accept(self)
-
     def locked(self, seconds: int | None) -> None:
         """The device says that it is locked: nothing is tried before it opens again."""
         wait = seconds or self._lock_out.locks
@@ -105,8 +101,7 @@ Spent = tuple[Tries, bool, Tries | None]
 
 
 def _spend_many(asked: list[Spent]) -> list[DeviceError | None]:
-    if right := [accepted for *_, accepted in asked if accepted]:
-        _accept_many(right)
+    accept_many([accepted for *_, accepted in asked if accepted])
     known, now = _tries_of(tries for tries, *_ in asked), timezone.now()
     answers = [tries.against(known[tries.device.id], sure=sure) for tries, sure, _ in asked]
     may = [tries for (tries, *_), why in zip(asked, answers, strict=True) if why is None]
@@ -121,18 +116,19 @@ def _spend_many(asked: list[Spent]) -> list[DeviceError | None]:
     return answers
 
 
-def _accept_many(accepted: list[Tries]) -> list[None]:
+def accept_many(accepted: list[Tries]) -> None:
+    """Right logins: devices count from there anew."""
+    if not accepted:
+        return
     pairs = ", ".join(["(%s, %s)"] * len(accepted))
     database.run(
         "UPDATE login_tries SET failed = 0, failed_at = NULL, locked_until = NULL"  # noqa: S608
         f" WHERE (device, username) IN (VALUES {pairs})",
         [value for one in accepted for value in (one.device.id, one.username)],
     )
-    return [None] * len(accepted)
 
 
 _spend = Together(_spend_many)
-_accept = Together(_accept_many)
 
 
 def _time(value: Any) -> datetime | None:

@@ -20,7 +20,7 @@ from devices.steps.certificates import AcceptCertificate
 from devices.steps.check_device import CheckDevice
 from devices.steps.give_password import GivePassword
 from devices.steps.try_history import TryHistory
-from devices.tries import Tries
+from devices.tries import Tries, accept_many
 from devices.virtual import (
     Character,
     DeviceSpec,
@@ -128,7 +128,7 @@ def test_a_right_login_gives_all_tries_back(
     tries.spend()
     tries.spend()
     assert tries.left() == lock_outs.UNKNOWN.doubtful - 2
-    tries.accepted()
+    accept_many([tries])
     assert tries.left() == lock_outs.UNKNOWN.doubtful
 
 
@@ -143,7 +143,7 @@ def test_a_right_login_is_told_of_with_the_next_one(
     assert own.left() == lock_outs.UNKNOWN.doubtful - 2
     sign_in.spend(accepted=sign_in)
     assert own.left() == lock_outs.UNKNOWN.doubtful - 2
-    own.accepted()
+    accept_many([own])
     assert own.left() == lock_outs.UNKNOWN.doubtful - 1
 
 
