@@ -16,6 +16,7 @@ from devices.state import Kind as DeviceKind
 from devices.status import Status
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
+from fleet.names import refuse_lines
 from resets.campaigns.settings import Settings
 from resets.rules import CodeRules
 from resets.state import Mailing, RecoveryMethod
@@ -91,6 +92,8 @@ class Selection:
 
     def checked(self) -> Selection:
         """Raises Refused out of bounds."""
+        refuse_lines(self.text, "text")
+        refuse_lines(self.model, "model")
         if self.older_than is not None and self.older_than not in range(3651):
             raise Refused("age_out_of_bounds", "0 to 3,650 days, please.", field="older_than")
         return self

@@ -57,9 +57,8 @@ class SchedulePlan:
 
     def checked(self, now: datetime) -> SchedulePlan:
         """Raises Refused out of bounds."""
-        for field, text in (("name", self.name), ("reason", self.reason)):
-            if not text.strip():
-                raise Refused(f"{field}_missing", "Fill this in, please.", field=field)
+        if not self.reason.strip():
+            raise Refused("reason_missing", "Fill this in, please.", field="reason")
         self.timing.checked(now)
         for field, (least, most) in (("lasting", LASTING), ("ahead", AHEAD)):
             if not least <= getattr(self, field) <= most:

@@ -11,6 +11,7 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from resets.campaigns.settings import Settings
+from fleet.names import named
 from resets.campaigns.state import Selection
 from resets.schedules.state import (
     AHEAD,
@@ -179,7 +180,7 @@ _NUMBER = "How many months or weeks; by age, how many days old a password may be
 
 def _plan(asked_for: MakeSchedule | ChangeSchedule, now: datetime) -> SchedulePlan:
     return SchedulePlan(
-        name=asked_for.name.strip(),
+        name=named(asked_for.name, "schedule"),
         reason=asked_for.reason.strip(),
         timing=Timing(asked_for.every, asked_for.number, asked_for.first),
         lasting=asked_for.lasting,

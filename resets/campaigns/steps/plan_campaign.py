@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from fleet.accounts.state import Human, Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
+from fleet.names import named
 from resets.campaigns.settings import LONGEST, Settings
 from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Selection
 from resets.steps.site_rules import Place
@@ -89,8 +90,7 @@ class PlanCampaign(Command[CampaignState]):
     reach: Reach = supplied()
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
-        if not self.name.strip():
-            raise Refused("name_missing", "Fill this in, please.", field="name")
+        name = named(self.name, "campaign")
         if not self.reason.strip():
             raise Refused("reason_missing", "Fill this in, please.", field="reason")
         if self.ends_at <= now:
@@ -113,7 +113,7 @@ class PlanCampaign(Command[CampaignState]):
             organisation=self.ground.organisation,
             site=self.ground.site,
             kind=self.kind,
-            name=self.name.strip(),
+            name=name,
             reason=self.reason.strip(),
             selection=selection,
             settings=settings,

@@ -125,10 +125,12 @@ def test_it_is_steered_and_single_devices_are_taken_out(
     ("other", "status", "code"),
     [
         ({"name": " "}, 422, "name_missing"),
+        ({"name": "Spring\nclean"}, 422, "name_unprintable"),
         ({"reason": " "}, 422, "reason_missing"),
         ({"ends_at": "2020-01-01T00:00:00Z"}, 422, "end_in_the_past"),
         ({"ends_at": "2120-01-01T00:00:00Z"}, 422, "end_too_far"),
         ({"selection": {"text": "no such device"}}, 422, "no_device_chosen"),
+        ({"selection": {"text": "Gate\nnorth"}}, 422, "text_unprintable"),
         ({"selection": {"older_than": -1}}, 422, "age_out_of_bounds"),
         ({"settings": {"canary": 101}}, 422, "setting_out_of_bounds"),
         ({"settings": {"at_once": 0}}, 422, "setting_out_of_bounds"),

@@ -209,7 +209,9 @@ def test_whoever_lost_the_right_agrees_to_nothing(
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"name": " "}, "Fill this in, please."),
+        ({"name": " "}, "Give the campaign a name."),
+        ({"name": "Spring\r\nclean"}, "There is a line break"),
+        ({"text": "Gate\x1bnorth"}, "There is a line break"),
         ({"ends_at": "2020-01-01T10:00"}, "This is in the past."),
         ({"ends_at": "0001-01-01T00:00"}, "This is too far from today."),
         ({"ends_at": ""}, "This field is required."),

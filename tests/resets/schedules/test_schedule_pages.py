@@ -110,7 +110,8 @@ def test_another_administrator_agrees_to_what_the_page_shows(who: Cast, ada: Per
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"name": " "}, "Fill this in, please."),
+        ({"name": " "}, "Give the schedule a name."),
+        ({"name": "Quarterly\r\nrotation"}, "There is a line break"),
         ({"number": "0"}, "Between 1 and 24, please."),
         ({"lasting": "2161"}, "Between 1 and 2,160, please."),
         ({"every": "weeks", "number": "1", "lasting": "169"}, "would come before this one ends"),

@@ -181,6 +181,8 @@ def test_each_step_is_offered_where_it_fits_and_refused_elsewhere(
     ("asked", "code", "field"),
     [
         ({"name": " "}, "name_missing", "name"),
+        ({"name": "Quarterly\nrotation"}, "name_unprintable", "name"),
+        ({"selection": Selection(text="Gate\tnorth")}, "text_unprintable", "text"),
         ({"reason": ""}, "reason_missing", "reason"),
         ({"lasting": 0}, "setting_out_of_bounds", "lasting"),
         ({"lasting": 2161}, "setting_out_of_bounds", "lasting"),

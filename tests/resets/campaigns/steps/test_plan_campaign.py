@@ -43,6 +43,9 @@ def test_a_campaign_is_planned_and_drawn_up() -> None:
     ("other", "code", "field"),
     [
         ({"name": " "}, "name_missing", "name"),
+        ({"name": "Spring\u2028clean"}, "name_unprintable", "name"),
+        ({"selection": Selection(text="Gate\nnorth")}, "text_unprintable", "text"),
+        ({"selection": Selection(model="VIGI\x7f")}, "text_unprintable", "model"),
         ({"reason": "\n"}, "reason_missing", "reason"),
         ({"ends_at": NOW}, "end_in_the_past", "ends_at"),
         ({"ends_at": NOW + LONGEST + timedelta(seconds=1)}, "end_too_far", "ends_at"),
