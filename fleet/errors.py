@@ -40,9 +40,10 @@ class Refused(RekeyError):
 class NotFound(RekeyError):
     """There is no such thing, or not for whoever asks."""
 
-    def __init__(self, what: str = "thing") -> None:
+    def __init__(self, what: str = "thing", *, field: str | None = None) -> None:
         what = what.replace("_", " ")  # where it is the name of a stream
-        super().__init__("not_found", f"There is no such {what}. Check the address or the list.")
+        where = "what you sent" if field else "the address or the list"
+        super().__init__("not_found", f"There is no such {what}. Check {where}.", field=field)
 
 
 class Forbidden(RekeyError):

@@ -168,15 +168,18 @@ def kept(command: ChoosePassword | SetByHand, state: ResetState, by: By) -> Kept
 
 @supplies(Place)
 def place(command: Command[RulesState], state: RulesState, by: By) -> Place:
-    """The site, or the organisation, as whoever asks may see it. Raises NotFound: in the words in
-    which the gate speaks of rules that are there, so that nobody learns whether they are; and
-    Forbidden, also for rules that are as they were, where nothing happens that the gate would see.
+    """The site, or the organisation, as whoever asks may see it. Raises NotFound: of rules in the
+    words in which the gate speaks of those that are there, so that nobody learns whether they are;
+    and Forbidden, also for rules that are as they were, where nothing happens that the gate would
+    see.
     """
     place_id: UUID = command.place_id  # type: ignore[attr-defined]
     found = Place(place_id, None)
     if role_at(by.actor, place_id, None) is None:
         site = devices.site_names(by.actor).filter(pk=place_id).first()
         if site is None or site.organisation is None:
+            if command.creates:  # a campaign or a schedule, which is nowhere yet
+                raise NotFound("site or organisation", field="place")
             raise NotFound(state.category)
         found = Place(site.organisation, site.pk)
     if by.actor.kind != "job":

@@ -153,6 +153,25 @@ def test_each_mistake_has_its_code(
     assert alice.all("campaigns/") == []
 
 
+def test_a_place_that_is_not_there_or_not_seen_is_named_with_its_field(
+    who: Cast, alice: Api, cameras: list[UUID]
+) -> None:
+    schedule = {
+        "name": "Quarterly", "reason": "It is time", "every": "months", "number": 3,
+        "first": f"{timezone.now():%Y-%m-%d}", "lasting": 48,
+    }  # fmt: skip
+    said = "There is no such site or organisation. Check what you sent."
+    dora = api_of(person("Dora", who.organisation, Role.ADMINISTRATOR, uuid4()))
+    for api, place in ((alice, uuid4()), (dora, who.site), (dora, who.organisation)):
+        for answer in (
+            plan(api, who, place=str(place)),
+            api.post("schedules/", schedule | {"place": str(place)}),
+        ):
+            told = answer.json()
+            assert (answer.status_code, told["code"], told["detail"]) == (404, "not_found", said)
+            assert told["errors"] == [{"field": "place", "code": "not_found", "message": said}]
+
+
 def test_a_window_that_opens_after_the_end_is_refused(
     who: Cast, alice: Api, cameras: list[UUID]
 ) -> None:
