@@ -5,11 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from fleet.eventstore.handling import supplies
-from fleet.eventstore.messages import By
+from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.store import state_of
+from resets.campaigns import queries
 from resets.campaigns.models import Campaign
 from resets.campaigns.selection import selected
-from resets.campaigns.state import CampaignState, ItemState
+from resets.campaigns.state import CampaignState, ItemState, Selection
 from resets.campaigns.steps.items import CampaignNow, RetryItem
 from resets.campaigns.steps.plan_campaign import PlanCampaign, Reach
 
@@ -19,8 +20,17 @@ def reach(command: PlanCampaign, state: CampaignState, by: By) -> Reach:
     """Of the place that was looked up before it."""
     at = command.ground
     wanted = state.but(organisation=at.organisation, site=at.site, selection=command.selection)
-    rows = selected(by.actor, wanted).order_by()
-    return Reach(rows.count(), tuple(rows.values_list("place__timezone", flat=True).distinct()))
+    return reach_of(by.actor, wanted)
+
+
+def reach_of(actor: Actor, campaign: CampaignState) -> Reach:
+    """Of a campaign's place and selection."""
+    rows, listed, missing = selected(actor, campaign).order_by(), campaign.selection.devices, 0
+    if listed:
+        alone = campaign.but(selection=Selection(devices=listed))
+        missing = len({*listed}) - queries.chosen(actor, alone)
+    zones = rows.values_list("place__timezone", flat=True).distinct()
+    return Reach(rows.count(), tuple(zones), missing)
 
 
 @supplies(CampaignNow)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
@@ -10,9 +11,10 @@ from uuid import UUID
 from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
-from resets.campaigns.settings import Settings
 from fleet.names import named
+from resets.campaigns.settings import Settings
 from resets.campaigns.state import Selection
+from resets.campaigns.steps.plan_campaign import Reach
 from resets.schedules.state import (
     AHEAD,
     LASTING,
@@ -164,6 +166,20 @@ class RunSkipped(Event[ScheduleState]):
 # --- what people do -------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Named:
+    """What devices and NVR come to that a schedule names, and did not name before; None: nothing.
+    What is named nowhere may well fit no device before the next run.
+    """
+
+    reach: Reach | None = None
+
+    def refuse_unless_there(self) -> None:
+        """Raises Refused, as the plan of a campaign does."""
+        if self.reach:
+            self.reach.refuse_unless_there()
+
+
 class _Step(Command[ScheduleState]):
     """What may be done to a schedule that stands in one of these phases."""
 
@@ -221,9 +237,11 @@ class MakeSchedule(Command[ScheduleState]):
     settings: Settings = asked("How?", default=Settings())
     ground: Place = supplied()
     human: Human = supplied()
+    named: Named = supplied()
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
         plan, at = _plan(self, now), self.ground
+        self.named.refuse_unless_there()
         yield ScheduleMade(
             organisation=at.organisation,
             site=at.site,
@@ -252,11 +270,13 @@ class ChangeSchedule(_Step):
     selection: Selection = asked("Which devices?", default=Selection())
     settings: Settings = asked("How?", default=Settings())
     human: Human = supplied()
+    named: Named = supplied()
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
         refuse_unless(state, *self.phases)
         plan, place = _plan(self, now), state.site or state.organisation
         assert place
+        self.named.refuse_unless_there()
         if plan != state.plan:
             digest = digest_of(state.id, place, plan)
             yield ScheduleChanged(plan, self.human.name, self.human.id, digest)

@@ -10,9 +10,11 @@ from fleet.accounts.state import Role
 from fleet.eventstore.handling import supplies
 from fleet.eventstore.messages import By
 from fleet.eventstore.store import state_of
-from resets.campaigns.state import CampaignState
+from resets.campaigns.state import CampaignState, Selection
 from resets.campaigns.steps.by_schedule import ApproveBySchedule, StandingApproval
+from resets.campaigns.supplies import reach_of
 from resets.schedules.state import SchedulePhase, SchedulePlan, ScheduleState
+from resets.schedules.steps import ChangeSchedule, MakeSchedule, Named
 
 
 @supplies(StandingApproval)
@@ -36,6 +38,23 @@ def _against(schedule: ScheduleState, campaign: CampaignState) -> str:
 def _as_agreed(plan: SchedulePlan, campaign: CampaignState) -> bool:
     agreed = (plan.wanted, plan.settings, plan.reason)
     return agreed == (campaign.selection, campaign.settings, campaign.reason)
+
+
+@supplies(Named)
+def named(command: MakeSchedule | ChangeSchedule, state: ScheduleState, by: By) -> Named:
+    """What was named before stays, also where it is gone by now: nothing else would be changed
+    about such a schedule any more.
+    """
+    wanted, before = command.selection, state.plan.selection if state.plan else Selection()
+    new = Selection(
+        nvr=wanted.nvr if wanted.nvr != before.nvr else None,
+        devices=tuple({*wanted.devices} - {*before.devices}),
+    )
+    if new == Selection():
+        return Named()
+    at = command.ground if isinstance(command, MakeSchedule) else state
+    place = CampaignState(state.id, at.organisation, at.site, selection=new)
+    return Named(reach_of(by.actor, place))
 
 
 def approver_may(person_id: str, organisation: UUID | None, site: UUID | None) -> bool:

@@ -56,11 +56,29 @@ class CampaignPlanned(Event[CampaignState]):
 @dataclass(frozen=True)
 class Reach:
     """What a selection comes to as whoever plans may see it: how many devices, and the time zones
-    of their sites.
+    of their sites. `missing`: how many of those that it lists are not at this place.
     """
 
     devices: int = 0
     zones: tuple[str, ...] = ()
+    missing: int = 0
+
+    def refuse_unless_there(self) -> None:
+        """Raises Refused. What never was, what was removed and what is out of sight are one."""
+        if not self.devices:
+            raise Refused(
+                "no_device_chosen",
+                "No device fits this selection. Take away something that narrows it down.",
+                field="selection",
+            )
+        if self.missing:
+            raise Refused(
+                "listed_device_missing",
+                f"{self.missing:,} of the devices in this list cannot be found at this place. Take "
+                "them out of it.",
+                field="selection",
+                missing=self.missing,
+            )
 
 
 @command(by=Role.ADMINISTRATOR, creates=True)
@@ -98,7 +116,8 @@ class PlanCampaign(Command[CampaignState]):
         if self.ends_at - now > LONGEST:
             raise Refused("end_too_far", "A year ahead at most, please.", field="ends_at")
         selection, settings = self.selection.checked(), self.settings.checked()
-        self._refuse_out_of_reach()
+        self.reach.refuse_unless_there()
+        self._refuse_too_many()
         if all(
             settings.window.next_opening(now, ZoneInfo(zone)) >= self.ends_at
             for zone in self.reach.zones
@@ -123,13 +142,7 @@ class PlanCampaign(Command[CampaignState]):
             schedule=None,
         )
 
-    def _refuse_out_of_reach(self) -> None:
-        if not self.reach.devices:
-            raise Refused(
-                "no_device_chosen",
-                "No device fits this selection. Take away something that narrows it down.",
-                field="selection",
-            )
+    def _refuse_too_many(self) -> None:
         if self.reach.devices > MOST_DEVICES:
             raise Refused(
                 "too_many_devices",

@@ -68,7 +68,13 @@ def test_each_mistake_is_refused_beside_its_field(
 
 
 def test_a_selection_that_no_device_fits_is_refused() -> None:
-    KNOWN.knowing(Reach(0, ())).when(PLAN).refused("no_device_chosen")
+    refused = KNOWN.knowing(Reach(0, ())).when(PLAN).refused("no_device_chosen")
+    assert refused.field == "selection"
+
+
+def test_of_a_list_that_names_what_is_not_there_nothing_is_planned() -> None:
+    refused = KNOWN.knowing(Reach(3, STOCKHOLM, missing=2)).when(PLAN)
+    assert refused.refused("listed_device_missing").facts["missing"] == 2
 
 
 def test_there_are_as_many_devices_as_one_campaign_takes_and_no_more() -> None:
