@@ -42,11 +42,12 @@ class Outcome:
     @property
     def told(self) -> str:
         """ "Failed: it refused the password"."""
-        told, why = (
-            words.STANDINGS[Standing(self.standing)].text,
-            words.why(self.standing, self.why),
-        )
-        return f"{told}: {why}" if why else told
+        told = words.STANDINGS[Standing(self.standing)].text
+        return f"{told}: {self.reason}" if self.reason else told
+
+    @property
+    def reason(self) -> str:
+        return words.why(self.standing, self.why)
 
 
 # --- while it is not over -------------------------------------------------------------------------
@@ -111,14 +112,20 @@ def ended(
     """For those who administer the campaign's place, or (`sites`) some of its sites alone."""
     state = state_of(CampaignState, recorded.stream)
     here = [one for one in found if sites is None or one.site in sites]
-    lines = [*_tally(Counter(one.standing for one in here)), *_by_site(here), *_why_failed(here)]
+    lines = [*_tally(Counter(one.standing for one in here)), *_by_site(here)]
+    lines += [*_why_left_out(here), *_why_failed(here)]
     owed = Reset.objects.for_jobs().filter(campaign=state.id, recorder__in=LEFT_AT_NVR)
     if left := owed.filter(device__in=[one.device for one in here]).count():
         cameras = "1 camera" if left == 1 else f"{left:,} cameras"
         lines.append(("Left to do at NVRs", f"{cameras}: see the dashboard"))
     at = "" if sites is None else " where you are an administrator"
-    lead = f"The campaign has ended: {WHY.get(state.why, state.why)}. What came of it{at}:"
+    lead = f"The campaign has ended: {WHY.get(state.why, state.why)}."
     title = f"The campaign has ended: {_name(state)}"
+    if any(one.standing != Standing.LEFT_OUT for one in here):
+        lead += f" What came of it{at}:"
+    else:
+        lead += f" No device was changed{at}." if state.why != "unchanged" else ""
+        title = f"The campaign has changed no device: {_name(state)}"
     # Whoever sees but some sites does not see a campaign that goes over all of them.
     return _case(recorded, state, title, lead, lines, seen=sites is None)
 
@@ -186,6 +193,12 @@ def _by_site(found: Sequence[Outcome]) -> list[tuple[str, str]]:
     proven = Counter(one.site for one in found if one.standing == Standing.PROVEN)
     rows = Site.objects.for_jobs().filter(pk__in=sites).order_by("name")
     return [(r.name, f"{proven[r.pk]:,} of {sites[r.pk]:,} proven") for r in rows]
+
+
+def _why_left_out(found: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """How many for each reason, the most frequent first."""
+    reasons = Counter(one.reason for one in found if one.standing == Standing.LEFT_OUT)
+    return [(reason, f"{count:,} left out") for reason, count in reasons.most_common()]
 
 
 def _why_failed(found: Sequence[Outcome]) -> list[tuple[str, str]]:

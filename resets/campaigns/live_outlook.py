@@ -166,8 +166,11 @@ def _planned(facts: Facts) -> Outlook:
 
 def _ended(facts: Facts) -> Outlook:
     failed = sum(facts.counts[s] for s in Standing if s.failed)
-    tone = "quiet" if facts.why != "finished" else "bad" if failed else "ok"
+    came = "bad" if failed else "ok" if facts.tried else "warn"
+    tone = {"finished": came, "unchanged": "warn"}.get(facts.why, "quiet")
     told = [_sentence(WHY.get(facts.why, facts.why))]
+    if not facts.tried and facts.why != "unchanged":
+        told.append("No device was changed.")
     if failed:
         told.append(f"Of {_devices(failed)} the new password is not proven.")
     return Outlook(tone, "It has ended", tuple(told))

@@ -137,6 +137,7 @@ WHY = {
     "empty": "there is nothing that it could do",
     "over": "its end date has come",
     "finished": "every device has come to an end",
+    "unchanged": "no device was changed, as every one was left out",
 }
 
 

@@ -58,5 +58,6 @@ class EndCampaign(Command[CampaignState]):
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
         if state.phase.under_way:
-            why = state.why if state.phase is CampaignPhase.ENDING else "finished"
+            why = "finished" if self.proven or self.failed else "unchanged"
+            why = state.why if state.phase is CampaignPhase.ENDING else why
             yield CampaignEnded(why, self.proven, self.failed, self.left_out, now)

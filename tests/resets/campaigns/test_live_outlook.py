@@ -226,6 +226,18 @@ def test_each_end_has_its_words_and_only_a_good_one_is_green(reason: str) -> Non
     assert good.sentences[0].endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("reason", "tone"),
+    [("unchanged", "warn"), ("finished", "warn"), ("over", "quiet"), ("cancelled", "quiet")],
+)
+def test_where_every_device_was_left_out_it_says_that_none_was_changed(
+    reason: str, tone: str
+) -> None:
+    ended = outlook(facts(phase=CampaignPhase.ENDED, why=reason, counts=counts(left_out=3)))
+    assert ended.tone == tone
+    assert " ".join(ended.sentences).count("o device was changed") == 1
+
+
 @pytest.mark.parametrize("phase", CampaignPhase)
 def test_every_phase_has_an_outlook(phase: CampaignPhase) -> None:
     assert outlook(facts(phase=phase)).title

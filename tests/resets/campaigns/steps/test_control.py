@@ -110,6 +110,8 @@ def test_time_is_called_once_at_its_end_date() -> None:
 def test_it_ends_for_the_reason_that_it_has() -> None:
     given(*RUNNING).when(EndCampaign(2, 1, 0)).then(CampaignEnded("finished", 2, 1, 0, NOW))
     given(*CANCELLED).when(EndCampaign(2, 1, 0)).then(CampaignEnded("cancelled", 2, 1, 0, NOW))
+    given(*RUNNING).when(EndCampaign(0, 0, 3)).then(CampaignEnded("unchanged", 0, 0, 3, NOW))
+    given(*CANCELLED).when(EndCampaign(0, 0, 3)).then(CampaignEnded("cancelled", 0, 0, 3, NOW))
     for events in (AWAITING, *ENDED):
         given(*events).when(EndCampaign(2, 1, 0)).then_nothing()
 
