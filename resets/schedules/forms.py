@@ -70,6 +70,11 @@ class ScheduleForm(PlanForm):
         self.fields["reason"].max_length = LONGEST_REASON  # type: ignore[attr-defined]
         self._devices = plan.selection.devices if plan else ()
 
+    @property
+    def listed(self) -> int:
+        """Of how many devices that were listed the rest chooses; 0: of all."""
+        return len(self._devices)
+
     def made(self) -> MakeSchedule:
         """What a valid form stands for, for a schedule that is made."""
         return MakeSchedule(place_id=self.cleaned_data["place"], **self._asked())

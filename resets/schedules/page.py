@@ -13,8 +13,8 @@ from devices import queries as devices
 from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command
 from resets.approvals.asking import Says, Step
-from resets.campaigns.state import WHY_NOT, CampaignPhase
-from resets.campaigns.words import PHASES as CAMPAIGN_PHASES
+from resets.campaigns.plan_lines import CampaignLine, campaign_lines
+from resets.campaigns.state import WHY_NOT
 from resets.notices.queries import notices_of
 from resets.schedules import queries, words
 from resets.schedules.queries import Standing
@@ -129,10 +129,9 @@ class SchedulePage:
         return Step(command, SAYS[command], self.state.digest)
 
     @cached_property
-    def runs(self) -> list[tuple[Any, Look]]:
+    def runs(self) -> list[CampaignLine]:
         """The campaigns of the runs before, the newest first."""
-        rows = queries.runs(self.actor, self.row.pk)[:RUNS]
-        return [(row, CAMPAIGN_PHASES[CampaignPhase(row.phase)]) for row in rows]
+        return campaign_lines(self.actor, queries.runs(self.actor, self.row.pk)[:RUNS])
 
     @property
     def against(self) -> list[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +16,17 @@ from django.utils import timezone
 from devices.queries import place_for_jobs
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
+from fleet.eventstore.handling import handle
 from fleet.eventstore.store import state_of
+from resets.campaigns.state import item_id
+from resets.campaigns.steps.items import TakeOut
+from resets.schedules import clock
 from resets.schedules.models import Schedule
 from resets.schedules.state import ScheduleState
+from resets.schedules.steps import ApproveSchedule
 from tests.api.client import api_of
 from tests.cast import Cast, person, work
-from tests.resets.campaigns import ground
+from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -141,6 +146,24 @@ def test_a_change_begins_with_what_is_there_and_voids_the_approval(who: Cast, ad
     client.post(step(schedule, "change-schedule"), answers | {"lasting": "72"})
     after = state(schedule)
     assert (after.approver, after.maker, after.plan.lasting) == ("", "Ada", 72)  # type: ignore[union-attr]
+
+
+def test_each_run_says_what_came_of_it(who: Cast, ada: Person) -> None:
+    [failed, _, out] = quiet.many(who, 3)
+    assert make(who, days=[]).status_code == 302
+    schedule = UUID(str(Schedule.objects.for_jobs().get().pk))
+    handle(ApproveSchedule(state(schedule).digest), schedule, who.by(ada))
+    clock._begin(state(schedule), timezone.now() - timedelta(minutes=1))
+    quiet.draw_up()
+    quiet.draw_up("approve_by_schedule")
+    campaign = state(schedule).campaign
+    assert campaign
+    handle(TakeOut(), item_id(campaign, out), who.by(who.alice))
+    ground.turns(campaign)
+    quiet.end(failed, "declined")
+    quiet.to_the_end(campaign)
+    page = text(signed_in(who.bob).get(reverse("schedule", args=[schedule])))
+    assert re.search(r"Quarterly, run 1 Ended [^,]+, 1 of 3 proven, 1 failed", page), page
 
 
 def test_who_has_a_role_at_a_site_sees_no_trace_of_another_and_presses_nothing(who: Cast) -> None:
