@@ -5,6 +5,7 @@ Types are Python's, with `msgspec.Meta` for bounds. A command's fields come from
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ from fleet.eventstore.messages import Asked, Command, asked_fields
 Time = Annotated[datetime, Meta(tz=True)]
 _WHOLE = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]  # beyond it, readers of JSON disagree
 _NO_NUL = {"pattern": r"^[^\u0000]*$"}  # databases cannot keep one
+# msgspec's words for what is wrong inside a value.
+_AT = re.compile(r"(.*) - at `\$(.*)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING = re.compile(r"Object missing required field `(.*)`")
 
 
 class Fields:
@@ -54,17 +59,16 @@ class Fields:
         if not isinstance(given, Mapping):
             raise ValidationError("Send a JSON object.", "not_an_object")
         values = dict(self.defaults)
-        errors = {
-            n: [_wrong("There is no such field.", "unknown")] for n in given.keys() - self.kinds
-        }
+        errors = {n: [_wrong(*_NO_SUCH)] for n in given.keys() - self.kinds}
         for name, kind in self.kinds.items():
             if name in given:
                 try:
                     values[name] = _converted(given[name], kind, strict)
                 except ValueError as error:  # msgspec's are, too
-                    errors[name] = [_wrong(str(error), "invalid")]
+                    path, told = _misfit(name, str(error))
+                    errors[path] = [told]
             elif name not in self.defaults:
-                errors[name] = [_wrong("This field is required.", "required")]
+                errors[name] = [_wrong(*_LEFT_OUT)]
         if errors:
             raise ValidationError(errors)
         return values
@@ -135,6 +139,20 @@ def _whole(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _whole(one) for name, one in value.items()}
     return value
+
+
+_NO_SUCH = ("There is no such field.", "unknown")
+_LEFT_OUT = ("This field is required.", "required")
+
+
+def _misfit(name: str, told: str) -> tuple[str, ErrorDetail]:
+    """Where in a field it is wrong, such as `limits[0].most`, and how."""
+    if at := _AT.fullmatch(told):
+        told, name = at[1], name + at[2]
+    for pattern, words in ((_UNKNOWN, _NO_SUCH), (_MISSING, _LEFT_OUT)):
+        if found := pattern.fullmatch(told):
+            return f"{name}.{found[1]}", _wrong(*words)
+    return name, _wrong(told, "invalid")
 
 
 def _wrong(message: str, code: str) -> ErrorDetail:

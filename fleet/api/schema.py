@@ -35,7 +35,7 @@ _REF = "#/components/schemas/{name}"
 class WrongField(TypedDict):
     """What is wrong with one field."""
 
-    field: str
+    field: Annotated[str, Meta(description="Where it stands, such as `limits[0].most`.")]
     code: str
     message: str
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypedDict
 from uuid import UUID
 
+import msgspec
 from django.db.models import QuerySet
 from django.urls import path
 from msgspec import Meta
@@ -25,7 +26,7 @@ _MOST = Annotated[int, Meta(ge=1, le=10_000)]
 _WINDOW = Annotated[int, Meta(ge=60, le=2_592_000, description="In seconds.")]
 
 
-class OneLimit(TypedDict):
+class OneLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """At most so many in a moving window."""
 
     counted: Counted
@@ -191,7 +192,7 @@ class BudgetView(ApiView):
 
 
 def _asked(limits: list[OneLimit] | None) -> tuple[Limit, ...] | None:
-    return None if limits is None else tuple(Limit(**limit) for limit in limits)
+    return None if limits is None else tuple(Limit(**msgspec.structs.asdict(one)) for one in limits)
 
 
 def _limits(view: ApiView, place: UUID) -> dict[str, Any]:
