@@ -48,6 +48,7 @@ def test_it_says_so_on_its_page_in_the_list_in_the_mail_and_in_the_report(
 
     page = text(pages(who.bob).get(page_of(campaign)))
     assert f"N{UNCHANGED}." in page
+    assert "3 of 3 devices came to an end, 3 of them left out" in page
     assert "It was taken out of the campaign 2" in page
     assert "It was removed from the fleet 1" in page
     assert "come to an end" not in page
