@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from fleet.eventstore.messages import Actor
-from resets.campaigns.forms import PlanForm
-from resets.schedules.state import LONGEST_REASON, SchedulePlan
+from resets.campaigns.forms import CampaignFilters, PlanForm
+from resets.schedules import queries, words
+from resets.schedules.state import LONGEST_REASON, SchedulePhase, SchedulePlan
 from resets.schedules.steps import ChangeSchedule, MakeSchedule
 from resets.schedules.timing import Every
 
@@ -19,6 +22,22 @@ EVERY = [
     (Every.WEEKS.value, "Every so many weeks"),
     (Every.AGE.value, "Whenever passwords are older than so many days"),
 ]
+
+
+class ScheduleFilters(CampaignFilters):
+    phase = forms.ChoiceField(
+        label="Stands at",
+        required=False,
+        choices=[("", "Any"), *((p.value, words.PHASES[p].text) for p in SchedulePhase)],
+    )
+    kind = None  # type: ignore[assignment]  # each is for rotations
+
+    def found(self) -> QuerySet[Any]:
+        rows: QuerySet[Any] = queries.schedules(self._actor)
+        if text := self.cleaned_data.get("q"):
+            rows = queries.with_text(rows, text)
+        phase = self.cleaned_data.get("phase")
+        return rows.filter(phase=phase) if phase else rows
 
 
 class ScheduleForm(PlanForm):
@@ -60,7 +79,8 @@ class ScheduleForm(PlanForm):
         super().__init__(actor, answers)
         for name in ("kind", "ends_at"):
             del self.fields[name]
-        self.initial["first"] = timezone.now().date()
+        # Today has begun: without hours, the first run would be that of the next period.
+        self.initial["first"] = timezone.now().date() + timedelta(days=1)
         if plan is not None:
             del self.fields["place"]
             self.ABOUT = ("name", "reason")

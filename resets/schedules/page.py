@@ -48,7 +48,9 @@ SAYS: dict[type[Command[Any]], Says] = {
         "Go on", "Let the schedule go on?", "circle-play", "It goes on with its next run.",
         "primary",
     ),
-    EndSchedule: Says("End it", "End the schedule?", "flag", "Ended. No further run begins."),
+    EndSchedule: Says(
+        "End it", "End the schedule?", "flag", "Ended. No further run begins.", "danger",
+    ),
 }  # fmt: skip
 
 

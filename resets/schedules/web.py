@@ -26,8 +26,7 @@ from fleet.eventstore.ids import new_id
 from fleet.web.command_forms import attempt, ordered
 from fleet.web.requests import page_of, require_safe_or_POST
 from resets.approvals.asking import Step
-from resets.schedules import queries
-from resets.schedules.forms import ScheduleForm
+from resets.schedules.forms import ScheduleFilters, ScheduleForm
 from resets.schedules.page import SAYS, SchedulePage, lines
 from resets.schedules.steps import ChangeSchedule
 
@@ -37,9 +36,11 @@ from resets.schedules.steps import ChangeSchedule
 def schedules(request: HttpRequest) -> HttpResponse:
     """Every schedule that may be seen, newest first."""
     actor = by_of(request).actor
-    page = page_of(request, queries.schedules(actor))
+    form = ScheduleFilters(actor, request.GET)
+    page = page_of(request, form.found())
     facts = {
         "title": "Schedules",
+        "filter_form": form,
         "page": page,
         "lines": lines(actor, list(page)),
         "may_make": administers(request),

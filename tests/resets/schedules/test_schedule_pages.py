@@ -23,7 +23,7 @@ from resets.campaigns.steps.items import TakeOut
 from resets.schedules import clock
 from resets.schedules.models import Schedule
 from resets.schedules.state import ScheduleState
-from resets.schedules.steps import ApproveSchedule
+from resets.schedules.steps import ApproveSchedule, EndSchedule
 from tests.api.client import api_of
 from tests.cast import Cast, person, work
 from tests.resets.campaigns import ground, quiet
@@ -146,6 +146,39 @@ def test_a_change_begins_with_what_is_there_and_voids_the_approval(who: Cast, ad
     client.post(step(schedule, "change-schedule"), answers | {"lasting": "72"})
     after = state(schedule)
     assert (after.approver, after.maker, after.plan.lasting) == ("", "Ada", 72)  # type: ignore[union-attr]
+
+
+def test_the_list_has_its_filters_and_says_what_to_do_when_none_fits(who: Cast) -> None:
+    alice = signed_in(who.alice)
+    assert "No schedules yet." in text(alice.get(reverse("schedules")))
+    one = made(who)
+    handle(EndSchedule(), one, who.by(who.alice))
+    make(who, name="By the year")
+    names = {"all": ["By the year", "Quarterly"], "one": ["Quarterly"]}
+    for asked, found in (
+        ({}, names["all"]),
+        ({"phase": "ended"}, names["one"]),
+        ({"q": "quarter"}, names["one"]),
+        ({"phase": "nonsense"}, names["all"]),
+        ({"phase": "ended", "q": "year"}, []),
+    ):
+        shown = alice.get(reverse("schedules"), asked).context["lines"]
+        assert [line.row.name for line in shown] == found, asked
+    none = text(alice.get(reverse("schedules"), {"q": "nothing"}))
+    assert "No schedule fits these filters." in none
+    assert "Make a schedule" in none
+
+
+def test_the_form_proposes_a_first_day_that_has_not_begun(who: Cast) -> None:
+    form = signed_in(who.alice).get(reverse("make-schedule")).context["form"]
+    assert form["first"].value() == date(2026, 11, 23)
+
+
+def test_what_ends_for_good_says_so(who: Cast) -> None:
+    schedule, alice = made(who), signed_in(who.alice)
+    assert "This cannot be undone." in text(alice.get(step(schedule, "end-schedule")))
+    handle(ApproveSchedule(state(schedule).digest), schedule, who.by(ground.second(who)))
+    assert "cannot be undone" not in text(alice.get(step(schedule, "pause-schedule")))
 
 
 def test_each_run_says_what_came_of_it(who: Cast, ada: Person) -> None:
