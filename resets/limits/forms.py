@@ -37,6 +37,8 @@ class LimitForm(forms.Form):
 
     def __init__(self, *args: Any, wide: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if wide:
+            del self.fields["trips"]  # an alarm goes off at one site
         scopes = [s for s in _SCOPES if (s in ORGANISATION_WIDE) == wide]
         self._offer("scope", [(s.value, _SCOPES[s]) for s in scopes])
         for field in self.fields.values():  # the head of the column says it to those who see
@@ -66,7 +68,7 @@ class LimitForm(forms.Form):
             Scope(chosen["scope"]),
             chosen["most"],
             chosen["window"],
-            chosen["trips"],
+            chosen.get("trips", False),
         )
 
     def clean(self) -> dict[str, Any]:

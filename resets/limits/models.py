@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
 
 from fleet.eventstore.models import ReadModel
 from resets.limits.rules import Counted, Limit, Scope
+from resets.limits.state import PERIOD
 
 
 class LimitUse(models.Model):
@@ -64,6 +67,11 @@ class _OfALimit(ReadModel):
             return ""
         return Limit(Counted(self.counted), Scope(self.scope), self.most, self.window).words
 
+    @property
+    def over(self) -> str:
+        """What reached it; "" where there are many. The codes of a campaign are of no device."""
+        return self.what or self.device_name or ("A campaign" if self.counted else "")
+
 
 class Refusals(_OfALimit):
     """The refusals by one limit in one period. `counted` is blank where they are of many limits."""
@@ -72,6 +80,11 @@ class Refusals(_OfALimit):
     frees_at = models.DateTimeField(null=True)
     until = models.DateTimeField()
     count = models.PositiveIntegerField()
+
+    @property
+    def begun_at(self) -> datetime:
+        """When the period began."""
+        return self.until - timedelta(seconds=PERIOD)
 
     class Meta(ReadModel.Meta):
         db_table = "refusals"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from devices import queries as devices
+from devices.models import Site
 from fleet.accounts.access import require, role_at
 from fleet.accounts.queries import organisation_name
 from fleet.accounts.state import Role
@@ -63,9 +64,10 @@ def refusals(actor: Actor) -> QuerySet[Refusals]:
 
 
 def breakers(actor: Actor) -> QuerySet[Breaker]:
-    """Alarms that went off, those that wait for a person first."""
+    """Alarms that went off, those that wait for a person first, each with its site's name."""
     rows: QuerySet[Breaker] = Breaker.objects.visible_to(actor)
-    return rows.order_by("-tripped", "-tripped_at", "-id")
+    name = Site.objects.for_jobs().filter(pk=OuterRef("site")).values("name")
+    return rows.annotate(site_name=Subquery(name)).order_by("-tripped", "-tripped_at", "-id")
 
 
 def breaker(actor: Actor, breaker_id: UUID) -> Breaker:

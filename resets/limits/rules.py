@@ -292,7 +292,9 @@ def spelled(seconds: int) -> str:
 
 def _within(name: str, value: int, least: int, most: int) -> None:
     if not least <= value <= most:
-        words = f"{least} and {most}" if name == "most" else f"{spelled(least)} and {spelled(most)}"
+        words = (
+            f"{least:,} and {most:,}" if name == "most" else f"{spelled(least)} and {spelled(most)}"
+        )
         raise Refused(
             "limit_out_of_bounds",
             f"Between {words}, please: that is what the standards leave.",

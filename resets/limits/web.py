@@ -41,6 +41,7 @@ def limits(request: HttpRequest, place: UUID) -> HttpResponse:
     by = by_of(request)
     at = queries.ground(by.actor, place)
     may_set = may(by.actor, Role.ADMINISTRATOR, at.organisation, at.site)
+    sees_whole = may(by.actor, Role.VIEWER, at.organisation, None)
     facts: dict[str, Any] = {}
     form, status = limits_form(at.limits, wide=at.site is None), HTTPStatus.OK
     if request.method == "POST":
@@ -59,7 +60,9 @@ def limits(request: HttpRequest, place: UUID) -> HttpResponse:
                     messages.success(request, "The limits are set. They hold from now on.")
                     return redirect("limits", at.id)
             except (Refused, Conflict) as no:
-                facts["general"], status = [no.message], status_of(no)
+                form.non_form_errors().append(no.message)
+                status = status_of(no)
+    here = {"organisation": at.organisation, "site": at.site}
     facts |= {
         "title": f"Limits of {at.name}",
         "where": at.name,
@@ -69,8 +72,9 @@ def limits(request: HttpRequest, place: UUID) -> HttpResponse:
         "limits": at.limits,
         "form": form,
         "may_set": may_set,
-        "refusals": queries.refusals(by.actor).filter(site=at.site)[:10] if at.site else (),
-        "alarms": queries.breakers(by.actor).filter(site=at.site)[:10] if at.site else (),
+        "whole": at.organisation if at.site and sees_whole else None,
+        "refusals": queries.refusals(by.actor).filter(**here)[:10],
+        "alarms": queries.breakers(by.actor).filter(**here)[:10],
     }
     return render(request, "resets/limits/limits.html", facts, status=status)
 

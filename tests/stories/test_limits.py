@@ -44,7 +44,7 @@ def test_limits_are_tried_out_set_and_reached(who: Cast, target: UUID, at_home: 
     last.get_by_role("combobox").nth(1).select_option("site")
     last.get_by_role("spinbutton").fill("0")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("Between 1 and 10000, please").first).to_be_visible()
+    expect(page.get_by_text("Between 1 and 10,000, please").first).to_be_visible()
     alice.shots("101-limit-out-of-bounds")
     last.get_by_role("spinbutton").fill("1")
     last.get_by_role("combobox").nth(2).select_option(label="10 min")

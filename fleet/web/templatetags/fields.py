@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms, template
@@ -35,15 +35,25 @@ def fields(some: Iterable[BoundField], optional: bool = True) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/errors.html")
-def errors(form: forms.BaseForm, title: str = "There is a problem") -> dict[str, Any]:
-    """What is wrong with the form, above it, each with a link to its input."""
-    listed = [
-        {"href": f"#{_first_input(form[name])}", "text": f"{form[name].label}: {error}"}
-        for name, errors in form.errors.items()
-        if name in form.fields
-        for error in errors
-    ]
-    return {"title": title, "listed": listed, "general": form.non_field_errors()}
+def errors(
+    form: forms.BaseForm | forms.BaseFormSet[Any], title: str = "There is a problem"
+) -> dict[str, Any]:
+    """What is wrong with the form, above it, each with a link to its input. Of a table of forms,
+    each is told with the number of its row.
+    """
+    if isinstance(form, forms.BaseFormSet):
+        general = [*form.non_form_errors(), *(e for row in form for e in row.non_field_errors())]
+        listed = [one for n, row in enumerate(form, 1) for one in _listed(row, f"Row {n}, ")]
+        return {"title": title, "listed": listed, "general": general}
+    return {"title": title, "listed": list(_listed(form)), "general": form.non_field_errors()}
+
+
+def _listed(form: forms.BaseForm, at: str = "") -> Iterator[dict[str, str]]:
+    for name, errors in form.errors.items():
+        if name in form.fields:
+            label = f"{at}{form[name].label}"
+            for error in errors:
+                yield {"href": f"#{_first_input(form[name])}", "text": f"{label}: {error}"}
 
 
 @register.inclusion_tag("components/filters.html", takes_context=True)
