@@ -26,7 +26,7 @@ class ChannelRow:
 
     `told`: number, name, host and mac; None when the NVR says nothing of it. `online` is None where
     nobody knows. `elsewhere`: the camera is in the fleet, but not at this channel. `same`: other
-    channels with this MAC address.
+    channels with this MAC address. `silent`: the NVR has never told what is on its channels.
     """
 
     nvr: Any
@@ -36,6 +36,7 @@ class ChannelRow:
     camera: Any = None
     elsewhere: str = ""
     same: tuple[int, ...] = ()
+    silent: bool = False
 
     @property
     def name(self) -> str:
@@ -54,7 +55,7 @@ class ChannelRow:
     @property
     def is_gone(self) -> bool:
         """Whether the fleet has a camera here that the NVR does not know."""
-        return self.told is None
+        return self.told is None and not self.silent
 
     @property
     def add(self) -> str:
@@ -77,10 +78,10 @@ class ChannelRow:
         return f"{reverse('place-on-channel', args=[self.camera.pk])}?{asked}"
 
 
-def channel_rows(actor: Actor, nvr: Any, online: Iterable[int] | None) -> list[ChannelRow]:
+def channel_rows(actor: Actor, nvr: Any, heard: Any) -> list[ChannelRow]:
     """All channels by number, then the cameras that the NVR does not know.
 
-    `online`: the channels that were online when the NVR was last asked; None: it never was.
+    `heard`: its telemetry; None: it was never asked.
     """
     told: list[Mapping[str, Any]] = sorted(nvr.channels_read, key=lambda one: one["number"])
     known = _Known(_cameras(actor, nvr, told), nvr.pk)
@@ -89,7 +90,8 @@ def channel_rows(actor: Actor, nvr: Any, online: Iterable[int] | None) -> list[C
     for one in told:
         if one["mac"]:
             on_mac[one["mac"]].append(one["number"])
-    up = None if online is None else set(online)
+    up = None if heard is None else set(heard.channels_online)
+    silent = not told and (heard is None or heard.channels_at is None)
     rows = [
         ChannelRow(
             nvr,
@@ -105,7 +107,7 @@ def channel_rows(actor: Actor, nvr: Any, online: Iterable[int] | None) -> list[C
     found = {camera.pk for camera in matched.values()}
     left = [c for c in known.cameras if c.nvr_id == nvr.pk and c.pk not in found]
     left.sort(key=lambda camera: camera.channel)
-    return [*rows, *(ChannelRow(nvr, c.channel, None, None, c) for c in left)]
+    return [*rows, *(ChannelRow(nvr, c.channel, None, None, c, silent=silent) for c in left)]
 
 
 class _Known:

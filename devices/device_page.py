@@ -208,8 +208,7 @@ class DevicePage:
     @cached_property
     def channels(self) -> list[ChannelRow]:
         """An NVR's, as it tells them and as Rekey knows them."""
-        online = self.heard.channels_online if self.heard else None
-        return channel_rows(self.actor, self.device, online)
+        return channel_rows(self.actor, self.device, self.heard)
 
     @property
     def tells_channels(self) -> bool:

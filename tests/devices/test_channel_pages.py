@@ -72,6 +72,17 @@ def test_an_nvrs_channels_are_matched_with_the_fleets_cameras(pages: Client, who
     assert "does not have it on this channel any more" in lines["Shed"]
 
 
+def test_of_an_nvr_that_has_told_nothing_yet_no_camera_is_said_to_be_gone(
+    pages: Client, who: Cast
+) -> None:
+    nvr = add(who, "Recorder", 81, kind=Kind.NVR)
+    add(who, "Gate", 82, nvr=nvr, channel=1)
+    line = row_of(body_of(pages, nvr), "Gate")
+    assert "any more" not in line and "Place it" not in line
+    Telemetry.objects.create(device=nvr, channels_at=timezone.now(), next_at=timezone.now())
+    assert "any more" in row_of(body_of(pages, nvr), "Gate"), "it told that there is none"
+
+
 def test_a_camera_that_is_not_in_the_fleet_is_offered_filled_in(pages: Client, who: Cast) -> None:
     nvr = add(who, "Recorder", 81, kind=Kind.NVR, services="vigi_nvr:20443")
     told(nvr, (5, "Roof", "203.0.113.85", MAC + "5"))
