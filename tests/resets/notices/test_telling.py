@@ -373,7 +373,11 @@ def test_whoever_has_lost_their_role_is_told_nothing(who: Cast, mail_sink: Any) 
     assert notices(mail_sink) == {}
 
 
-def test_a_line_break_in_a_name_adds_no_header(who: Cast, mail_sink: Any) -> None:
+def test_a_line_break_in_a_name_adds_no_header(
+    who: Cast, mail_sink: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names in the log are older than the rule that keeps them in one line."""
+    monkeypatch.setattr("devices.steps.add_device.named", lambda name, what: name)
     asked(who, name="Gate\r\nBcc: mallory@example.com")
     do("ask_for_approval")
     for mail in notices(mail_sink).values():
