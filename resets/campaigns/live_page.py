@@ -237,6 +237,11 @@ class LivePage:
     def _missing(self) -> Missing:
         return live_queries.missing(self.actor, self.state.id, NAMED)
 
+    @property
+    def waits_for_codes(self) -> bool:
+        running = self.state.phase is CampaignPhase.RUNNING
+        return self.by_code and running and self._missing.mailboxes > 0
+
     def _closed(self, sites: Iterable[UUID]) -> tuple[Closed, ...]:
         found, window = [], self.state.settings.window
         for site in sites:

@@ -27,7 +27,7 @@ from resets.campaigns.state import CampaignPhase, Kind, Standing
 from resets.campaigns.steps.control import PauseCampaign, StopItself
 from resets.campaigns.steps.items import ParkItem
 from tests.cast import SETUP, Cast, person
-from tests.resets.campaigns import ground
+from tests.resets.campaigns import ground, quiet
 from tests.resets.campaigns.live_ground import (
     asks,
     of_four,
@@ -159,10 +159,16 @@ def test_a_code_that_is_missing_is_what_it_waits_for(who: Cast, ada: Person) -> 
     page = shown(who.bob, campaign)
     assert "The code of o•••r@e•••e.com was not entered yet: 2 devices wait for it." in page
     assert "owner@example.com" not in page
+    assert "See to the codes" in page
     assert (
-        reverse("campaign-codes", args=[campaign])
-        in pages(who.bob).get(page_of(campaign)).content.decode()
-    )
+        pages(who.bob)
+        .get(page_of(campaign))
+        .content.decode()
+        .count(reverse("campaign-codes", args=[campaign]))
+        == 2
+    ), "from where it says what it waits for, and from the top"
+    quiet.code_entered(who, campaign)
+    assert "See to the codes" not in shown(who.bob, campaign)
 
 
 def test_one_that_stopped_itself_says_why_and_asks_before_it_goes_on(
