@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,12 @@ def chromium() -> Iterator[Browser]:
     Per module, not per session: while it runs, its event loop is this thread's, and
     `asyncio.run` in another test would be refused.
     """
+    with running_chromium() as browser:
+        yield browser
+
+
+@contextmanager
+def running_chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         missing = "there is no Chromium on this machine (Debian: apt-get install chromium)"

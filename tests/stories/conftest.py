@@ -25,12 +25,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fleet.local.family import die_with_parent
 from tests.plugins.both_databases import SECOND
+from tests.plugins.browser import running_chromium
 from tests.services import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "tests" / "output"
 UP, UP_SECONDS = "Rekey runs at", 180.0
 PATIENCE = 15_000  # ms for a page to become what is expected of it
+DUE = 0.25  # seconds between two looks at what was put off
 expect.set_options(timeout=PATIENCE)
 WIDTHS = (1280, 390)
 SCHEMES = ("light", "dark")
@@ -86,11 +88,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.one_database)
 
 
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One for all stories, as it takes seconds to start."""
+    with running_chromium() as browser:
+        yield browser
+
+
+BROKE_OFF = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    report = yield
+    item.stash[BROKE_OFF] = item.stash.get(BROKE_OFF, False) or report.failed
+    return report
+
+
 @pytest.fixture
 def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Watched]]:
     """Opens windows: `window(base_url=...)`, each with cookies of its own.
 
-    The last thing seen in each is kept, for whoever wonders why a story broke off.
+    Where a story broke off, the last thing seen in each is kept.
     """
     opened: list[Watched] = []
 
@@ -104,7 +123,8 @@ def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callab
     yield open_one
     OUTPUT.mkdir(exist_ok=True)
     for number, watched in enumerate(opened):
-        watched.page.screenshot(path=OUTPUT / f"last-{request.node.name}-{number}.png")
+        if request.node.stash[BROKE_OFF]:
+            watched.page.screenshot(path=OUTPUT / f"last-{request.node.name}-{number}.png")
         watched.context.close()
     troubles = [trouble for watched in opened for trouble in watched.troubles]
     assert not troubles, troubles
@@ -115,11 +135,12 @@ def window(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Callab
 
 @dataclass
 class Rekey:
-    """A running `manage.py up`."""
+    """A running `manage.py up`, and the environment that it was started in."""
 
     url: str
     inbox: str
     var: Path
+    environment: dict[str, str]
 
     @property
     def passwords(self) -> dict[str, str]:
@@ -157,6 +178,7 @@ def rekey(environment: dict[str, str]) -> Iterator[Rekey]:
             f"http://127.0.0.1:{ports['REKEY_WEB_PORT']}",
             f"http://127.0.0.1:{ports['REKEY_INBOX_PORT']}",
             Path(environment["REKEY_VAR"]),
+            environment,
         )
     finally:
         running.send_signal(signal.SIGINT)
@@ -205,7 +227,7 @@ class Worker:
     """Does a worker's work in a thread, as soon as there is some. Stop it to let work pile up."""
 
     def __init__(self) -> None:
-        self._stop = threading.Event()
+        self._stop, self._woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -213,8 +235,14 @@ class Worker:
 
     def stop(self) -> None:
         self._stop.set()
+        self._woken.set()
         if self._thread.is_alive():
             self._thread.join(30)
+
+    def wake(self, *_: Any, **__: Any) -> bool:
+        """In the broker's place: somebody has committed what may be work."""
+        self._woken.set()
+        return True
 
     def _run(self) -> None:
         from django.db import connection
@@ -222,17 +250,20 @@ class Worker:
         from fleet.eventstore import subscriptions
 
         try:
-            while not self._stop.wait(0.05):
+            while not self._stop.is_set():
                 subscriptions.pump()
                 for job in subscriptions.due_jobs():
                     subscriptions.run(job)
+                self._woken.wait(DUE)
+                self._woken.clear()
         finally:
             connection.close()
 
 
 @pytest.fixture
-def worker(transactional_db: None) -> Iterator[Worker]:
+def worker(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Worker]:
     running = Worker()
+    monkeypatch.setattr("fleet.eventstore.tasks.wake", running.wake)
     running.start()
     yield running
     running.stop()
