@@ -13,8 +13,6 @@ from fleet.eventstore.messages import Command, Event, asked, command, event
 from resets.campaigns.settings import BOUNDS, Settings
 from resets.campaigns.state import WHY, CampaignPhase, CampaignState, refuse_unless
 
-DEFAULTS = Settings()
-
 
 @event("resets.campaign_paused")
 class CampaignPaused(Event[CampaignState]):
@@ -130,28 +128,29 @@ class ResumeCampaign(_Step):
 
 @command(by=Role.ADMINISTRATOR)
 class SetPace(_Step):
-    """Go faster or slower from now on."""
+    """Go faster or slower from now on. What is left out stays as it is."""
 
     phases = (CampaignPhase.RUNNING, CampaignPhase.PAUSED)
 
-    pace: int = asked(
+    pace: int | None = asked(
         "Devices a minute",
         help=f"0: as fast as it goes. At most {BOUNDS['pace'][1]:,}.",
-        initial=DEFAULTS.pace,
-        default=DEFAULTS.pace,
+        default=None,
     )
-    at_once: int = asked(
+    at_once: int | None = asked(
         "Devices at one time, for each site",
         help=f"{BOUNDS['at_once'][0]} to {BOUNDS['at_once'][1]}.",
-        initial=DEFAULTS.at_once,
-        default=DEFAULTS.at_once,
+        default=None,
     )
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
         refuse_unless(state, *self.phases)
-        wanted = replace(state.settings, pace=self.pace, at_once=self.at_once)
-        if wanted.checked() != state.settings:
-            yield PaceSet(self.pace, self.at_once)
+        now_set = state.settings
+        pace = now_set.pace if self.pace is None else self.pace
+        at_once = now_set.at_once if self.at_once is None else self.at_once
+        wanted = replace(now_set, pace=pace, at_once=at_once)
+        if wanted.checked() != now_set:
+            yield PaceSet(pace, at_once)
 
 
 @command(by=Role.ADMINISTRATOR)

@@ -68,6 +68,13 @@ def test_its_pace_is_set_while_it_runs_and_while_it_waits(events: tuple) -> None
     assert given(*events).when(SetPace(60, 0)).refused("setting_out_of_bounds").field == "at_once"
 
 
+def test_what_is_not_said_of_its_pace_stays_as_it_is() -> None:
+    slow = (*RUNNING, PaceSet(6, 2))
+    given(*slow).when(SetPace(pace=60)).then(PaceSet(60, 2))
+    given(*slow).when(SetPace(at_once=3)).then(PaceSet(6, 3))
+    given(*slow).when(SetPace()).then_nothing()
+
+
 @pytest.mark.parametrize("events", [AWAITING, RUNNING, PAUSED, STOPPED, ORPHANED])
 def test_it_is_cancelled_as_long_as_anything_may_begin(events: tuple) -> None:
     state = given(*events).when(CancelCampaign()).then(CampaignCancelled())
