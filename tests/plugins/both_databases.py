@@ -3,7 +3,8 @@
 Settings are read once per process, from the environment. So the process that was started only
 prepares an environment, runs the suite in a child of its own for each database, and adds up.
 Of two runs, the second leaves out what asks for no database: it would be the same test again. What
-asks for `one_database` is done by the first if it needs a browser, and else by the second.
+asks for `one_database` is done by the one that it names, as in `one_database("sqlite")`; without a
+name by the first if it needs a browser, and else by the second.
 With -n they go side by side: half of the tests' time is waiting, for processes, sockets and leases,
 and while those of one run wait, those of the other have the cores.
 """
@@ -60,11 +61,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     asks_only = any(
         config.getoption(name, False)
-        for name in ("help", "version", "collectonly", "markers", "showfixtures", "cacheshow")
+        for name in ("help", "version", "markers", "showfixtures", "cacheshow")
     )
     if RUNS_ON in os.environ or asks_only:
         return None
     chosen = config.getoption("database")
+    if config.getoption("collectonly"):
+        chosen = "sqlite"  # which needs no server
     names = ["sqlite", "postgres"] if chosen == "both" else [chosen]
     side_by_side = len(names) > 1 and bool(config.getoption("numprocesses", None))
     places = [""] if len(names) == 1 else [FIRST, SECOND]
@@ -102,8 +105,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _belongs_here(item: pytest.Item) -> bool:
     if not _asks_a_database(item):
         return SECOND not in os.environ
-    if item.get_closest_marker("one_database"):  # shared out, so that both runs take about as long
-        return (SECOND if item.get_closest_marker("browser") else FIRST) not in os.environ
+    if one := item.get_closest_marker("one_database"):  # shared out: both runs take about as long
+        [name] = one.args or ("sqlite" if item.get_closest_marker("browser") else "postgres",)
+        return {"sqlite": SECOND, "postgres": FIRST}[name] not in os.environ
     return True
 
 
