@@ -17,6 +17,7 @@ from resets.campaigns.state import Standing
 from resets.recorder.duty import by_hand
 
 NVR_BY_HAND = "nvr_by_hand"
+BY_HAND = "Its NVR has to be told the new password by hand"
 _TO_COME = [standing.value for standing in Standing if standing.open]
 
 
@@ -40,7 +41,7 @@ class Remarks:
     def words(self, nvr: UUID | None, standing: str) -> str:
         """The same for people, without a full stop."""
         told = self.of(nvr, standing)
-        return "Its NVR has to be told the new password by hand" if told else ""
+        return BY_HAND if told else ""
 
 
 def _gets_one(campaign: UUID, devices: Collection[UUID]) -> set[UUID]:

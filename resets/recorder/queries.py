@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db.models import QuerySet
 
 from fleet.accounts.access import holding
@@ -27,3 +29,9 @@ def owed(actor: Actor) -> QuerySet[Reset]:
     left = [one.value for one in AtRecorder if one.owed and not one.busy]
     rows = queries.resets(holding(actor, Role.TECHNICIAN))
     return rows.filter(open=False, recorder__in=left, device__removed=False)
+
+
+def to_be_told(actor: Actor, campaign: UUID) -> set[UUID]:
+    """A campaign's resets that are over, whose NVR somebody still has to tell the new password."""
+    rows = queries.resets(actor).filter(campaign=campaign, open=False)
+    return set(rows.filter(recorder=AtRecorder.TO_TELL.value).values_list("pk", flat=True))

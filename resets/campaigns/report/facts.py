@@ -22,9 +22,10 @@ from fleet.errors import NotFound
 from fleet.eventstore.messages import Actor
 from resets.campaigns import queries, words
 from resets.campaigns.models import Campaign
-from resets.campaigns.remarks import Remarks
+from resets.campaigns.remarks import BY_HAND, Remarks
 from resets.campaigns.settings import Settings
 from resets.campaigns.state import WHY, CampaignPhase, Kind
+from resets.recorder import queries as recorders
 
 _HEADS = tuple(look.text for look in words.STANDINGS.values())
 _COLUMNS = (
@@ -131,6 +132,7 @@ def _lines(actor: Actor, campaign_id: UUID) -> Iterator[Line]:
     names = dict(nvrs.values_list("pk", "name"))
     looks = {standing.value: look.text for standing, look in words.STANDINGS.items()}
     remarks = Remarks(campaign_id, {row.nvr for row in rows})
+    to_be_told = recorders.to_be_told(actor, campaign_id)
     for row in rows:
         site, zone = sites.get(row.site, ("", _UTC))
         yield Line(
@@ -141,7 +143,9 @@ def _lines(actor: Actor, campaign_id: UUID) -> Iterator[Line]:
             nvr=names.get(row.nvr, ""),
             account=row.username,
             standing=looks[row.standing],
-            why=words.why(row.standing, row.why) or remarks.words(row.nvr, row.standing),
+            why=words.why(row.standing, row.why)
+            or remarks.words(row.nvr, row.standing)
+            or (BY_HAND if row.reset in to_be_told else ""),
             begun=_at(row.begun_at, zone),
             ended=_at(row.ended_at, zone),
             tries=str(row.attempt),

@@ -12,11 +12,13 @@ from django.urls import reverse
 
 from devices.queries import device_for_jobs
 from fleet.accounts.models import Person
+from fleet.eventstore.handling import handle
 from resets.campaigns import remarks
 from resets.campaigns.report.facts import report
 from resets.campaigns.state import Kind, Selection
+from resets.steps.put_back_on_recorder import RecordPutRight
 from tests.api.client import api_of
-from tests.cast import Cast
+from tests.cast import SETUP, Cast
 from tests.devices.drivers.made_up import password
 from tests.resets.campaigns import ground
 from tests.resets.recorder_ground import PUBLISHED, RECORDER, Site, site
@@ -99,3 +101,17 @@ def test_what_is_over_needs_no_remark_and_an_outsider_is_told_nothing(
     assert remarks.left_by_hand(who.by(who.charlie).actor, campaign) == 0
     ground.carry_out(campaign)
     assert told(who.alice, campaign) == {"Gate": ""}
+
+
+def test_the_report_says_which_cameras_their_nvr_still_has_to_be_told_of(
+    who: Cast, there: Site
+) -> None:
+    campaign = ground.under_way(who, ground.second(who), selection=Selection(devices=(there.gate,)))
+    ground.carry_out(campaign)
+    reset = UUID(items(who.alice, campaign)["Gate"]["reset"])
+    for somebody in (who.alice, who.bob):
+        [line] = report(who.by(somebody).actor, campaign).lines
+        assert (line.standing, line.why) == ("Proven", BY_HAND)
+    handle(RecordPutRight(1), reset, SETUP)
+    [line] = report(who.by(who.alice).actor, campaign).lines
+    assert (line.standing, line.why) == ("Proven", "")
