@@ -52,8 +52,9 @@ def _listed(form: forms.BaseForm, at: str = "") -> Iterator[dict[str, str]]:
     for name, errors in form.errors.items():
         if name in form.fields:
             label = f"{at}{form[name].label}"
+            asked = label if label.endswith("?") else f"{label}:"
             for error in errors:
-                yield {"href": f"#{_first_input(form[name])}", "text": f"{label}: {error}"}
+                yield {"href": f"#{_first_input(form[name])}", "text": f"{asked} {error}"}
 
 
 @register.inclusion_tag("components/filters.html", takes_context=True)

@@ -125,6 +125,14 @@ def test_the_summary_leads_to_every_wrong_input() -> None:
     assert draw("{% errors form %}", form=Form()).strip() == ""
 
 
+def test_the_summary_takes_a_question_as_it_is() -> None:
+    form = Form(FILLED)
+    form.fields["reason"].label = "What was it?"
+    drawn = draw("{% errors form %}", form=form)
+    assert "What was it? This field is required." in drawn
+    assert "Way: This field is required." in drawn
+
+
 def test_a_refusal_stands_beside_the_input_that_it_names() -> None:
     form = Form({"reason": "lost", "way": "a", "code": "1", "password": "invented-word-1"})
     assert form.is_valid()
