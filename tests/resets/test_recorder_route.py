@@ -36,7 +36,8 @@ from tests.resets.recorder_ground import (
 )
 
 pytestmark = pytest.mark.django_db
-once = pytest.mark.one_database  # what NVRs do and people say is no question to the database
+# What NVRs do and people say is no question to the database.
+once = pytest.mark.one_database("sqlite")
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tests.services import free_port
 
 pytestmark = [
     pytest.mark.fault,
-    pytest.mark.one_database,  # tests/faults start, kill and stop `up` on both
+    pytest.mark.one_database("sqlite"),  # tests/faults start, kill and stop `up` on both
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks into /proc"),
 ]
 ROOT = Path(__file__).parents[3]
