@@ -13,12 +13,14 @@ from devices import queries as devices
 from fleet.eventstore.messages import Actor
 from resets import queries, words
 from resets.queries import Glass
+from resets.recorder.queries import owed
 from resets.state import Phase
 
 _GROUPS = {
     "open": ("Under way", [phase for phase in Phase if phase.open]),
     "waiting": ("Waiting for a person", [phase for phase in Phase if phase.with_people]),
 }
+_OWED = ("nvr", "Its NVR is still to be put right")
 _GLASS = [
     (Glass.BROKEN.value, "The glass was broken"),
     (Glass.TO_REVIEW.value, "Broken, and nobody has looked into it"),
@@ -33,6 +35,7 @@ class ResetFilters(forms.Form):
         choices=[
             ("", "Any"),
             *((name, label) for name, (label, _) in _GROUPS.items()),
+            _OWED,
             *((phase.value, words.PHASES[phase].text) for phase in Phase),
         ],
     )
@@ -64,7 +67,9 @@ class ResetFilters(forms.Form):
         if not self.is_valid():
             return rows
         chosen = self.cleaned_data
-        if phase := chosen["phase"]:
+        if (phase := chosen["phase"]) == _OWED[0]:
+            rows = owed(self.actor)
+        elif phase:
             rows = rows.filter(phase__in=_GROUPS[phase][1] if phase in _GROUPS else [phase])
         if glass := chosen["glass"]:
             rows = queries.with_glass(rows, Glass(glass))

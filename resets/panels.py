@@ -56,8 +56,9 @@ def broken(request: HttpRequest) -> dict[str, Any] | None:
 
 
 def at_recorders(request: HttpRequest) -> dict[str, Any] | None:
-    few = _few(owed(by_of(request).actor))
-    return few if few["rows"] else None
+    rows = owed(by_of(request).actor)
+    few = _few(rows)
+    return {**few, "count": rows.count()} if few["rows"] else None
 
 
 def waiting(request: HttpRequest) -> dict[str, Any]:
