@@ -27,12 +27,17 @@ from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:  # Django is not set up yet
     from tests.cast import Cast
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # plain `pytest` does not look there
+
+# How long a case takes is the machine's affair; what takes too long is found by the benchmarks.
+hypothesis.settings.register_profile("rekey", deadline=None)
+hypothesis.settings.load_profile("rekey")
 
 pytest_plugins = [
     "tests.plugins.both_databases",

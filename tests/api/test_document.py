@@ -199,7 +199,6 @@ def test_the_api_keeps_to_the_document(
 HOW = settings(
     max_examples=8,
     derandomize=True,
-    deadline=None,
     phases=[Phase.explicit, *([] if FIRST in os.environ else [Phase.generate])],
     suppress_health_check=list(HealthCheck),
 )

@@ -258,7 +258,6 @@ def test_whatever_is_done_with_devices_what_is_promised_of_them_stays_true() -> 
     bounds = settings(
         max_examples=25,
         stateful_step_count=25,
-        deadline=None,
         database=None,
         phases=[Phase.generate],  # to look for a shorter story takes minutes over a database
     )

@@ -263,7 +263,6 @@ def test_whatever_happens_the_password_on_the_device_is_in_the_vault(
         settings=how(
             max_examples=25,
             stateful_step_count=30,
-            deadline=None,
             derandomize=True,
             database=None,
             suppress_health_check=list(HealthCheck),

@@ -423,6 +423,4 @@ class AnyReset(RuleBasedStateMachine):
 
 
 TestAnyReset = AnyReset.TestCase
-TestAnyReset.settings = settings(
-    max_examples=120, stateful_step_count=30, deadline=None, database=None
-)
+TestAnyReset.settings = settings(max_examples=120, stateful_step_count=30, database=None)

@@ -78,7 +78,7 @@ READERS = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(answer=ANSWERS)
 def test_no_answer_raises_anything_but_a_typed_error(answer):
     for operation, meaning in READERS.items():
@@ -125,7 +125,6 @@ def runner():
 
 @settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(raw=_HTTP)

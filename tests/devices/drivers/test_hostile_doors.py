@@ -115,7 +115,7 @@ async def told(module: Any, answers: list[Answer], call: Callable[[], Awaitable[
         await call()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(answers=conversations(_NVR))
 def test_no_answers_of_a_recorder_raise_anything_but_a_typed_error(runner, answers):
     nvr = vigi_nvr.VigiNvr(NOWHERE, 1)
@@ -124,7 +124,7 @@ def test_no_answers_of_a_recorder_raise_anything_but_a_typed_error(runner, answe
     runner.run(told(vigi_nvr, answers, lambda: nvr.check(LOGIN)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(answers=conversations(_LOCAL))
 def test_no_answers_of_a_cameras_page_raise_anything_but_a_typed_error(runner, answers):
     local = vigi_local.VigiLocal(NOWHERE, 1)
@@ -152,7 +152,7 @@ _WIRE = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(head=_WIRE)
 def test_no_head_raises_anything_but_a_typed_error(head):
     with contextlib.suppress(DeviceError):
@@ -162,7 +162,7 @@ def test_no_head_raises_anything_but_a_typed_error(head):
         assert challenge.answer(LOGIN, "DESCRIBE", "/", 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(given=st.lists(_WIRE, max_size=3))
 def test_no_bytes_on_the_wire_raise_anything_but_a_typed_error(runner, given):
     left = list(given)

@@ -328,7 +328,7 @@ def certificate():
     return shown_by_a_device()[0]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(raw=_ANSWERS, name=st.sampled_from(sorted(EVERY_CALL)), tls=st.booleans())
 def test_no_answer_to_any_call_raises_anything_but_a_typed_error(
     runner, certificate, raw, name, tls
@@ -346,7 +346,7 @@ def test_no_answer_to_any_call_raises_anything_but_a_typed_error(
     runner.run(ask())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(raw=st.binary(max_size=80), record=st.sampled_from([b"", b"\x16\x03\x03", b"\x15\x03\x01"]))
 def test_no_handshake_raises_anything_but_a_typed_error(runner, raw, record):
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -209,7 +209,7 @@ def _ways(driver: recovery.Recovery) -> list[Any]:
 @example(info={}, status=200, body=b'{"mac": "\\ud800"}', honest_info=True)
 @example(info={}, status=200, body=b'{"expires_in": 1' + b"0" * 3000 + b"}", honest_info=False)
 @example(info={}, status=200, body=b"x" * 500_000, honest_info=True)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_answered_only_typed_errors_come_out(
     monkeypatch: pytest.MonkeyPatch, info: Any, status: int, body: bytes, honest_info: bool
 ):

@@ -157,7 +157,7 @@ def test_ten_thousand_lines_and_no_more() -> None:
     assert refused(csv_of(HEAD, *lines, GATE)).code == "too_many_lines"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=300) | st.text(max_size=200).map(str.encode))
 def test_nothing_but_rows_or_a_refusal_comes_out(data: bytes) -> None:
     for prefix in (b"", b"Name;Address\n", b"PK\x03\x04"):
@@ -284,7 +284,7 @@ def test_a_sheet_made_by_hand_is_refused_soon(cells: bytes) -> None:
     assert time.perf_counter() - began < 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(0, 255))
 def test_a_damaged_xlsx_is_read_or_refused(at: int, value: int) -> None:
     data = bytearray(XLSX)

@@ -71,7 +71,7 @@ def written(devices: list[DeviceState], form: Form) -> bytes:
 
 
 @pytest.mark.parametrize("form", list(Form))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(devices=fleets())
 def test_a_list_that_was_written_is_read_back_as_unchanged(
     form: Form, devices: list[DeviceState]
@@ -122,7 +122,7 @@ def applied(rows: list[Row], devices: list[DeviceState]) -> list[DeviceState]:
     return list(states.values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(cells, max_size=8))
 def test_every_line_gets_one_answer_and_applied_twice_it_is_done_once(
     lists: list[dict[str, str]],
@@ -148,7 +148,7 @@ def test_every_line_gets_one_answer_and_applied_twice_it_is_done_once(
     assert all((d.nvr is None) == (d.channel is None) for d in after)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(cells, max_size=6), st.randoms())
 def test_the_order_of_lines_says_nothing(lists: list[dict[str, str]], random: Any) -> None:
     rows = [Row(number, cells) for number, cells in enumerate(lists, 2)]

@@ -194,7 +194,7 @@ _near = st.fixed_dictionaries(
 @example(call="complete", fresh=False, body=b'{"a":' * 800)
 @example(call="activate", fresh=True, body=b"1" * 4000)
 @example(call="complete", fresh=False, body=b"{}" + b" " * 4095)
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_sent_the_answer_is_a_refusal_as_written(
     bench: Bench, call: str, fresh: bool, body: bytes
 ):

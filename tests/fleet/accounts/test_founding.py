@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from io import StringIO
 
@@ -17,6 +18,12 @@ from fleet.eventstore.models import EventRow
 from tests.cast import cast
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.one_database]
+
+
+@pytest.fixture(autouse=True)
+def level_as_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    """The command keeps the log quiet, in a process of its own; here, others come after it."""
+    caplog.set_level(logging.ERROR, "django_structlog")
 
 
 def founded(*told: str) -> str:

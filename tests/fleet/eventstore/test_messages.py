@@ -164,7 +164,7 @@ EVENT_NAMES = sorted(EVENTS)
 def test_every_event_is_read_back_as_it_was_stored_and_has_its_sentence(name: str) -> None:
     cls = EVENTS[name]
 
-    @settings(max_examples=15, deadline=None, database=None)
+    @settings(max_examples=15, database=None)
     @given(st.builds(cls, **{f.name: _values(cls, f.name) for f in dataclasses.fields(cls)}))
     def read_back(happened: Event[Any]) -> None:
         assert decode(name, cls.schema, encode(happened)) == happened

@@ -392,7 +392,6 @@ def test_any_story_of_a_campaign(fleet: None) -> None:
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
-            deadline=None,
             phases=[Phase.generate],  # to look for a shorter story takes minutes over a database
             suppress_health_check=list(HealthCheck),
         ),

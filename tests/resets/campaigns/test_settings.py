@@ -123,7 +123,7 @@ near_changes = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(windows, near_changes | moments, st.sampled_from(ZONES), st.data())
 def test_it_opens_when_it_says_and_not_a_minute_before(
     window: Window, moment: datetime, zone: ZoneInfo, data: st.DataObject
@@ -274,7 +274,7 @@ def test_no_more_than_the_canaries_are_begun_before_as_many_have_ended(
 # --- pace -----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 600),
     st.lists(st.floats(0.05, 20), min_size=1, max_size=60),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from resets.codes import grouped, spelled
@@ -42,7 +42,6 @@ def test_whatever_might_open_something_is_not_kept() -> None:
     assert kept == "blocked: https://rekey.example.com/not-me/#…"
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**8 - 1), st.integers(0, 400), st.sampled_from([str, grouped, spelled]))
 def test_no_cut_shows_a_part_of_a_code(number: int, before: int, write: object) -> None:
     code = f"{number:08}"

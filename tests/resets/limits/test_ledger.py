@@ -101,7 +101,6 @@ def test_in_any_order_the_ledger_does_what_one_on_paper_does() -> None:
         settings=settings(
             max_examples=40,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

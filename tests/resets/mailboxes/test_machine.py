@@ -140,6 +140,4 @@ class AnyProposal(RuleBasedStateMachine):
 
 
 TestAnyProposal = AnyProposal.TestCase
-TestAnyProposal.settings = settings(
-    max_examples=150, stateful_step_count=20, deadline=None, database=None
-)
+TestAnyProposal.settings = settings(max_examples=150, stateful_step_count=20, database=None)

@@ -100,7 +100,7 @@ def test_only_the_newest_run_that_was_missed_is_due() -> None:
     assert due(weekly, Window(), [STOCKHOLM], newest, now) is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(windows, moments, zones)
 def test_an_opening_is_open_and_soon(window: Window, at: datetime, zone: ZoneInfo) -> None:
     moment = opens_after(at, window, [zone])
@@ -108,7 +108,7 @@ def test_an_opening_is_open_and_soon(window: Window, at: datetime, zone: ZoneInf
     assert window.is_open(moment, zone)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(timings, windows, zones, moments)
 def test_runs_come_in_order_each_once_and_none_is_passed_over(
     timing: Timing, window: Window, zone: ZoneInfo, after: datetime
@@ -120,7 +120,7 @@ def test_runs_come_in_order_each_once_and_none_is_passed_over(
     assert {run for run in every if after < run <= runs[-1]} == set(runs)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(timings, windows, zones, moments, st.integers(1, 400))
 def test_what_is_due_is_the_last_run_until_now(
     timing: Timing, window: Window, zone: ZoneInfo, since: datetime, days: int
