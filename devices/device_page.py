@@ -187,6 +187,10 @@ class DevicePage:
         own = (a for a in self.accounts if a.username == self.device.username)
         return self.device.certified is False and not any(a.current for a in own)
 
+    @cached_property
+    def password_is_shared(self) -> bool:
+        return security.is_shared(self.device, self.accounts)
+
     @property
     def ways(self) -> list[security.Way]:
         return security.ways(self.device, self.accounts)

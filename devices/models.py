@@ -242,13 +242,17 @@ class LoginTries(models.Model):
 
 
 class Secret(models.Model):
-    """One encrypted password. Not a picture of the log: the log never holds one. See `vault`."""
+    """One encrypted password. Not a picture of the log: the log never holds one. See `vault`.
+
+    `shared`: it was given to other devices too.
+    """
 
     id = models.UUIDField(primary_key=True)
     device = models.UUIDField()
     key_id = models.CharField(max_length=16)
     wrapped_key = models.BinaryField()
     ciphertext = models.BinaryField()
+    shared = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from devices import lock_outs
 from devices.drivers.base import Ability, Service
 from devices.drivers.registry import abilities_of
-from devices.models import Device, LoginTries, Telemetry
+from devices.models import Device, LoginTries, Secret, Telemetry
 from devices.state import Purpose
 from devices.steps.add_device import DeviceAdded
 from devices.steps.check_device import (
@@ -66,6 +66,15 @@ def login_budget(actor: Actor, device: Any) -> LoginBudget:
     return LoginBudget(
         device.username, max(0, most - failed), most, again if failed else None, locked
     )
+
+
+# --- its password ---------------------------------------------------------------------------------
+
+
+def is_shared(device: Any, accounts: Iterable[Any]) -> bool:
+    """Whether the password that people sign in with was given to other devices too."""
+    own = [a.current for a in accounts if a.username == device.username and a.current]
+    return Secret.objects.filter(pk__in=own, shared=True).exists()
 
 
 # --- when it was heard ----------------------------------------------------------------------------
@@ -241,7 +250,7 @@ def _by_itself(device: Any, accounts: list[Any]) -> Way:
         )
         return Way(name, "warn", "No key", about)
     about = (
-        "The device can check codes by itself, and Rekey keeps its key. This version of Rekey does"
-        " not reset by it yet."
+        "The device checks the code by itself, and takes the new password with no account of"
+        " Rekey’s: Rekey keeps its key."
     )
-    return Way(name, "busy", "Key is kept", about, "key-round")
+    return Way(name, "ok", "Ready", about, "key-round")

@@ -1,4 +1,6 @@
-"""What open resets hold: their device, which nobody moves meanwhile, and the chosen password."""
+"""What open resets hold: their device, which nobody moves meanwhile, and the chosen password. And
+what open campaigns do.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from uuid import UUID
 from devices.supplies import busy_when
 from devices.vault import held_by
 from fleet.eventstore.store import load
+from resets.campaigns import passwords
 from resets.models import Reset
 from resets.state import ResetState
 
@@ -15,6 +18,7 @@ from resets.state import ResetState
 def register() -> None:
     busy_when(_reset_under_way)
     held_by(_chosen)
+    held_by(passwords.held)
 
 
 def _reset_under_way(device: UUID) -> str:

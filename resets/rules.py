@@ -129,12 +129,22 @@ APPROVAL_WORDS = {
 }
 
 
+@dataclass(frozen=True)
+class PasswordSharing:
+    """Whether a campaign may give all devices of the site one password. Without it, each gets one
+    of its own, whatever was planned.
+    """
+
+    allowed: bool = False
+
+
 @state("rules")
 class RulesState(State):
     """The rules of a site; those of an organisation hold its own limits. None: the defaults."""
 
     codes: CodeRules = CodeRules()
     approval: ApprovalRules = ApprovalRules()
+    sharing: PasswordSharing = PasswordSharing()
     limits: tuple[Limit, ...] | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -86,6 +87,17 @@ def rules_of(place: UUID) -> RulesState:
     found = load({stream: RulesState})[stream].state
     assert isinstance(found, RulesState)
     return found
+
+
+def sharing_sites(sites: Collection[UUID]) -> set[UUID]:
+    """Those of some sites whose rules let a campaign give all devices one password."""
+    rules = {rules_id(site): site for site in sites}
+    found = {stream: one.state for stream, one in load(dict.fromkeys(rules, RulesState)).items()}
+    return {
+        rules[stream]
+        for stream, state in found.items()
+        if isinstance(state, RulesState) and state.sharing.allowed
+    }
 
 
 @supplies(Agreement)

@@ -160,6 +160,7 @@ EVENTS = {
     "resets.campaign_declined": ("bad", "user-x"),
     "resets.campaign_paused": ("warn", "circle-pause"),
     "resets.campaign_resumed": ("busy", "circle-play"),
+    "resets.one_password_chosen": ("warn", "key-round"),
     "resets.campaign_pace_set": ("busy", "gauge"),
     "resets.campaign_cancelled": ("bad", "ban"),
     "resets.campaign_over": ("warn", "timer-off"),

@@ -105,15 +105,17 @@ def put(device: UUID, password: str) -> UUID:
     return put_many([(device, password)])[0]
 
 
-def put_many(pairs: Iterable[tuple[UUID, str]]) -> list[UUID]:
+def put_many(pairs: Iterable[tuple[UUID, str]], *, shared: bool = False) -> list[UUID]:
     """Keep many passwords, each of a device, at once; answers with their ids in that order.
+    `shared`: other devices have them too.
 
     Raises VaultError when there is no key to seal with any more; then nothing is kept.
     """
     try:
         key, now = ring().newest(), timezone.now()
         rows = [_sealed_row(key, device, password) for device, password in pairs]
-        _table.insert([_table.row(row | {"created_at": now}) for row in rows])
+        more = {"shared": shared, "created_at": now}
+        _table.insert([_table.row(row | more) for row in rows])
         # Only now, with the rows in the table, nobody takes a key away that they need: see
         # `vault_rotation.retire`. Whoever did so just before has left a newer one.
         while (newest := ring().newest()).id != key.id:

@@ -95,6 +95,13 @@ class CampaignSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     one_per_nvr: bool = False
     stop_share: _number("stop_share", "Stops itself when so many percent failed; 0: never.") = 10  # type: ignore[valid-type]
     window: CampaignWindow = CampaignWindow()
+    one_password: Annotated[
+        bool,
+        Meta(
+            description="One password for all devices of a site, where its rules allow it: whoever "
+            "learns it from one device opens all of them."
+        ),
+    ] = False
 
 
 class Campaign(TypedDict):

@@ -173,6 +173,12 @@ class PlanForm(forms.Form):
     one_per_nvr = forms.BooleanField(
         label="Never more than one camera of an NVR at a time", required=False
     )
+    one_password = forms.BooleanField(
+        label="One password for all devices of a site",
+        required=False,
+        help_text="Whoever learns it from one device opens all of them. The rules of the site have "
+        "to allow it.",
+    )
     days = forms.TypedMultipleChoiceField(
         label="Only on these days",
         required=False,
@@ -204,7 +210,9 @@ class PlanForm(forms.Form):
 
     ABOUT: tuple[str, ...] = ("place", "kind", "name", "reason")
     WHICH: tuple[str, ...] = ("status", "device_kind", "model", "nvr", "older_than", "text")
-    HOW: tuple[str, ...] = ("canary", "wave", "at_once", "pace", "stop_share", "one_per_nvr")
+    HOW: tuple[str, ...] = (
+        "canary", "wave", "at_once", "pace", "stop_share", "one_per_nvr", "one_password",
+    )  # fmt: skip
     WHEN: tuple[str, ...] = ("days", "opens", "closes", "ends_at")
     PROPOSED = ("kind", *WHICH)  # what the address of a link may fill in
 
@@ -278,10 +286,9 @@ class PlanForm(forms.Form):
         )
 
     def _settings(self, told: Mapping[str, Any]) -> Settings:
-        names = ("canary", "wave", "at_once", "pace", "stop_share", "one_per_nvr")
         window = Window(tuple(told["days"]), told["opens"][:5], told["closes"][:5])
         return Settings(
-            **{name: told[name] for name in names}, window=window if told["days"] else Window()
+            **{name: told[name] for name in self.HOW}, window=window if told["days"] else Window()
         )
 
 

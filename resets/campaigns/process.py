@@ -19,9 +19,7 @@ from django.db.models import Count
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from devices import vault
 from devices.models import Device
-from devices.passwords import PasswordRules
 from fleet.accounts.access import actor_of, may
 from fleet.accounts.models import Person
 from fleet.accounts.state import Role
@@ -32,6 +30,7 @@ from fleet.eventstore.store import state_of
 from resets.campaigns.forecast import DryRun, Forecast, agreed_facts
 from resets.campaigns.in_line import Line
 from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
+from resets.campaigns.passwords import Passwords
 from resets.campaigns.settings import too_many_failed
 from resets.campaigns.state import (
     CampaignPhase,
@@ -252,16 +251,12 @@ class Turn:
         return "" if fits and one.method is method else "changed"
 
     def _begin(self, begun: list[tuple[CampaignItem, Forecast]]) -> Iterator[Order]:
-        """Each with a password of its own, in the vault before anything hears of it."""
-        passwords = [
-            (one.device.pk, PasswordRules.of_device(one.device.max_password).generate())
-            for _, one in begun
-        ]
-        secrets = vault.put_many(passwords) if passwords else []
-        for (item, one), secret in zip(begun, secrets, strict=True):
+        passwords = Passwords(self.campaign, [one.device for _, one in begun])
+        yield from passwords.chosen
+        for item, one in begun:
             reset = attempt_id(item.pk, item.attempt + 1)
             yield Order(BeginItem(reset), item.pk)
-            yield Order(self._reset(item, one, secret), reset)
+            yield Order(self._reset(item, one, passwords.secrets[one.device.pk]), reset)
 
     def _reset(self, item: CampaignItem, one: Forecast, secret: UUID) -> BeginInCampaign:
         row = one.device

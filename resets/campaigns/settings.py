@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -106,7 +107,8 @@ class Settings:
     each ring after it; 0 for all. `at_once`: devices in work at one time, for each site. `pace`:
     devices begun a minute; 0 for as fast as it goes. `one_per_nvr`: never more than one camera of
     an NVR at a time. `stop_share`: the share of failures, in percent of those that ended, at which
-    it stops itself; 0 for never.
+    it stops itself; 0 for never. `one_password`: one for all devices of a site, where its rules
+    allow that, instead of one for each.
     """
 
     canary: int = 3
@@ -116,6 +118,7 @@ class Settings:
     one_per_nvr: bool = False
     stop_share: int = 10
     window: Window = Window()
+    one_password: bool = False
 
     def checked(self) -> Settings:
         """These settings, when they are to be used from now on. Raises Refused out of bounds."""
@@ -137,6 +140,11 @@ class Settings:
             return 10_000
         shortly = -(-self.pace * SHORTLY // 60)
         return max(0, min(self.pace - begun.minute, shortly - begun.shortly))
+
+
+def each_its_own(fields: dict[str, Any]) -> dict[str, Any]:
+    """An event's `settings`, from before one password for all devices of a site could be asked."""
+    return fields | {"settings": fields["settings"] | {"one_password": False}}
 
 
 SHORTLY = 5  # seconds

@@ -99,6 +99,14 @@ class Selection:
         return self
 
 
+@dataclass(frozen=True)
+class SitePassword:
+    """The one password of all devices of a site: `secret` is in the vault."""
+
+    site: UUID
+    secret: UUID
+
+
 @state("campaign")
 class CampaignState(State):
     """`site` is None for one that goes over several sites: who has a role at the whole organisation
@@ -126,6 +134,7 @@ class CampaignState(State):
     counted_from: datetime | None = None
     began_at: datetime | None = None
     ended_at: datetime | None = None
+    one_passwords: tuple[SitePassword, ...] = ()
 
 
 WHY = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from fleet.eventstore.handling import supplies
@@ -12,7 +13,9 @@ from resets.campaigns.models import Campaign
 from resets.campaigns.selection import selected
 from resets.campaigns.state import CampaignState, ItemState, Selection
 from resets.campaigns.steps.items import CampaignNow, RetryItem
+from resets.campaigns.steps.one_password import Sharing
 from resets.campaigns.steps.plan_campaign import PlanCampaign, Reach
+from resets.supplies import sharing_sites
 
 
 @supplies(Reach)
@@ -31,6 +34,18 @@ def reach_of(actor: Actor, campaign: CampaignState) -> Reach:
         missing = len({*listed}) - queries.chosen(actor, alone)
     zones = rows.values_list("place__timezone", flat=True).distinct()
     return Reach(rows.count(), tuple(zones), missing)
+
+
+@supplies(Sharing)
+def sharing(command: Any, state: Any, by: By) -> Sharing:
+    """Of all sites at which a campaign, or a schedule of some, has a device to do with by now."""
+    if not command.settings.one_password:
+        return Sharing()
+    at = state if state.organisation else command.ground
+    wanted = CampaignState(state.id, at.organisation, at.site, selection=command.selection)
+    rows = selected(by.actor, wanted).order_by().values_list("site", flat=True).distinct()
+    sites = {site for site in rows if site}
+    return Sharing(len(sites - sharing_sites(sites)))
 
 
 @supplies(CampaignNow)

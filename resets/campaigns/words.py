@@ -92,6 +92,10 @@ def settings(settings: Settings) -> list[tuple[str, str]]:
         ("At one time, for each site", f"{settings.at_once:,}"),
         ("Pace", f"{settings.pace:,} a minute" if settings.pace else "As fast as it goes"),
         ("Cameras of one NVR", "One at a time" if settings.one_per_nvr else "Any number at a time"),
+        (
+            "Passwords",
+            "One for all devices of a site" if settings.one_password else "Each device its own",
+        ),
         ("Stops itself", f"When {share} % have failed" if share else "Never"),
         ("When", window(settings.window)),
     ]

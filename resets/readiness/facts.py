@@ -88,7 +88,7 @@ class _Lookup:
         self.ended: dict[tuple[UUID, UUID], tuple[str, datetime]] = {}
 
     def known(self) -> Iterator[Known]:
-        keyed, old, resets = self._keyed(), self._old(), self._resets()
+        keyed, ages, resets = self._keyed(), self._ages(), self._resets()
         self._hear_of_tests()
         self._hear_of_drills()
         self._hear_of_campaigns()
@@ -110,7 +110,7 @@ class _Lookup:
                 Way.ACCOUNT if managed else way,
                 _firmware(manufacturer, model, firmware),
                 _standing(certified, nvr_opens, trouble),
-                Age.OLD if pk in old else Age.FRESH,
+                ages.get(pk, Age.FRESH),
                 self._drilled(pk, site),
             )
             yield Known(pk, name, site, facts)
@@ -133,14 +133,19 @@ class _Lookup:
             if driver == "recovery" or any(one["driver"] == "recovery" for one in services)
         }
 
-    def _old(self) -> set[UUID]:
-        """Devices whose password is in the vault for longer than it should be."""
+    def _ages(self) -> dict[UUID, Age]:
+        """Of devices whose password other devices have too, or that is in the vault for longer than
+        it should be.
+        """
         kept = Credential.objects.for_jobs().filter(
             device__in=self.ids, purpose=Purpose.DEVICE.value
         )
         limit = self.now - timedelta(days=settings.REKEY_PASSWORD_DAYS)
-        rows = Secret.objects.filter(pk__in=kept.values("current"), created_at__lt=limit)
-        return set(rows.values_list("device", flat=True))
+        rows = Secret.objects.filter(pk__in=kept.values("current"))
+        found = rows.filter(Q(created_at__lt=limit) | Q(shared=True)).values_list(
+            "device", "shared"
+        )
+        return {device: Age.SHARED if shared else Age.OLD for device, shared in found}
 
     # --- mails and drills -------------------------------------------------------------------------
 

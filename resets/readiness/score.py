@@ -56,8 +56,9 @@ class Standing(Fact):
 
 
 class Age(Fact):
-    """Of its password."""
+    """Of its password, and whose else it is."""
 
+    SHARED = "password_shared"
     OLD = "password_old"
     FRESH = "password_fresh"
 
@@ -158,6 +159,12 @@ REASONS = {
             12,
             "Never certified",
             "Check the device: nobody has seen yet whether its password opens it.",
+        ),
+        Reason(
+            Age.SHARED,
+            5,
+            "Other devices have its password",
+            "Rotate it: whoever learns the password from one of them opens all.",
         ),
         Reason(
             Age.OLD,

@@ -145,6 +145,7 @@ def _answers(plan: SchedulePlan) -> dict[str, Any]:
         "pace": how.pace,
         "stop_share": how.stop_share,
         "one_per_nvr": how.one_per_nvr,
+        "one_password": how.one_password,
         "days": [str(day) for day in window.days],
         **({} if window.always else {"opens": window.opens, "closes": window.closes}),
     }

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from fleet.names import named
-from resets.campaigns.settings import Settings
+from resets.campaigns.settings import Settings, each_its_own
 from resets.campaigns.state import Selection
+from resets.campaigns.steps.one_password import Sharing
 from resets.campaigns.steps.plan_campaign import Reach
 from resets.schedules.state import (
     AHEAD,
@@ -34,7 +35,11 @@ from resets.steps.site_rules import Place
 OPEN = (SchedulePhase.AWAITING_APPROVAL, SchedulePhase.ACTIVE, SchedulePhase.PAUSED)
 
 
-@event("resets.schedule_made")
+def _each_its_own(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields | {"plan": each_its_own(fields["plan"])}
+
+
+@event("resets.schedule_made", schema=2, upcast={1: _each_its_own})
 class ScheduleMade(Event[ScheduleState]):
     """{actor} made the schedule {plan.name}: {plan.reason}"""
 
@@ -56,7 +61,7 @@ class ScheduleMade(Event[ScheduleState]):
         )
 
 
-@event("resets.schedule_changed")
+@event("resets.schedule_changed", schema=2, upcast={1: _each_its_own})
 class ScheduleChanged(Event[ScheduleState]):
     """{actor} changed the schedule {plan.name}: somebody else has to agree to it anew."""
 
@@ -238,10 +243,12 @@ class MakeSchedule(Command[ScheduleState]):
     ground: Place = supplied()
     human: Human = supplied()
     named: Named = supplied()
+    sharing: Sharing = supplied()
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
         plan, at = _plan(self, now), self.ground
         self.named.refuse_unless_there()
+        self.sharing.refuse_unless_allowed(plan.settings)
         yield ScheduleMade(
             organisation=at.organisation,
             site=at.site,
@@ -271,12 +278,14 @@ class ChangeSchedule(_Step):
     settings: Settings = asked("How?", default=Settings())
     human: Human = supplied()
     named: Named = supplied()
+    sharing: Sharing = supplied()
 
     def decide(self, state: ScheduleState, now: datetime) -> Iterable[Event[ScheduleState]]:
         refuse_unless(state, *self.phases)
         plan, place = _plan(self, now), state.site or state.organisation
         assert place
         self.named.refuse_unless_there()
+        self.sharing.refuse_unless_allowed(plan.settings)
         if plan != state.plan:
             digest = digest_of(state.id, place, plan)
             yield ScheduleChanged(plan, self.human.name, self.human.id, digest)

@@ -94,4 +94,5 @@ def how(settings: Settings) -> str:
     stop = f"stops at {settings.stop_share} % failed" if settings.stop_share else "never stops"
     one = ", one camera of an NVR at a time" if settings.one_per_nvr else ""
     at_once = f"{settings.at_once} at one time for each site"
-    return f"{canary.capitalize()}, then {waves}; {pace}, {at_once}{one}; {stop}"
+    shared = "; one password for all devices of a site" if settings.one_password else ""
+    return f"{canary.capitalize()}, then {waves}; {pace}, {at_once}{one}; {stop}{shared}"

@@ -14,7 +14,7 @@ from fleet.api.fields import Fields
 from fleet.eventstore.handling import handle
 from resets.rules import rules_id
 from resets.site_rules.queries import site_rules
-from resets.steps.site_rules import SetApprovalRules, SetCodeRules
+from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetPasswordSharing
 
 
 class CodeRules(TypedDict):
@@ -40,6 +40,12 @@ class ApprovalRules(TypedDict):
     above_a_day: int
     without_mailbox: bool
     valid: int
+
+
+class PasswordSharing(TypedDict):
+    """Whether campaigns may give all devices of a site one password."""
+
+    allowed: bool
 
 
 class CodeRulesView(ApiView):
@@ -72,6 +78,21 @@ class ApprovalRulesView(ApiView):
         return Response(asdict(state.approval))
 
 
+class PasswordSharingView(ApiView):
+    @call(answer=PasswordSharing)
+    def get(self, asked: Values, site_id: UUID) -> Response:
+        """Show whether campaigns may give all devices of the site one password."""
+        return Response(asdict(site_rules(self.actor, site_id).rules.sharing))
+
+    @call(answer=PasswordSharing, body=Fields.asked_by(SetPasswordSharing))
+    def post(self, asked: Values, site_id: UUID) -> Response:
+        """Set whether campaigns may give all devices of the site one password."""
+        found = site_rules(self.actor, site_id)
+        command = SetPasswordSharing(place_id=found.site.pk, **asked)
+        state = handle(command, rules_id(site_id), self.by).state
+        return Response(asdict(state.sharing))
+
+
 urlpatterns = [
     path(
         "sites/<uuid:site_id>/rules/codes/",
@@ -82,5 +103,10 @@ urlpatterns = [
         "sites/<uuid:site_id>/rules/approval/",
         ApprovalRulesView.as_view(),
         name="api-site-approval-rules",
+    ),
+    path(
+        "sites/<uuid:site_id>/rules/passwords/",
+        PasswordSharingView.as_view(),
+        name="api-site-password-rules",
     ),
 ]

@@ -25,9 +25,14 @@ from fleet.web.command_forms import attempt, form_of, ordered
 from fleet.web.requests import require_safe_or_POST
 from resets.rules import RulesState, rules_id
 from resets.site_rules.queries import SiteRules, site_rules
-from resets.steps.site_rules import SetApprovalRules, SetCodeRules
+from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetPasswordSharing
 
-TABS = {"Codes": "code-rules", "Approval": "approval-rules", "Limits": "limits"}
+TABS = {
+    "Codes": "code-rules",
+    "Approval": "approval-rules",
+    "Passwords": "password-rules",
+    "Limits": "limits",
+}
 
 
 @login_required
@@ -46,6 +51,15 @@ def approval_rules(request: HttpRequest, pk: UUID) -> HttpResponse:
     by = by_of(request)
     found = site_rules(by.actor, pk)
     return _page(request, by, found, SetApprovalRules, asdict(found.rules.approval))
+
+
+@login_required
+@require_safe_or_POST
+def password_rules(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Whether campaigns may give all devices of this site one password."""
+    by = by_of(request)
+    found = site_rules(by.actor, pk)
+    return _page(request, by, found, SetPasswordSharing, asdict(found.rules.sharing))
 
 
 def _page(
@@ -76,6 +90,7 @@ def _page(
         "tabs": tabs_of(site.pk),
         "shown": [(form.fields[name].label, _told(value)) for name, value in values.items()],
         "asks_for_approval": command is SetApprovalRules,
+        "is_shared": command is SetPasswordSharing and found.rules.sharing.allowed,
     }
     return render(request, "resets/site_rules/rules.html", facts, status=status)
 
@@ -92,4 +107,5 @@ def tabs_of(site: UUID) -> list[dict[str, str]]:
 urlpatterns = [
     path("sites/<uuid:pk>/rules/", code_rules, name="code-rules"),
     path("sites/<uuid:pk>/rules/approval/", approval_rules, name="approval-rules"),
+    path("sites/<uuid:pk>/rules/passwords/", password_rules, name="password-rules"),
 ]

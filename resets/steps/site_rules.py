@@ -16,6 +16,7 @@ from resets.rules import (
     CODE_BOUNDS,
     ApprovalRules,
     CodeRules,
+    PasswordSharing,
     RulesState,
     between,
 )
@@ -53,6 +54,22 @@ class ApprovalRulesSet(Event[RulesState]):
 
     def evolve(self, state: RulesState) -> RulesState:
         return state.but(organisation=self.organisation, site=self.site, approval=self.rules)
+
+
+@event("resets.password_sharing_set")
+class PasswordSharingSet(Event[RulesState]):
+    """{actor} set whether campaigns may give all devices of the site one password."""
+
+    organisation: UUID
+    site: UUID | None
+    rules: PasswordSharing
+
+    def evolve(self, state: RulesState) -> RulesState:
+        return state.but(organisation=self.organisation, site=self.site, sharing=self.rules)
+
+    def told(self, actor: str) -> str:
+        said = "may give all devices" if self.rules.allowed else "may no longer give all devices"
+        return f"{actor} set that campaigns {said} of the site one password."
 
 
 @event("resets.limits_set")
@@ -162,6 +179,25 @@ class SetApprovalRules(Command[RulesState]):
         ).checked()
         if rules != state.approval:
             yield ApprovalRulesSet(self.ground.organisation, self.ground.site, rules)
+
+
+@command(by=Role.ADMINISTRATOR, creates=None)
+class SetPasswordSharing(Command[RulesState]):
+    """Set whether a campaign may give all devices of the site one password."""
+
+    place_id: UUID
+    allowed: bool = asked(
+        "Campaigns may give all devices of the site one password",
+        help="Whoever learns it from one device opens all of them. Without this, each device gets "
+        "a password of its own.",
+        default=False,
+    )
+    ground: Place = supplied()
+
+    def decide(self, state: RulesState, now: datetime) -> Iterable[Event[RulesState]]:
+        rules = PasswordSharing(self.allowed)
+        if rules != state.sharing:
+            yield PasswordSharingSet(self.ground.organisation, self.ground.site, rules)
 
 
 @command(by=Role.ADMINISTRATOR, creates=None)

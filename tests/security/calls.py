@@ -71,6 +71,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "api-approvals": {"GET": Role.VIEWER},
     "api-site-code-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "api-site-approval-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "api-site-password-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "api-reset": {"GET": Role.VIEWER},
     "api-reset-order": {"GET": Role.TECHNICIAN},
     # A new step brings its call with it, and asks for the role that its command names.

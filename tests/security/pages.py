@@ -100,6 +100,7 @@ LEAST: dict[str, dict[str, Role | Rule]] = {
     "alarm": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "code-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "approval-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
+    "password-rules": {"GET": Role.VIEWER, "POST": Role.ADMINISTRATOR},
     "request-reset": {"GET": Role.TECHNICIAN, "POST": Role.TECHNICIAN},
     "reset": {"GET": Role.VIEWER},
     "reset-live": {"GET": Role.VIEWER},

@@ -103,6 +103,7 @@ def known_ids(address: Address, at: Place, w: World) -> dict[str, Any]:
         "site": {"pk": at.site},
         "code-rules": {"pk": at.site},
         "approval-rules": {"pk": at.site},
+        "password-rules": {"pk": at.site},
         "reset": {"pk": at.reset},
         "reset-live": {"pk": at.reset},
         "reset-order": {"pk": at.reset},

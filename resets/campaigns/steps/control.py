@@ -10,7 +10,7 @@ from typing import ClassVar
 from fleet.accounts.state import Role
 from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, asked, command, event
-from resets.campaigns.settings import BOUNDS, Settings
+from resets.campaigns.settings import BOUNDS, Settings, each_its_own
 from resets.campaigns.state import WHY, CampaignPhase, CampaignState, refuse_unless
 
 
@@ -29,7 +29,7 @@ class CampaignPaused(Event[CampaignState]):
         return f"The campaign paused itself: {WHY.get(self.why, self.why)}."
 
 
-@event("resets.campaign_resumed")
+@event("resets.campaign_resumed", schema=2, upcast={1: each_its_own})
 class CampaignResumed(Event[CampaignState]):
     """{actor} let the campaign go on."""
 

@@ -12,15 +12,16 @@ from fleet.accounts.state import Human, Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from fleet.names import named
-from resets.campaigns.settings import LONGEST, Settings
+from resets.campaigns.settings import LONGEST, Settings, each_its_own
 from resets.campaigns.state import CampaignPhase, CampaignState, Kind, Selection
+from resets.campaigns.steps.one_password import Sharing
 from resets.steps.site_rules import Place
 
 MOST_DEVICES = 20_000
 LONGEST_NAME = 120
 
 
-@event("resets.campaign_planned")
+@event("resets.campaign_planned", schema=2, upcast={1: each_its_own})
 class CampaignPlanned(Event[CampaignState]):
     """{actor} planned the campaign {name}: {reason}"""
 
@@ -106,6 +107,7 @@ class PlanCampaign(Command[CampaignState]):
     ground: Place = supplied()
     human: Human = supplied()
     reach: Reach = supplied()
+    sharing: Sharing = supplied()
 
     def decide(self, state: CampaignState, now: datetime) -> Iterable[Event[CampaignState]]:
         name = named(self.name, "campaign")
@@ -118,6 +120,7 @@ class PlanCampaign(Command[CampaignState]):
         selection, settings = self.selection.checked(), self.settings.checked()
         self.reach.refuse_unless_there()
         self._refuse_too_many()
+        self.sharing.refuse_unless_allowed(settings)
         if all(
             settings.window.next_opening(now, ZoneInfo(zone)) >= self.ends_at
             for zone in self.reach.zones

@@ -62,7 +62,7 @@ from resets.schedules.timing import Every
 from resets.state import RecoveryMethod
 from resets.steps.begin_in_campaign import BeginInCampaign
 from resets.steps.request_reset import DeviceFacts, RequestReset
-from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits
+from resets.steps.site_rules import SetApprovalRules, SetCodeRules, SetLimits, SetPasswordSharing
 from tests.cast import SETUP, Cast, person
 from tests.fleet.accounts.needs import MAY, NEEDS, OURS
 from tests.fleet.eventstore.ground import device, every_row, reset
@@ -266,6 +266,7 @@ CREATING: dict[str, Callable[[Cast, UUID], Command[Any]]] = {
     ),
     "rules.set-code-rules": lambda who, device: SetCodeRules(who.site, digits=6),
     "rules.set-approval-rules": lambda who, device: SetApprovalRules(who.site, always=True),
+    "rules.set-password-sharing": lambda who, device: SetPasswordSharing(who.site, allowed=True),
     "rules.set-limits": lambda who, device: SetLimits(who.site, DEFAULTS[:6]),
     "guard.record-refusal": lambda who, device: RecordRefusal(a_refusal(who, device), LATER),
     "breaker.trip-breaker": lambda who, device: TripBreaker(Scope.SITE, a_refusal(who, device), 0),

@@ -24,7 +24,7 @@ from tests.resets.approvals.asking import dora, now
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
 CODES = {"digits": 6, "valid": 300, "tries": 3, "between_sends": 90, "sends": 2, "open_for": 1200}
-PAGES = ["code-rules", "approval-rules"]
+PAGES = ["code-rules", "approval-rules", "password-rules"]
 
 
 @pytest.fixture
@@ -82,6 +82,20 @@ def test_an_administrator_sets_when_somebody_has_to_agree(who: Cast, pages: Any)
     refused = alice.post(address, {"night_from": 24, "valid": 3600})
     assert refused.status_code == 422
     assert "Between 0 and 23, please." in text(refused)
+
+
+def test_an_administrator_lets_campaigns_share_a_password_and_is_warned_while_it_holds(
+    who: Cast, pages: Any
+) -> None:
+    alice, address = pages(who.alice), reverse("password-rules", args=[who.site])
+    warning = "Campaigns may give all devices here one password"
+    assert warning not in text(alice.get(address))
+    assert warning in text(alice.post(address, {"allowed": "on"}, follow=True))
+    assert rules_of(who.site).sharing.allowed
+    for person in (who.alice, who.bob):
+        assert warning in text(pages(person).get(address))
+    assert warning not in text(alice.post(address, {}, follow=True))
+    assert not rules_of(who.site).sharing.allowed
 
 
 @pytest.mark.parametrize("page", PAGES)

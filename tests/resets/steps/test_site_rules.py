@@ -9,15 +9,24 @@ import pytest
 from fleet.errors import Refused
 from fleet.eventstore.testing import given
 from resets.limits.rules import DEFAULTS, ORGANISATION_DEFAULTS, Counted, Limit, Scope
-from resets.rules import APPROVAL_BOUNDS, APPROVAL_WORDS, CODE_BOUNDS, ApprovalRules, CodeRules
+from resets.rules import (
+    APPROVAL_BOUNDS,
+    APPROVAL_WORDS,
+    CODE_BOUNDS,
+    ApprovalRules,
+    CodeRules,
+    PasswordSharing,
+)
 from resets.steps.site_rules import (
     ApprovalRulesSet,
     CodeRulesSet,
     LimitsSet,
+    PasswordSharingSet,
     Place,
     SetApprovalRules,
     SetCodeRules,
     SetLimits,
+    SetPasswordSharing,
 )
 from tests.resets.steps.story import ORGANISATION, SITE
 
@@ -41,7 +50,17 @@ def test_what_is_left_out_takes_its_default() -> None:
     assert again.then(CodeRulesSet(ORGANISATION, SITE, CodeRules(tries=3))).codes.digits == 8
 
 
-@pytest.mark.parametrize("command", [SetCodeRules(SITE), SetApprovalRules(SITE)])
+def test_campaigns_may_share_passwords_from_when_it_is_set_until_it_is_taken_back() -> None:
+    allowed = PasswordSharingSet(ORGANISATION, SITE, PasswordSharing(allowed=True))
+    KNOWN.when(SetPasswordSharing(SITE, allowed=True)).then(allowed)
+    known = given(allowed).knowing(Place(ORGANISATION, SITE))
+    taken_back = PasswordSharingSet(ORGANISATION, SITE, PasswordSharing())
+    assert not known.when(SetPasswordSharing(SITE)).then(taken_back).sharing.allowed
+
+
+@pytest.mark.parametrize(
+    "command", [SetCodeRules(SITE), SetApprovalRules(SITE), SetPasswordSharing(SITE)]
+)
 def test_rules_that_are_so_already_are_not_set_again(command) -> None:
     KNOWN.when(command).then_nothing()
 

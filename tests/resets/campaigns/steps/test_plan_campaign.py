@@ -9,6 +9,7 @@ import pytest
 from fleet.eventstore.testing import NOW, given
 from resets.campaigns.settings import Settings, Window
 from resets.campaigns.state import CampaignPhase, Selection
+from resets.campaigns.steps.one_password import Sharing
 from resets.campaigns.steps.plan_campaign import LONGEST, MOST_DEVICES, PlanCampaign, Reach
 from resets.campaigns.steps.seal_plan import CampaignIsEmpty, PlanSealed, SealPlan
 from resets.steps.site_rules import Place
@@ -25,7 +26,7 @@ from tests.resets.campaigns.steps.story import (
 )
 
 STOCKHOLM = ("Europe/Stockholm",)
-KNOWN = given().knowing(Place(ORGANISATION, SITE), ALICE, Reach(3, STOCKHOLM))
+KNOWN = given().knowing(Place(ORGANISATION, SITE), ALICE, Reach(3, STOCKHOLM), Sharing())
 PLAN = PlanCampaign(SITE, PLANNED.kind, PLANNED.name, PLANNED.reason, ENDS)
 A_NIGHT = Window((2,), "02:00", "05:00")  # Wednesdays; NOW is a Sunday, at noon
 
@@ -75,6 +76,14 @@ def test_a_selection_that_no_device_fits_is_refused() -> None:
 def test_of_a_list_that_names_what_is_not_there_nothing_is_planned() -> None:
     refused = KNOWN.knowing(Reach(3, STOCKHOLM, missing=2)).when(PLAN)
     assert refused.refused("listed_device_missing").facts["missing"] == 2
+
+
+def test_one_password_is_planned_only_where_each_site_allows_it() -> None:
+    plan = replace(PLAN, settings=Settings(one_password=True))
+    KNOWN.when(plan).then(replace(PLANNED, settings=Settings(one_password=True)))
+    refused = KNOWN.knowing(Sharing(forbidden=2)).when(plan).refused("one_password_forbidden")
+    assert (refused.field, refused.facts["sites"]) == ("one_password", 2)
+    KNOWN.knowing(Sharing(forbidden=2)).when(PLAN).then(PLANNED)
 
 
 def test_there_are_as_many_devices_as_one_campaign_takes_and_no_more() -> None:
