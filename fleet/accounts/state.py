@@ -24,7 +24,7 @@ class Role(StrEnum):
 
     @property
     def rank(self) -> int:
-        return list(Role).index(self)
+        return _RANKS[self]
 
     @property
     def may(self) -> str:
@@ -36,6 +36,9 @@ class Role(StrEnum):
             Role.ADMINISTRATOR: "may also manage people, tokens and sites, and see passwords",
             Role.JOB: "is Rekey itself",
         }[self]
+
+
+_RANKS = {role: rank for rank, role in enumerate(Role)}  # asked for each row of a list
 
 
 @dataclass(frozen=True)
