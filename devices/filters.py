@@ -14,18 +14,30 @@ from devices import queries
 from devices.state import Kind
 from devices.status import Status
 from fleet.eventstore.messages import Actor
+from fleet.web.filters import Filters, search
 
 SIZES = (50, 100, 500)
 _ONLINE = {"yes": True, "no": False}
 
 
-class DeviceFilters(forms.Form):
-    """Filters narrow down; `sort` and `per` say how the rest is shown, and stay as they are.
+class SiteFilters(Filters):
+    """A list over the sites that somebody may see."""
 
-    With `device`, as often as wanted, the list is of these alone: for an export of some.
-    """
+    site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
 
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+    def __init__(self, actor: Actor, asked: QueryDict) -> None:
+        super().__init__(actor, asked)
+        names = [(str(row.pk), row.name) for row in queries.site_names(actor)]
+        self.several_sites = len(names) > 1
+        self.offer("site", [("", "All sites"), *names])
+
+
+class DeviceFilters(SiteFilters):
+    """With `device`, as often as wanted, the list is of these alone: for an export of some."""
+
+    field_order = ("q", "status", "online", "site", "kind")
+
+    q = search()
     status = forms.TypedChoiceField(
         label="Status",
         required=False,
@@ -40,7 +52,6 @@ class DeviceFilters(forms.Form):
         empty_value=None,
         choices=[("", "Any"), ("yes", "Online"), ("no", "Offline")],
     )
-    site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
     kind = forms.TypedChoiceField(
         label="Kind",
         required=False,
@@ -58,47 +69,32 @@ class DeviceFilters(forms.Form):
     )
 
     def __init__(self, actor: Actor, asked: QueryDict) -> None:
-        super().__init__(asked)
-        self._actor = actor
+        super().__init__(actor, asked)
         self._these = ids_in(asked)
-        site = self.fields["site"]
-        assert isinstance(site, forms.ChoiceField)
-        names = [(str(row.pk), row.name) for row in queries.site_names(actor)]
-        site.choices = [("", "All sites"), *names]
-        self.is_valid()  # a filter that makes no sense narrows nothing down
-
-    @property
-    def chosen(self) -> bool:
-        """Whether anything narrows the list down."""
-        narrow = ("q", "status", "online", "site", "kind")
-        return any(self._value(name) not in (None, "") for name in narrow)
 
     @property
     def can_be_ticked(self) -> bool:
         """Whether anything can be done with what is found: not with what has left the fleet."""
-        return self._value("status") is not Status.REMOVED
+        return self.value("status") is not Status.REMOVED
 
     @property
     def size(self) -> int:
-        return self._value("per") or SIZES[0]
+        return self.value("per") or SIZES[0]
 
     def found(self) -> QuerySet[Any]:
         """Those of the fleet; those that have left it where they are asked for."""
-        status = self._value("status")
+        status = self.value("status")
         rows = queries.narrowed(
-            queries.devices(self._actor, removed=status is Status.REMOVED),
-            text=self._value("q"),
-            site=self._value("site"),
-            kind=self._value("kind"),
+            queries.devices(self.actor, removed=status is Status.REMOVED),
+            text=self.value("q"),
+            site=self.value("site"),
+            kind=self.value("kind"),
             status=status,
-            online=self._value("online"),
+            online=self.value("online"),
         )
         if self._these:
             rows = rows.filter(pk__in=self._these)
-        return queries.in_order(rows, self._value("sort") or "name")
-
-    def _value(self, name: str) -> Any:
-        return self.cleaned_data.get(name)
+        return queries.in_order(rows, self.value("sort") or "name")
 
 
 def ids_in(asked: QueryDict, name: str = "device") -> list[UUID]:

@@ -10,7 +10,9 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from devices import queries as devices
+from devices.filters import SiteFilters
 from fleet.eventstore.messages import Actor
+from fleet.web.filters import search
 from resets import queries, words
 from resets.queries import Glass
 from resets.recorder.queries import owed
@@ -27,8 +29,10 @@ _GLASS = [
 ]
 
 
-class ResetFilters(forms.Form):
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+class ResetFilters(SiteFilters):
+    field_order = ("q", "phase", "site", "glass", "device")
+
+    q = search()
     phase = forms.ChoiceField(
         label="Stands at",
         required=False,
@@ -39,7 +43,6 @@ class ResetFilters(forms.Form):
             *((phase.value, words.PHASES[phase].text) for phase in Phase),
         ],
     )
-    site = forms.ChoiceField(label="Site", required=False)
     glass = forms.ChoiceField(
         label="Broken glass",
         required=False,
@@ -48,36 +51,23 @@ class ResetFilters(forms.Form):
     device = forms.ChoiceField(label="Device", required=False)
 
     def __init__(self, actor: Actor, asked: QueryDict) -> None:
-        super().__init__(asked)
-        self.actor = actor
-        sites = [(str(site.pk), site.name) for site in devices.sites(actor)]
-        self._choices("site", [("", "All sites"), *sites])
-        if self._device(asked.get("device", "")):
-            return
-        del self.fields["device"]  # there may be thousands: one is chosen on its own page
-
-    @property
-    def chosen(self) -> bool:
-        """Whether anything is filtered at all."""
-        return any(self.data.get(name) for name in self.fields)
+        super().__init__(actor, asked)
+        if not self._device(asked.get("device", "")):
+            del self.fields["device"]  # there may be thousands: one is chosen on its own page
 
     def found(self) -> QuerySet[Any]:
-        """The resets that fit; all of them when a filter makes no sense."""
         rows: QuerySet[Any] = queries.resets(self.actor)
-        if not self.is_valid():
-            return rows
-        chosen = self.cleaned_data
-        if (phase := chosen["phase"]) == _OWED[0]:
+        if (phase := self.value("phase")) == _OWED[0]:
             rows = owed(self.actor)
         elif phase:
             rows = rows.filter(phase__in=_GROUPS[phase][1] if phase in _GROUPS else [phase])
-        if glass := chosen["glass"]:
+        if glass := self.value("glass"):
             rows = queries.with_glass(rows, Glass(glass))
-        if text := chosen["q"]:
+        if text := self.value("q"):
             rows = queries.with_text(rows, text)
         for name in ("site", "device"):
-            if chosen.get(name):
-                rows = rows.filter(**{name: chosen[name]})
+            if (wanted := self.value(name)) is not None:
+                rows = rows.filter(**{name: wanted})
         return rows
 
     def _device(self, asked: str) -> bool:
@@ -86,10 +76,5 @@ class ResetFilters(forms.Form):
         except ValueError:
             return False
         if row is not None:
-            self._choices("device", [("", "All devices"), (str(row.pk), row.name)])
+            self.offer("device", [("", "All devices"), (str(row.pk), row.name)])
         return row is not None
-
-    def _choices(self, name: str, choices: list[tuple[str, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices

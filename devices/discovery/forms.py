@@ -14,7 +14,7 @@ from devices import queries
 from devices.discovery import additions, discoveries
 from devices.discovery.discoveries import Standing
 from devices.discovery.page import REPEATS, Grounds
-from devices.filters import SIZES
+from devices.filters import SIZES, SiteFilters
 from devices.state import Kind, Method, Repeat
 from devices.steps.activate_device import ActivateDevice
 from devices.steps.add_device import AddDevice
@@ -22,6 +22,7 @@ from devices.steps.scan_network import RequestScan
 from devices.steps.site_networks import SetNetworks
 from fleet.eventstore.messages import Actor, Command
 from fleet.web.command_forms import form_of
+from fleet.web.filters import search
 
 Answers = Mapping[str, Any] | None
 
@@ -38,10 +39,10 @@ NETWORKS_TOLD = 6
 FOR_ALL = ("username", "password", "reset_email")
 
 
-class DiscoveredFilters(forms.Form):
-    """Filters narrow down; `sort` and `per` say how the rest is shown, and stay as they are."""
+class DiscoveredFilters(SiteFilters):
+    field_order = ("q", "standing", "fresh", "site")
 
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+    q = search()
     standing = forms.TypedChoiceField(
         label="Standing",
         required=False,
@@ -56,7 +57,6 @@ class DiscoveredFilters(forms.Form):
         empty_value=None,
         choices=[("", "Any"), ("yes", "None yet"), ("no", "Has one")],
     )
-    site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
     sort = forms.CharField(required=False, widget=forms.HiddenInput)
     per = forms.TypedChoiceField(
         required=False,
@@ -66,37 +66,19 @@ class DiscoveredFilters(forms.Form):
         widget=forms.HiddenInput,
     )
 
-    def __init__(self, actor: Actor, asked: QueryDict) -> None:
-        super().__init__(asked)
-        self._actor = actor
-        site = self.fields["site"]
-        assert isinstance(site, forms.ChoiceField)
-        names = [(str(row.pk), row.name) for row in queries.site_names(actor)]
-        site.choices = [("", "All sites"), *names]
-        self.several_sites = len(names) > 1
-        self.is_valid()  # a filter that makes no sense narrows nothing down
-
-    @property
-    def chosen(self) -> bool:
-        """Whether anything narrows the list down."""
-        return any(self._value(n) not in (None, "") for n in ("q", "standing", "fresh", "site"))
-
     @property
     def size(self) -> int:
-        return self._value("per") or SIZES[0]
+        return self.value("per") or SIZES[0]
 
     def found(self) -> QuerySet[Any]:
         rows = discoveries.narrowed(
-            discoveries.discovered(self._actor),
-            text=self._value("q"),
-            site=self._value("site"),
-            standing=self._value("standing"),
-            fresh=self._value("fresh"),
+            discoveries.discovered(self.actor),
+            text=self.value("q"),
+            site=self.value("site"),
+            standing=self.value("standing"),
+            fresh=self.value("fresh"),
         )
-        return discoveries.in_order(rows, self._value("sort") or "standing")
-
-    def _value(self, name: str) -> Any:
-        return self.cleaned_data.get(name)
+        return discoveries.in_order(rows, self.value("sort") or "standing")
 
 
 def scan_form(grounds: Grounds, at: Any, answers: Answers = None) -> forms.Form:

@@ -13,6 +13,7 @@ from django.http import QueryDict
 from fleet.accounts.places import Place, places
 from fleet.audit.entries import event_names
 from fleet.eventstore.messages import Actor
+from fleet.web.filters import Filters, search
 
 
 class DayInput(forms.DateInput):
@@ -22,12 +23,10 @@ class DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-class HistoryFilters(forms.Form):
+class HistoryFilters(Filters):
     """Days are those of the chosen site; without one, those of the only zone there is, or UTC."""
 
-    device = forms.CharField(
-        label="Device", required=False, widget=forms.SearchInput, max_length=100
-    )
+    device = search("Device")
     site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
     type = forms.ChoiceField(label="What", required=False)
     who = forms.CharField(label="By whom", required=False, max_length=100)
@@ -35,27 +34,19 @@ class HistoryFilters(forms.Form):
     until = forms.DateField(label="To", required=False, widget=DayInput)
 
     def __init__(self, actor: Actor, sites: list[Place], asked: QueryDict) -> None:
-        super().__init__(asked)
-        self._actor, self._sites = actor, sites
+        super().__init__(actor, asked)
+        self._sites = sites
         names = [(str(place.id), place.name) for place in sites]
-        self._choices("site", [("", "All sites"), *names])
-        self._choices("type", [("", "Anything"), *event_names()])
-        self.is_valid()  # a filter that makes no sense narrows nothing down
-
-    @property
-    def chosen(self) -> bool:
-        return any(self.cleaned_data.values())
+        self.offer("site", [("", "All sites"), *names])
+        self.offer("type", [("", "Anything"), *event_names()])
 
     def wanted(self) -> dict[str, Any]:
         """The arguments of `queries.history`."""
-        chosen = self.cleaned_data
         return {
-            "site": chosen.get("site"),
-            "type": chosen.get("type") or None,
-            "who": chosen.get("who") or None,
-            "since": self._midnight(chosen.get("since")),
-            "until": self._midnight(chosen.get("until"), days=1),
-            **self._about(chosen.get("device", "")),
+            **{name: self.value(name) for name in ("site", "type", "who")},
+            "since": self._midnight(self.value("since")),
+            "until": self._midnight(self.value("until"), days=1),
+            **self._about(self.value("device") or ""),
         }
 
     def _about(self, text: str) -> dict[str, Any]:
@@ -64,7 +55,7 @@ class HistoryFilters(forms.Form):
         try:
             return {"subject": UUID(text)}
         except ValueError:
-            return {"subjects": places().named(self._actor, text)}
+            return {"subjects": places().named(self.actor, text)}
 
     def _midnight(self, day: date | None, days: int = 0) -> datetime | None:
         if day is None:
@@ -75,11 +66,6 @@ class HistoryFilters(forms.Form):
             return None
 
     def _zone(self) -> ZoneInfo:
-        site = self.cleaned_data.get("site")
+        site = self.value("site")
         zones = {place.zone for place in self._sites if site in (None, place.id)}
         return ZoneInfo(zones.pop() if len(zones) == 1 else "UTC")
-
-    def _choices(self, name: str, choices: list[Any]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = choices

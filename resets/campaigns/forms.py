@@ -22,6 +22,7 @@ from fleet.accounts.state import Role
 from fleet.errors import Refused
 from fleet.eventstore.messages import Actor
 from fleet.web.command_forms import Words
+from fleet.web.filters import Filters, search
 from resets.campaigns import queries, tallies, words
 from resets.campaigns.settings import BOUNDS, DAYS, Settings, Window
 from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind, Selection
@@ -34,8 +35,8 @@ _WINDOW = Window((), "22:00", "05:00")
 Choices = list[tuple[str, str]]
 
 
-class CampaignFilters(forms.Form):
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+class CampaignFilters(Filters):
+    q = search()
     phase = forms.ChoiceField(
         label="Stands at",
         required=False,
@@ -47,51 +48,35 @@ class CampaignFilters(forms.Form):
         choices=[("", "Any"), *((k.value, words.KINDS[k].text) for k in Kind)],
     )
 
-    def __init__(self, actor: Actor, asked: QueryDict) -> None:
-        super().__init__(asked)
-        self._actor = actor
-        self.is_valid()  # a filter that makes no sense narrows nothing down
-
-    @property
-    def chosen(self) -> bool:
-        """Whether anything narrows the list down."""
-        return any(self.cleaned_data.get(name) for name in self.fields)
-
     def found(self) -> QuerySet[Any]:
-        chosen = {n: self.cleaned_data.get(n) or None for n in ("phase", "kind")}
-        text = self.cleaned_data.get("q")
-        return queries.campaigns_narrowed(queries.campaigns(self._actor), text=text, **chosen)
+        chosen = {name: self.value(name) for name in ("phase", "kind")}
+        rows = queries.campaigns(self.actor)
+        return queries.campaigns_narrowed(rows, text=self.value("q"), **chosen)
 
 
-class PlanFilters(forms.Form):
+class PlanFilters(Filters):
     """What the list of a plan's devices may be filtered by: what the dry run said, above all."""
 
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+    q = search()
     forecast = forms.ChoiceField(label="What would happen", required=False)
     site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
 
     def __init__(self, actor: Actor, campaign: UUID, asked: QueryDict) -> None:
-        super().__init__(asked)
-        self._actor, self._campaign = actor, campaign
+        super().__init__(actor, asked)
+        self._campaign = campaign
         forecasts = tallies.by_forecast(actor, campaign)
         said = [(one.key or "none", WHY_NOT.get(one.key, "A new password")) for one in forecasts]
-        _offer(self, "forecast", [("", "Anything"), *said])
+        self.offer("forecast", [("", "Anything"), *said])
         sites = [(str(one.key), one.name) for one in tallies.by_site(actor, campaign)]
         if len(sites) > 1:
-            _offer(self, "site", [("", "All sites"), *sites])
+            self.offer("site", [("", "All sites"), *sites])
         else:
             del self.fields["site"]
-        self.is_valid()  # a filter that makes no sense narrows nothing down
-
-    @property
-    def chosen(self) -> bool:
-        """Whether anything narrows the list down."""
-        return any(self.cleaned_data.get(name) for name in self.fields)
 
     def found(self) -> QuerySet[Any]:
-        chosen = {name: self.cleaned_data.get(name) for name in ("forecast", "site")}
-        rows = queries.items(self._actor, self._campaign)
-        return queries.items_narrowed(rows, text=self.cleaned_data.get("q"), **chosen)
+        chosen = {name: self.value(name) for name in ("forecast", "site")}
+        rows = queries.items(self.actor, self._campaign)
+        return queries.items_narrowed(rows, text=self.value("q"), **chosen)
 
 
 class PlanForm(forms.Form):

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from fleet.eventstore.messages import Actor
+from fleet.web.filters import Filters, search
 from resets.campaigns import live_queries, queries, words
 from resets.campaigns.live_page import LivePage
 from resets.campaigns.state import Standing
@@ -21,12 +22,12 @@ _GROUPS = {
 Choices = list[tuple[str, str]]
 
 
-class ItemFilters(forms.Form):
+class ItemFilters(Filters):
     """With a `page` the choices are those that its campaign has. Without one, whatever was asked
     is taken: what does not exist finds nothing.
     """
 
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+    q = search()
     standing = forms.ChoiceField(
         label="Stands at",
         required=False,
@@ -41,33 +42,24 @@ class ItemFilters(forms.Form):
     model = forms.ChoiceField(label="Model", required=False)
     sort = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, asked: QueryDict, page: LivePage | None = None) -> None:
-        super().__init__(asked)
+    def __init__(self, actor: Actor, asked: QueryDict, page: LivePage | None = None) -> None:
+        super().__init__(actor, asked)
         offered = self._offered(page) if page else {}
         for name in ("why", "site", "model"):
             self._choices(name, offered.get(name))
-        self.is_valid()  # a filter that makes no sense narrows nothing down
 
-    @property
-    def chosen(self) -> bool:
-        """Whether anything narrows the list down."""
-        return any(self._value(name) for name in ("q", "standing", "why", "site", "model"))
-
-    def found(self, actor: Actor, campaign: UUID) -> QuerySet[Any]:
-        standing = self._value("standing") or ""
+    def found(self, campaign: UUID) -> QuerySet[Any]:
+        standing = self.value("standing") or ""
         one = [Standing(standing)] if standing in list(Standing) else []
         return live_queries.narrowed(
-            queries.items(actor, campaign),
-            text=self._value("q") or "",
+            queries.items(self.actor, campaign),
+            text=self.value("q") or "",
             standings=_GROUPS[standing][1] if standing in _GROUPS else one,
-            site=self._value("site"),
-            model=self._value("model") or "",
-            why=self._value("why") or "",
-            sort=self._value("sort") or "",
+            site=self.value("site"),
+            model=self.value("model") or "",
+            why=self.value("why") or "",
+            sort=self.value("sort") or "",
         )
-
-    def _value(self, name: str) -> Any:
-        return self.cleaned_data.get(name)
 
     def _offered(self, page: LivePage) -> dict[str, Choices]:
         return {

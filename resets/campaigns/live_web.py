@@ -32,7 +32,7 @@ def campaign(request: HttpRequest, pk: UUID) -> HttpResponse:
     page = LivePage.of(by_of(request).actor, pk, timezone.now())
     if page.is_before:
         return redirect("campaign-plan", pk)
-    form = ItemFilters(request.GET, page)
+    form = ItemFilters(page.actor, request.GET, page)
     facts = {
         "title": page.state.name,
         "page": page,
@@ -59,7 +59,7 @@ def campaign_live(request: HttpRequest, pk: UUID) -> HttpResponse:
 def campaign_items(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The lines of the devices that are shown, as they stand now."""
     page = LivePage.of(by_of(request).actor, pk, timezone.now())
-    lines = _lines(request, page, ItemFilters(request.GET))
+    lines = _lines(request, page, ItemFilters(page.actor, request.GET))
 
     def context() -> dict[str, Any]:
         request.GET = QueryDict(lines.query)  # the links of the head are those of the page
@@ -69,7 +69,7 @@ def campaign_items(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _lines(request: HttpRequest, page: LivePage, form: ItemFilters) -> Lines:
-    rows = page_of(request, form.found(page.actor, page.state.id), PER_PAGE)
+    rows = page_of(request, form.found(page.state.id), PER_PAGE)
     return Lines(page, rows, request.GET)
 
 

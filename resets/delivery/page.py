@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 
 from devices import queries as devices
 from fleet.eventstore.messages import Actor
+from fleet.web.filters import Filters, search
 from resets.delivery import queries
 from resets.delivery.queries import Group, Numbers, Wanted
 
@@ -22,38 +23,32 @@ USUAL = "30"
 WARN_FROM, BAD_FROM = 0.0, 0.2  # of the mails that failed
 
 
-class DeliveryFilters(forms.Form):
-    q = forms.CharField(label="Mail domain", required=False, widget=forms.SearchInput)
+class DeliveryFilters(Filters):
+    q = search("Mail domain")
     site = forms.ChoiceField(label="Site", required=False)
     days = forms.ChoiceField(label="Period", required=False, choices=[*PERIODS.items()])
 
     def __init__(self, actor: Actor, asked: QueryDict) -> None:
         asked = asked.copy()
         asked.setdefault("days", USUAL)
-        super().__init__(asked)
+        super().__init__(actor, asked)
         rows = devices.site_names(queries.administered(actor)).values_list("pk", "name", "timezone")
         self.sites = {str(pk): (name, ZoneInfo(zone)) for pk, name, zone in rows}
-        field = self.fields["site"]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = [
-            ("", "All sites"),
-            *((pk, name) for pk, (name, _) in self.sites.items()),
-        ]
+        names = [(pk, name) for pk, (name, _) in self.sites.items()]
+        self.offer("site", [("", "All sites"), *names])
 
     @property
     def chosen(self) -> bool:
-        """Whether anything is narrowed down at all."""
-        return bool(self.data.get("q") or self.data.get("site"))
+        return bool(self.value("q") or self.value("site"))
 
     def wanted(self) -> Wanted:
         """What is asked for; where it makes no sense, the usual."""
-        asked: dict[str, Any] = self.cleaned_data if self.is_valid() else {}
-        site, days = asked.get("site") or "", asked.get("days") or USUAL
+        site, days = self.value("site") or "", self.value("days") or USUAL
         return Wanted.last(
             int(days),
             self.zone(site),
             site=UUID(site) if site else None,
-            domain=asked.get("q") or "",
+            domain=self.value("q") or "",
         )
 
     def zone(self, site: str) -> ZoneInfo:

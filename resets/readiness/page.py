@@ -6,21 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.paginator import Page, Paginator
-from django.http import QueryDict
 from django.utils.functional import cached_property
 
-from devices import queries as devices
+from devices.filters import SiteFilters
 from devices.queries import zone_of
 from fleet.accounts.access import may
 from fleet.accounts.state import Role
 from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor
 from fleet.web.command_forms import form_of
+from fleet.web.filters import search
 from resets import words
 from resets.readiness import queries
 from resets.readiness.events import DrillFailed
@@ -44,10 +43,10 @@ PHASES = {
 LETTERS_TAKE = timedelta(minutes=15)  # what a mail comes to may be told after a drill has ended
 
 
-class ReadinessFilters(forms.Form):
-    """A filter that makes no sense narrows nothing down."""
+class ReadinessFilters(SiteFilters):
+    field_order = ("q", "reason", "band", "site")
 
-    q = forms.CharField(label="Search", required=False, widget=forms.SearchInput, max_length=100)
+    q = search()
     reason = forms.ChoiceField(
         label="Reason",
         required=False,
@@ -60,32 +59,16 @@ class ReadinessFilters(forms.Form):
         empty_value=None,
         choices=[("", "Any"), *((b.value, f"{b.words}: {b.about}") for b in Band)],
     )
-    site = forms.TypedChoiceField(label="Site", required=False, coerce=UUID, empty_value=None)
-
-    def __init__(self, actor: Actor, asked: QueryDict) -> None:
-        super().__init__(asked)
-        field = self.fields["site"]
-        assert isinstance(field, forms.ChoiceField)
-        names = [(str(row.pk), row.name) for row in devices.site_names(actor)]
-        field.choices = [("", "All sites"), *names]
-        self.actor = actor
-        self.is_valid()
-
-    @property
-    def chosen(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in self.fields)
 
     @cached_property
     def fleet(self) -> Fleet:
         """All devices of the site, or with the text that is searched for: what is counted."""
-        asked = self.cleaned_data
-        return queries.fleet(self.actor, text=asked.get("q") or "", site=asked.get("site"))
+        return queries.fleet(self.actor, text=self.value("q") or "", site=self.value("site"))
 
     @property
     def found(self) -> list[Ready]:
         """Those of them with this reason, or of this band; the worst first."""
-        asked = self.cleaned_data
-        return self.fleet.narrowed(reason=asked.get("reason") or "", band=asked.get("band"))
+        return self.fleet.narrowed(reason=self.value("reason") or "", band=self.value("band"))
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,10 @@ class ScheduleFilters(CampaignFilters):
     kind = None  # type: ignore[assignment]  # each is for rotations
 
     def found(self) -> QuerySet[Any]:
-        rows: QuerySet[Any] = queries.schedules(self._actor)
-        if text := self.cleaned_data.get("q"):
+        rows: QuerySet[Any] = queries.schedules(self.actor)
+        if text := self.value("q"):
             rows = queries.with_text(rows, text)
-        phase = self.cleaned_data.get("phase")
+        phase = self.value("phase")
         return rows.filter(phase=phase) if phase else rows
 
 
