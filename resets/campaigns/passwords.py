@@ -9,7 +9,7 @@ rules are asked when a device begins: what they have forbidden by then is not do
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID, uuid5
 
 from django.db.models import Min
@@ -25,60 +25,61 @@ from resets.campaigns.steps.one_password import ChooseOnePassword
 from resets.supplies import sharing_sites
 
 
-@dataclass
-class Passwords:
-    """Of some devices that begin: in the vault before anything hears of them. `secrets`: of each
-    device. `chosen`: what the campaign has to remember.
+@dataclass(frozen=True)
+class Given:
+    """`secrets`: of each device. `orders`: what the campaign has to remember."""
+
+    secrets: dict[UUID, UUID]
+    orders: list[Order]
+
+
+def give(campaign: CampaignState, devices: Sequence[Device]) -> Given:
+    """Passwords for devices that begin: in the vault before anything hears of them.
 
     Raises vault.VaultError.
     """
+    together, orders = _of_sites(campaign, {device.site for device in devices if device.site})
+    own, shared = [], []
+    for device in devices:
+        rules = PasswordRules.of_device(device.max_password)
+        one = together.get(device.site)
+        if one and not rules.problem(one, device.username):
+            shared.append((device.pk, one))
+        else:
+            own.append((device.pk, rules.generate()))
+    return Given(_kept(own) | _kept(shared, shared=True), orders)
 
-    campaign: CampaignState
-    devices: Sequence[Device]
-    chosen: list[Order] = field(default_factory=list)
-    secrets: dict[UUID, UUID] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        together, own, shared = self._of_sites(), [], []
-        for device in self.devices:
-            rules = PasswordRules.of_device(device.max_password)
-            one = together.get(device.site)
-            if one and not rules.problem(one, device.username):
-                shared.append((device.pk, one))
-            else:
-                own.append((device.pk, rules.generate()))
-        self._keep(own)
-        self._keep(shared, shared=True)
+def _kept(pairs: list[tuple[UUID, str]], *, shared: bool = False) -> dict[UUID, UUID]:
+    devices = [device for device, _ in pairs]
+    return dict(zip(devices, vault.put_many(pairs, shared=shared), strict=True)) if pairs else {}
 
-    def _keep(self, pairs: list[tuple[UUID, str]], *, shared: bool = False) -> None:
-        if pairs:
-            kept = vault.put_many(pairs, shared=shared)
-            self.secrets |= {
-                device: secret for (device, _), secret in zip(pairs, kept, strict=True)
-            }
 
-    def _of_sites(self) -> dict[UUID | None, str]:
-        """The one password of each site that has one."""
-        if not self.campaign.settings.one_password:
-            return {}
-        sites = sharing_sites({device.site for device in self.devices if device.site})
-        known = {secret: shared_id(self.campaign.id, site) for site, secret in self._remembered}
-        kept = vault.get_many(known)
-        found = {site: kept[secret] for site, secret in self._remembered if secret in kept}
-        return {site: found.get(site) or self._choose(site) for site in sites}
+def _of_sites(
+    campaign: CampaignState, sites: set[UUID]
+) -> tuple[dict[UUID | None, str], list[Order]]:
+    """The one password of each of these sites that has one, and what is chosen only now."""
+    if not campaign.settings.one_password:
+        return {}, []
+    known = {one.secret: one.site for one in campaign.one_passwords}
+    kept = vault.get_many({secret: shared_id(campaign.id, site) for secret, site in known.items()})
+    found = {known[secret]: password for secret, password in kept.items()}
+    together: dict[UUID | None, str] = {}
+    orders = []
+    for site in sharing_sites(sites):
+        if site not in found:
+            found[site] = _fitting(campaign.id, site)
+            secret = vault.put(shared_id(campaign.id, site), found[site])
+            orders.append(Order(ChooseOnePassword(site, secret), campaign.id))
+        together[site] = found[site]
+    return together, orders
 
-    @property
-    def _remembered(self) -> list[tuple[UUID, UUID]]:
-        return [(one.site, one.secret) for one in self.campaign.one_passwords]
 
-    def _choose(self, site: UUID) -> str:
-        """One that each device of the site takes that is in the campaign."""
-        items = CampaignItem.objects.for_jobs().filter(campaign=self.campaign.id, site=site)
-        shortest = items.aggregate(most=Min("device__max_password"))["most"]
-        password = PasswordRules.of_device(shortest).generate()
-        secret = vault.put(shared_id(self.campaign.id, site), password)
-        self.chosen.append(Order(ChooseOnePassword(site, secret), self.campaign.id))
-        return password
+def _fitting(campaign: UUID, site: UUID) -> str:
+    """One that each device of the site takes that is in the campaign."""
+    items = CampaignItem.objects.for_jobs().filter(campaign=campaign, site=site)
+    shortest = items.aggregate(most=Min("device__max_password"))["most"]
+    return PasswordRules.of_device(shortest).generate()
 
 
 def shared_id(campaign: UUID, site: UUID) -> UUID:

@@ -27,10 +27,10 @@ from fleet.errors import Conflict
 from fleet.eventstore.handling import Order, handle_all
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.store import state_of
+from resets.campaigns import passwords
 from resets.campaigns.forecast import DryRun, Forecast, agreed_facts
 from resets.campaigns.in_line import Line
 from resets.campaigns.models import Campaign, CampaignCodes, CampaignItem
-from resets.campaigns.passwords import Passwords
 from resets.campaigns.settings import too_many_failed
 from resets.campaigns.state import (
     CampaignPhase,
@@ -251,12 +251,12 @@ class Turn:
         return "" if fits and one.method is method else "changed"
 
     def _begin(self, begun: list[tuple[CampaignItem, Forecast]]) -> Iterator[Order]:
-        passwords = Passwords(self.campaign, [one.device for _, one in begun])
-        yield from passwords.chosen
+        given = passwords.give(self.campaign, [one.device for _, one in begun])
+        yield from given.orders
         for item, one in begun:
             reset = attempt_id(item.pk, item.attempt + 1)
             yield Order(BeginItem(reset), item.pk)
-            yield Order(self._reset(item, one, passwords.secrets[one.device.pk]), reset)
+            yield Order(self._reset(item, one, given.secrets[one.device.pk]), reset)
 
     def _reset(self, item: CampaignItem, one: Forecast, secret: UUID) -> BeginInCampaign:
         row = one.device
