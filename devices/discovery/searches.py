@@ -147,9 +147,12 @@ def _outcome(scan: ScanState, seen: Sequence[Found]) -> Outcome:
         met.add(stream)
         if row is None:
             order = Order(RecordDiscovered(scan.organisation, scan.site, sighting), stream)
-            (outcome.same if ours.same(found) else outcome.new).append(order)
+            device = ours.same(found)
+            away = device is not None and device.site == scan.site and not _at(device, found)
+            where = outcome.new if device is None else outcome.changed if away else outcome.same
+            where.append(order)
         else:
-            moved = (row.host, row.port) != (found.host, found.port) or row.gone
+            moved = not _at(row, found) or row.gone
             order = Order(RecordSighting(sighting), stream)
             (outcome.changed if moved else outcome.same).append(order)
     for row in known.rows:
@@ -189,6 +192,10 @@ class _Known(Generic[R]):
             if name != "key"
         )
         return None if other else there
+
+
+def _at(row: Discovered | Device, found: Found) -> bool:
+    return (row.host, row.port) == (found.host, found.port)
 
 
 def _covers(scan: ScanState, row: Discovered) -> bool:

@@ -18,6 +18,7 @@ from devices.models import Device, Discovered, Scan, ScanProgress
 from devices.moves import move
 from devices.queries import device_for_jobs
 from devices.state import Method, Repeat, ScanStatus
+from devices.steps.change_device import ChangeDevice
 from devices.steps.discover import HeedDiscovered, IgnoreDiscovered
 from devices.steps.open_site import OpenSite
 from devices.steps.scan_network import RequestScan, StopScan
@@ -145,8 +146,6 @@ def test_a_device_of_the_fleet_is_known_by_its_address_and_followed_to_another(
     assert (row.found, row.new) == (3, 2)
     assert standing_at(who, fleet, specs[0]) == [Standing.ADDED]
     host, port = fleet.address(specs[0].serial)
-    from devices.steps.change_device import ChangeDevice
-
     handle(ChangeDevice(port=9), device, who.by(who.alice))  # as if it had moved since
     seen: Any = discoveries.discovered(actor_of(who.alice)).get(host=host, port=port)
     if seen.serial or seen.mac:  # some tell who they are to anybody
@@ -156,6 +155,17 @@ def test_a_device_of_the_fleet_is_known_by_its_address_and_followed_to_another(
     else:
         with pytest.raises(Conflict):
             additions.follow_found(seen.pk, who.by(who.alice))
+
+
+def test_a_device_of_the_fleet_that_is_first_seen_at_another_address_counts_as_changed(
+    who: Cast, fleet: ThreadedFleet, specs: list[DeviceSpec], settings: Any
+) -> None:
+    device = add_device(who, fleet, specs[0])
+    work()
+    handle(ChangeDevice(port=9), device, who.by(who.alice))  # as if it had moved since
+    row = scan(who, fleet, settings)
+    assert (row.found, row.new, row.changed) == (3, 2, 1)
+    assert standing_at(who, fleet, specs[0]) == [Standing.MOVED]
 
 
 def test_a_device_of_another_site_is_not_taken_for_a_new_one_by_those_who_may_see_that_site(
