@@ -35,6 +35,7 @@ HOW = [
     (Method.WS_DISCOVERY.value, "WS-Discovery: devices answer a call"),
     (Method.ADDRESS_SCAN.value, "Address scan: each address is asked"),
 ]
+SEARCHED = ("network", "method", "ports")
 NETWORKS_TOLD = 6
 FOR_ALL = ("username", "password", "reset_email")
 
@@ -81,11 +82,14 @@ class DiscoveredFilters(SiteFilters):
         return discoveries.in_order(rows, self.value("sort") or "standing")
 
 
-def scan_form(grounds: Grounds, at: Any, answers: Answers = None) -> forms.Form:
+def scan_form(
+    grounds: Grounds, at: Any, answers: Answers = None, before: Answers = None
+) -> forms.Form:
     """To search at one of the sites where the actor may. `at`: the one whose networks are offered,
-    None when there is none.
+    None when there is none. `before`: what was searched, to be searched again.
     """
     networks = list(at.networks) if at else []
+    filled = {name: text for name in SEARCHED if (text := (before or {}).get(name))}
     form = form_of(
         RequestScan,
         answers,
@@ -94,7 +98,8 @@ def scan_form(grounds: Grounds, at: Any, answers: Answers = None) -> forms.Form:
             "network": networks[0] if len(networks) == 1 else "",
             "method": Method.WS_DISCOVERY.value,
             "repeat": Repeat.NEVER.value,
-        },
+        }
+        | filled,
         choices={
             "site": [(str(row.pk), row.name) for row in grounds.sites],
             "method": HOW,

@@ -61,7 +61,7 @@ def request_scan(request: HttpRequest) -> HttpResponse:
         )
     asked = request.POST if request.method == "POST" else request.GET
     at = grounds.at(asked.get("site", ""))
-    form, status = scan_form(grounds, at), HTTPStatus.OK
+    form, status = scan_form(grounds, at, before=request.GET), HTTPStatus.OK
     if request.method == "POST":
         form, begun = scan_form(grounds, at, request.POST), new_id()
         _, status = attempt(form, lambda: handle(ordered(RequestScan, form), begun, by))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -124,6 +125,18 @@ def test_the_search_offers_the_networks_of_the_site_that_is_chosen(
     assert "198.51.100.0/25" not in here
     assert f'value="{NETWORK}"' not in there
     assert 'value="198.51.100.0/25"' in there
+
+
+def test_search_again_begins_with_what_was_searched(pages: Client, named: Cast) -> None:
+    handle(SetNetworks(f"198.51.100.0/25\n{NETWORK}"), named.site, named.by(named.alice))
+    scan = a_scan(named, method=Method.ADDRESS_SCAN, ports="8443 2020")
+    handle(RecordScan(1, 0, 0, 0, 0), scan, SETUP)
+    link = re.search(r'href="([^"]+)">(?:(?!</a>).)*Search again', body(pages, "scan", scan), re.S)
+    assert link
+    said = pages.get(unescape(link[1])).content.decode()
+    assert f'value="{NETWORK}"' in said
+    assert 'value="8443 2020"' in said
+    assert re.search(r'value="address_scan"[^>]*checked', said)
 
 
 def test_a_site_without_networks_is_named_first(pages: Client, who: Cast) -> None:
