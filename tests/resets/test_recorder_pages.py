@@ -97,7 +97,8 @@ def test_what_is_left_to_do_stands_on_the_dashboard_until_it_is_done(
         for person, shown in ((who.alice, True), (who.bob, False), (who.charlie, False)):
             client.force_login(person)
             assert ("To be put right on NVRs" in text(client.get("/"))) is shown
-            assert ("of 1 resets" in text(client.get("/resets/?phase=nvr"))) is shown
+            listed = client.get("/resets/?phase=nvr").content.decode()
+            assert (here in listed) is shown
         client.force_login(who.alice)
         assert "Leave it as it is" in text(client.get(here))
         left = client.post(f"{here}leave-off-recorder/", {"reason": "To the attic"}, follow=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -165,6 +166,18 @@ def test_pages_keep_the_filters_and_mark_where_one_is() -> None:
     assert "151–200 of 1,210 devices" in drawn
     assert drawn.count('aria-current="page"') == 1
     assert 'href="?site=7&amp;page=5" rel="next"' in drawn
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(0, "No devices"), (1, ""), (2, "2 devices"), (50, "50 devices")]
+)
+def test_a_single_page_says_how_many_there_are_and_a_single_row_nothing(
+    rows: int, said: str
+) -> None:
+    page = Paginator(range(rows), 50).get_page(1)
+    drawn = draw("{% pages page noun='devices' %}", page=page)
+    assert re.sub(r"<[^>]+>", "", drawn).strip() == said
+    assert "<nav" not in drawn
 
 
 @time_machine.travel(NOW, tick=False)
