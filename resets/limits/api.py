@@ -73,6 +73,7 @@ class RefusalsShown(TypedDict):
     what: str
     device: UUID | None
     device_name: str
+    campaign: Annotated[UUID | None, Meta(description="The campaign one of whose codes it was.")]
     asker: Annotated[str, Meta(description="Who was the first.")]
     frees_at: Time | None
     until: Time

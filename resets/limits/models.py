@@ -77,6 +77,7 @@ class Refusals(_OfALimit):
     """The refusals by one limit in one period. `counted` is blank where they are of many limits."""
 
     trips = models.BooleanField()
+    campaign = models.UUIDField(null=True)  # one of whose codes it was
     frees_at = models.DateTimeField(null=True)
     until = models.DateTimeField()
     count = models.PositiveIntegerField()

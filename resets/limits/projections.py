@@ -26,6 +26,7 @@ def refusals(state: GuardState) -> dict[str, Any]:
     return {
         **_numbers(case.limit),
         "trips": case.limit is not None and case.limit.trips,
+        "campaign": case.campaign,
         "what": case.what,
         "device": case.device,
         "device_name": case.device_name,

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import pytest
 import time_machine
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from fleet.errors import Refused, RekeyError
@@ -100,7 +102,11 @@ def test_of_a_campaign_over_several_sites_it_is_a_fact_of_the_organisation(who: 
         campaign.campaign, who.organisation, None,
     )  # fmt: skip
     [row] = queries.refusals(alice.actor)
-    assert row.site is None
+    assert (row.site, row.campaign) == (None, campaign.campaign)
+    client = Client()
+    client.force_login(who.alice)
+    page = client.get(reverse("limits", args=[who.organisation])).content.decode()
+    assert f'<a href="{reverse("campaign", args=[campaign.campaign])}">A campaign</a>' in page
     for other in (who.bob, who.charlie):
         assert not queries.refusals(who.by(other).actor)
 
