@@ -18,7 +18,7 @@ from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command, Recorded
 from fleet.eventstore.store import read_stream
 from resets import words as reset_words
-from resets.campaigns import live_queries, queries, words
+from resets.campaigns import live_queries, queries, sharing, words
 from resets.campaigns.control_page import Button, buttons
 from resets.campaigns.live_counts import Figure, Reason, Share
 from resets.campaigns.live_outlook import (
@@ -43,6 +43,7 @@ from resets.campaigns.steps.approve_campaign import (
 from resets.campaigns.steps.by_schedule import ApprovedBySchedule
 from resets.campaigns.steps.control import CampaignPaused, CampaignResumed
 from resets.campaigns.steps.items import CampaignNow
+from resets.campaigns.steps.one_password import OnePasswordChosen
 from resets.campaigns.steps.reopen_campaign import CampaignReopened, ReopenCampaign
 
 SLICE = 10  # seconds for which pace and time left are told while nothing else has changed
@@ -64,6 +65,11 @@ class LivePage:
     def of(cls, actor: Actor, campaign: UUID, now: datetime) -> LivePage:
         """Raises NotFound for who may not see it."""
         return cls(*live_queries.standing(actor, campaign), actor, now)
+
+    @cached_property
+    def shared(self) -> sharing.SharedNote | None:
+        given = any(isinstance(one.event, OnePasswordChosen) for one in self.story)
+        return sharing.of_campaign(self.actor, self.state, given)
 
     @cached_property
     def story(self) -> list[Recorded]:

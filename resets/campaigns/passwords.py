@@ -12,15 +12,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID, uuid5
 
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 
 from devices import vault
-from devices.models import Device
+from devices.models import Device, Site
 from devices.passwords import PasswordRules
 from fleet.eventstore.handling import Order
 from fleet.eventstore.store import load
 from resets.campaigns.models import Campaign, CampaignItem
-from resets.campaigns.state import CampaignState
+from resets.campaigns.state import CampaignState, Standing
 from resets.campaigns.steps.one_password import ChooseOnePassword
 from resets.supplies import sharing_sites
 
@@ -66,18 +66,21 @@ def _of_sites(
     found = {known[secret]: password for secret, password in kept.items()}
     together: dict[UUID | None, str] = {}
     orders = []
-    for site in sharing_sites(sites):
-        if site not in found:
-            found[site] = _fitting(campaign.id, site)
-            secret = vault.put(shared_id(campaign.id, site), found[site])
-            orders.append(Order(ChooseOnePassword(site, secret), campaign.id))
-        together[site] = found[site]
+    for site in Site.objects.for_jobs().filter(pk__in=sharing_sites(sites)):
+        if site.pk not in found:
+            items = CampaignItem.objects.for_jobs().filter(campaign=campaign.id, site=site.pk)
+            going = items.exclude(standing=Standing.LEFT_OUT.value)
+            if going.count() == 1:  # with whom would it share one?
+                continue
+            found[site.pk] = _fitting(going)
+            secret = vault.put(shared_id(campaign.id, site.pk), found[site.pk])
+            orders.append(Order(ChooseOnePassword(site.pk, secret, site.name), campaign.id))
+        together[site.pk] = found[site.pk]
     return together, orders
 
 
-def _fitting(campaign: UUID, site: UUID) -> str:
-    """One that each device of the site takes that is in the campaign."""
-    items = CampaignItem.objects.for_jobs().filter(campaign=campaign, site=site)
+def _fitting(items: QuerySet[CampaignItem]) -> str:
+    """One that each of these devices takes."""
     shortest = items.aggregate(most=Min("device__max_password"))["most"]
     return PasswordRules.of_device(shortest).generate()
 

@@ -21,7 +21,7 @@ from fleet.eventstore.store import read_stream, state_of
 from resets.approvals.asking import Says, Step
 from resets.approvals.page import NAMED, SHORT
 from resets.approvals.queries import may_agree
-from resets.campaigns import estimate, queries, tallies, words
+from resets.campaigns import estimate, queries, sharing, tallies, words
 from resets.campaigns.forecast import IMPOSSIBLE
 from resets.campaigns.forms import zone_of_place
 from resets.campaigns.live_outlook import roughly
@@ -137,6 +137,10 @@ class PlanPage:
     def of(cls, actor: Actor, campaign: UUID) -> PlanPage:
         row = queries.campaign(actor, campaign)
         return cls(row, state_of(CampaignState, campaign), actor, timezone.now())
+
+    @cached_property
+    def shared(self) -> sharing.SharedNote | None:
+        return sharing.of_campaign(self.actor, self.state, bool(self.state.one_passwords))
 
     # --- where it stands --------------------------------------------------------------------------
 

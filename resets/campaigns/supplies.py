@@ -11,11 +11,11 @@ from fleet.eventstore.store import state_of
 from resets.campaigns import queries
 from resets.campaigns.models import Campaign
 from resets.campaigns.selection import selected
+from resets.campaigns.sharing import forbidden_at, sites_of
 from resets.campaigns.state import CampaignState, ItemState, Selection
 from resets.campaigns.steps.items import CampaignNow, RetryItem
 from resets.campaigns.steps.one_password import Sharing
 from resets.campaigns.steps.plan_campaign import PlanCampaign, Reach
-from resets.supplies import sharing_sites
 
 
 @supplies(Reach)
@@ -43,9 +43,7 @@ def sharing(command: Any, state: Any, by: By) -> Sharing:
         return Sharing()
     at = state if state.organisation else command.ground
     wanted = CampaignState(state.id, at.organisation, at.site, selection=command.selection)
-    rows = selected(by.actor, wanted).order_by().values_list("site", flat=True).distinct()
-    sites = {site for site in rows if site}
-    return Sharing(len(sites - sharing_sites(sites)))
+    return Sharing(forbidden_at(sites_of(by.actor, wanted)))
 
 
 @supplies(CampaignNow)

@@ -13,8 +13,9 @@ from devices import queries as devices
 from fleet.audit.entries import Entry, story_of
 from fleet.eventstore.messages import Actor, Command
 from resets.approvals.asking import Says, Step
+from resets.campaigns import sharing
 from resets.campaigns.plan_lines import CampaignLine, campaign_lines
-from resets.campaigns.state import WHY_NOT
+from resets.campaigns.state import WHY_NOT, CampaignState
 from resets.notices.queries import notices_of
 from resets.schedules import queries, words
 from resets.schedules.queries import Standing
@@ -75,6 +76,15 @@ class SchedulePage:
     def plan(self) -> SchedulePlan:
         assert self.state.plan
         return self.state.plan
+
+    @cached_property
+    def shared(self) -> sharing.SharedNote | None:
+        """The warning that stays; None for one that asks for no password of all, or is over."""
+        if not self.plan.settings.one_password or self.state.phase is SchedulePhase.ENDED:
+            return None
+        at = self.state
+        wanted = CampaignState(at.id, at.organisation, at.site, selection=self.plan.wanted)
+        return sharing.SharedNote(sharing.forbidden_at(sharing.sites_of(self.actor, wanted)))
 
     @property
     def look(self) -> Look:

@@ -90,6 +90,7 @@ def test_it_is_not_planned_where_the_rules_of_one_site_forbid_it(who: Cast) -> N
     with pytest.raises(Refused) as refused:
         ground.plan(who, settings=ONE, place_id=who.organisation)
     assert (refused.value.code, refused.value.facts) == ("one_password_forbidden", {"sites": 1})
+    assert "The rules of Depot do not allow it." in refused.value.message
     ground.plan(who, settings=ONE)
     allow(who, other)
 
@@ -103,6 +104,18 @@ def test_each_site_gets_one_of_its_own(who: Cast, ada: Person) -> None:
     ground.turns(campaign)
     near, far = set(given_to(*here)), set(given_to(*there))
     assert (len(near), len(far), len(near | far)) == (1, 1, 2)
+    said = [r.sentence for r in read_stream(campaign) if r.type == "resets.one_password_chosen"]
+    assert sorted(said) == [
+        f"One password was chosen for all devices of {site}." for site in ("Depot", "Harbour")
+    ]
+
+
+def test_a_device_alone_at_its_site_shares_with_nobody(who: Cast, ada: Person) -> None:
+    [alone] = quiet.many(who, 1)
+    allow(who)
+    ground.turns(quiet.under_way(who, ada, settings=ONE))
+    assert given_to(alone)
+    assert not Secret.objects.filter(shared=True).exists()
 
 
 def test_it_is_the_same_for_those_that_begin_later(who: Cast, ada: Person) -> None:
@@ -184,13 +197,16 @@ def test_the_warning_stays_until_each_device_has_a_password_of_its_own(
     work()
     allow(who)
     campaign = ground.planned(who, settings=ONE)
-    warning = "All devices of a site get one password"
+    warning, given = "All devices of a site get one password", "Devices of a site got one password"
     for person in (who.alice, who.bob):
         assert warning in page(person, "campaign-plan", campaign)
+    allow(who, allowed=False)
+    assert "The rules of Harbour do not allow it any more" in page(ada, "campaign-plan", campaign)
+    allow(who)
     ground.agree(who, campaign, ada)
     ground.carry_out(campaign)
     assert set(ground.standings(campaign).values()) == {"proven proven"}
-    assert warning in page(who.bob, "campaign", campaign)
+    assert given in page(who.bob, "campaign", campaign)
 
     held = [credential_for_jobs(pk, Purpose.DEVICE).current for pk in cameras]
     [one] = {vault.get(secret, pk) for secret, pk in zip(held, cameras, strict=True)}
@@ -203,6 +219,7 @@ def test_the_warning_stays_until_each_device_has_a_password_of_its_own(
 
     own = ground.planned(who, name="Each its own")
     assert warning not in page(who.alice, "campaign-plan", own)
+    assert given not in page(who.alice, "campaign-plan", own)
     ground.agree(who, own, ada)
     ground.carry_out(own)
     assert {known.facts.age for known in known_of(rows)} == {Age.FRESH}

@@ -81,9 +81,24 @@ def test_of_a_list_that_names_what_is_not_there_nothing_is_planned() -> None:
 def test_one_password_is_planned_only_where_each_site_allows_it() -> None:
     plan = replace(PLAN, settings=Settings(one_password=True))
     KNOWN.when(plan).then(replace(PLANNED, settings=Settings(one_password=True)))
-    refused = KNOWN.knowing(Sharing(forbidden=2)).when(plan).refused("one_password_forbidden")
+    sharing = Sharing(("Depot", "Quay"))
+    refused = KNOWN.knowing(sharing).when(plan).refused("one_password_forbidden")
     assert (refused.field, refused.facts["sites"]) == ("one_password", 2)
-    KNOWN.knowing(Sharing(forbidden=2)).when(PLAN).then(PLANNED)
+    KNOWN.knowing(sharing).when(PLAN).then(PLANNED)
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        ("A", "The rules of A do not"),
+        ("ABCD", "The rules of A, B, C and D do not"),
+        ("ABCDE", "The rules of A, B, C and 2 more sites do not"),
+    ],
+)
+def test_who_is_refused_one_password_is_told_of_which_sites(sites: str, said: str) -> None:
+    plan = replace(PLAN, settings=Settings(one_password=True))
+    refused = KNOWN.knowing(Sharing(tuple(sites))).when(plan).refused("one_password_forbidden")
+    assert refused.message.startswith(said)
 
 
 def test_there_are_as_many_devices_as_one_campaign_takes_and_no_more() -> None:
