@@ -232,6 +232,8 @@ def _firmware(manufacturer: str, model: str, firmware: str) -> Firmware:
 
 @cache
 def _standing(certified: bool | None, nvr_opens: bool | None, trouble: str) -> Standing:
+    if certified and nvr_opens is False and not trouble:
+        return Standing.NVR_SHUT_OUT
     row = SimpleNamespace(certified=certified, nvr_opens=nvr_opens, trouble=trouble, removed=False)
     return _STANDINGS[Status.of(row)]
 

@@ -47,11 +47,12 @@ class Firmware(Fact):
 
 
 class Standing(Fact):
-    """Whether the stored credential opens the device."""
+    """Whether the stored credential opens the device, and what its NVR has opens it too."""
 
     NOT_CERTIFIED = "not_certified"
     TROUBLE = "in_trouble"
     NEVER_CERTIFIED = "never_certified"
+    NVR_SHUT_OUT = "nvr_shut_out"
     CERTIFIED = "certified"
 
 
@@ -159,6 +160,12 @@ REASONS = {
             12,
             "Never certified",
             "Check the device: nobody has seen yet whether its password opens it.",
+        ),
+        Reason(
+            Standing.NVR_SHUT_OUT,
+            10,
+            "Its NVR has another password",
+            "Type its present password into its NVR: until then a reset has to begin there.",
         ),
         Reason(
             Age.SHARED,

@@ -16,7 +16,7 @@ from devices import vault
 from devices.queries import devices
 from devices.state import Purpose, credential_id
 from devices.steps.change_reset_email import ChangeResetEmail
-from devices.steps.check_device import RecordCheck, RecordTrouble
+from devices.steps.check_device import RecordCheck, RecordNvrOpens, RecordTrouble
 from devices.steps.credential import BeginCredential, PromoteCandidate
 from devices.steps.open_site import OpenSite
 from devices.steps.take_in_device import DeviceIdentified, RecordIdentity
@@ -34,6 +34,7 @@ from resets.steps.deliver_code import RecordDelivery
 from resets.steps.send_code import SendCode
 from tests.cast import SETUP, Cast
 from tests.fleet.eventstore.ground import add, device, reset
+from tests.resets.campaigns import quiet
 
 pytestmark = pytest.mark.django_db
 JOB = Actor.job("tests")
@@ -71,6 +72,16 @@ def test_how_it_stands(who: Cast) -> None:
     assert facts(camera).standing is Standing.NOT_CERTIFIED
     handle(RecordTrouble("unreachable"), camera, SETUP)
     assert facts(camera).standing is Standing.TROUBLE
+
+
+def test_its_nvr_alone_does_not_open_it(who: Cast) -> None:
+    _, [camera] = quiet.nvr(who, "Quay", 1)
+    for opens, told in ((False, Standing.NVR_SHUT_OUT), (True, Standing.CERTIFIED)):
+        handle(RecordNvrOpens(opens), camera, SETUP)
+        assert facts(camera).standing is told
+    handle(RecordNvrOpens(False), camera, SETUP)
+    handle(RecordCheck(False), camera, SETUP)
+    assert facts(camera).standing is Standing.NOT_CERTIFIED
 
 
 def test_its_firmware(who: Cast) -> None:
