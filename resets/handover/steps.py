@@ -15,7 +15,7 @@ from resets.steps.site_rules import Place
 
 @event("resets.passwords_handed_over")
 class PasswordsHandedOver(Event[HandoverState]):
-    """{actor} took {devices} passwords of the site along in a file that opens to {opens}."""
+    """{actor} took {devices:,} passwords of the site along in a file that opens to {opens}."""
 
     organisation: UUID
     site: UUID | None

@@ -27,7 +27,7 @@ def of_run(recorded: Recorded) -> Case:
         ("Where", words.place_of(schedule)),
         ("When", words.timing(plan.timing)),
         ("Begins", in_zone(told.begins_at, zone)),
-        ("Would be rotated", f"{told.possible} of {told.chosen} devices"),
+        ("Would be rotated", f"{told.possible:,} of {told.chosen:,} devices"),
         *((_name(one), _told(one)) for one in told.against),
         ("Agreed to by", schedule.approver),
     ]
@@ -35,7 +35,7 @@ def of_run(recorded: Recorded) -> Case:
         recorded,
         schedule.organisation,
         schedule.site,
-        f"{plan.name}: {told.possible} of {told.chosen} devices would be rotated",
+        f"{plan.name}: {told.possible:,} of {told.chosen:,} devices would be rotated",
         _lead(told),
         tuple(lines),
         reverse("schedule", args=[schedule.id]),

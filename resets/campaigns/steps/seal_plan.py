@@ -12,7 +12,7 @@ from resets.campaigns.state import CampaignPhase, CampaignState
 
 @event("resets.campaign_plan_sealed")
 class PlanSealed(Event[CampaignState]):
-    """The plan is drawn up: {planned} of {chosen} devices. It waits for a second person."""
+    """The plan is drawn up: {planned:,} of {chosen:,} devices. It waits for a second person."""
 
     chosen: int
     planned: int
@@ -29,7 +29,7 @@ class PlanSealed(Event[CampaignState]):
 
 @event("resets.campaign_is_empty")
 class CampaignIsEmpty(Event[CampaignState]):
-    """Of {chosen} devices there is none that the campaign could do anything for."""
+    """Of {chosen:,} devices there is none that the campaign could do anything for."""
 
     chosen: int
     at: datetime

@@ -168,6 +168,10 @@ def test_pages_keep_the_filters_and_mark_where_one_is() -> None:
     assert 'href="?site=7&amp;page=5" rel="next"' in drawn
 
 
+def test_a_figure_is_told_in_thousands() -> None:
+    assert ">2,880<" in draw("{% figure 2880 'Cameras' %}")
+
+
 @pytest.mark.parametrize(
     ("rows", "said"), [(0, "No devices"), (1, ""), (2, "2 devices"), (50, "50 devices")]
 )
