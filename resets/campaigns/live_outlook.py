@@ -251,11 +251,15 @@ def _in_the_way(facts: Facts) -> Iterator[str]:
         yield f"At {len(facts.closed) - NAMED:,} more sites it is closed as well."
     missing = facts.missing
     if missing.mailboxes:
-        names = ", ".join(missing.names[:NAMED])
-        more = missing.mailboxes - len(missing.names[:NAMED])
-        of = f"The code of {names} was" if missing.mailboxes == 1 else f"The codes of {names}"
-        if missing.mailboxes > 1:
-            of += f" and {more:,} more were" if more else " were"
+        names = list(missing.names[:NAMED])
+        if more := missing.mailboxes - len(names):
+            names.append(f"{more:,} more")
+        *others, last = names
+        of = (
+            f"The codes of {', '.join(others)} and {last} were"
+            if others
+            else f"The code of {last} was"
+        )
         yield f"{of} not entered yet: {_devices(missing.devices).lower()} {_wait(missing.devices)}."
     if not facts.open_sites or facts.canaries_in_work:
         return

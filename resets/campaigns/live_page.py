@@ -241,7 +241,7 @@ class LivePage:
 
     @cached_property
     def _missing(self) -> Missing:
-        return live_queries.missing(self.actor, self.state.id, NAMED)
+        return live_queries.missing(self.actor, self.state, NAMED)
 
     @property
     def waits_for_codes(self) -> bool:

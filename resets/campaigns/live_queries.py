@@ -12,9 +12,8 @@ from uuid import UUID
 import msgspec
 from django.db.models import Count, Q, QuerySet, Sum
 
-from devices.mailbox import masked
 from devices.models import Site
-from devices.queries import one
+from devices.queries import mailbox_shown, one
 from fleet.eventstore.messages import Actor
 from resets.campaigns import queries
 from resets.campaigns.live_outlook import ENDS, LATELY, Missing
@@ -140,21 +139,23 @@ def _codes(actor: Actor, campaign: UUID, *, verified: bool) -> QuerySet[Any]:
     return rows.values("mailbox")
 
 
-def missing(actor: Actor, campaign: UUID, names: int) -> Missing:
-    """The mailboxes whose code is waited for; `names` of them by name, in part."""
+def missing(actor: Actor, campaign: CampaignState, names: int) -> Missing:
+    """The mailboxes whose code is waited for; `names` of them by name, as the actor may know it."""
     rows = (
-        queries.items(actor, campaign)
+        queries.items(actor, campaign.id)
         .order_by()
         .filter(
             standing=Standing.WAITING.value,
-            mailbox__in=_codes(actor, campaign, verified=False),
+            mailbox__in=_codes(actor, campaign.id, verified=False),
         )
     )
     found = rows.aggregate(mailboxes=Count("mailbox", distinct=True), devices=Count("pk"))
     if not found["devices"]:
         return Missing()
     first = rows.order_by("mailbox").values_list("mailbox", flat=True).distinct()[:names]
-    return Missing(found["mailboxes"], tuple(map(masked, first)), found["devices"])
+    at = (campaign.organisation, campaign.site)
+    shown = tuple(mailbox_shown(actor, mailbox, *at) for mailbox in first)
+    return Missing(found["mailboxes"], shown, found["devices"])
 
 
 def sites(actor: Actor, ids: Sequence[UUID]) -> dict[UUID, Site]:

@@ -31,11 +31,13 @@ class Tally:
 
 
 def by_site(actor: Actor, campaign: UUID) -> list[Tally]:
+    """Those with as many devices by their names."""
     names = dict(devices.site_names(actor).values_list("pk", "name"))
-    return [
+    found = [
         Tally(site, names.get(site, "A site that is closed"), counts)
         for site, counts in _counted(actor, campaign, "site").items()
     ]
+    return sorted(found, key=lambda one: (-one.total, one.name.lower()))
 
 
 def by_model(actor: Actor, campaign: UUID) -> list[Tally]:

@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from fleet.eventstore.handling import handle
@@ -73,6 +74,18 @@ def test_the_list_shows_each_mailbox_and_who_only_looks_sees_them_in_part(
     for hidden in ("keeper@", '<form method="post" action="/campaigns'):
         assert hidden not in bobs.content.decode()
     assert signed_in(who.charlie).get(at(campaign)).status_code == 404
+
+
+def test_a_campaign_says_whose_codes_it_waits_for_as_the_reader_may_know_it(
+    who: Cast, campaign: Shared
+) -> None:
+    live = reverse("campaign", args=[campaign.campaign])
+    asks = "The codes of {} and {} were not entered yet"
+    whole = asks.format("keeper@example.com", "porter@example.net")
+    assert whole in text_of(signed_in(who.tess).get(live))
+    assert asks.format("k•••r@e•••e.com", "p•••r@e•••e.net") in text_of(
+        signed_in(who.bob).get(live)
+    )
 
 
 def test_a_code_is_sent_and_entered_with_its_spaces(who: Cast, campaign: Shared) -> None:

@@ -18,14 +18,16 @@ from fleet.accounts.steps.revoke_role import RevokeRole
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.models import EventRow
+from resets.campaigns import tallies
 from resets.campaigns.forecast import IMPOSSIBLE
 from resets.campaigns.models import Campaign
 from resets.campaigns.plan_page import WAITS
 from resets.campaigns.state import WHY_NOT, CampaignPhase, Kind
 from resets.campaigns.steps.items import TakeOut
+from resets.campaigns.steps.seal_plan import PlanSealed
 from tests.cast import SETUP, Cast, Person, person, work
 from tests.fleet.eventstore.ground import device as a_device
-from tests.resets.campaigns import ground
+from tests.resets.campaigns import ground, quiet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.one_database]
 
@@ -367,3 +369,20 @@ def test_bob_looks_and_presses_nothing_and_charlie_finds_nothing(
 def test_each_forecast_has_its_words() -> None:
     assert set(IMPOSSIBLE) | set(WAITS) <= set(WHY_NOT)
     assert not set(IMPOSSIBLE) & set(WAITS)
+
+
+@pytest.mark.one_database
+def test_sites_with_as_many_devices_are_told_by_their_names(who: Cast) -> None:
+    for name in ("Zoo", "attic", "Mill"):
+        site = new_id()
+        handle(OpenSite(who.organisation, name, "UTC"), site, SETUP)
+        quiet.devices(who, "Gate", site=site)
+    quiet.many(who, 2)
+    campaign = quiet.planned(who, place_id=who.organisation)
+    found = [one.name for one in tallies.by_site(who.by(who.alice).actor, campaign)]
+    assert found == ["Harbour", "attic", "Mill", "Zoo"]
+
+
+@pytest.mark.one_database
+def test_devices_are_told_in_thousands() -> None:
+    assert PlanSealed(3000, 2900, "").told("Rekey").startswith("The plan is drawn up: 2,900 of 3,0")
