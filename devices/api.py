@@ -25,12 +25,11 @@ from devices.steps.open_site import OpenSite
 from devices.steps.reveal_password import RevealPassword
 from devices.steps.site_networks import SetNetworks
 from fleet.accounts.queries import organisation_of
-from fleet.accounts.sign_in import signed_in_just_now
+from fleet.accounts.sign_in import refuse_stale
 from fleet.api.calls import ApiView, Values, call, created, only
 from fleet.api.fields import Fields, Time, text
 from fleet.api.pages import Pages
 from fleet.api.steps import step_patterns
-from fleet.errors import Forbidden
 from fleet.eventstore.handling import handle
 from fleet.eventstore.ids import new_id
 from fleet.eventstore.messages import Actor
@@ -331,11 +330,8 @@ class RevealView(ApiView):
         `username` is the account; if not given, the one that people sign in with.
         """
         device = queries.device(self.actor, device_id)
-        if self.actor.kind == "person" and not signed_in_just_now(self.request._request):
-            raise Forbidden(
-                "sign_in_again",
-                "Your sign-in is too long ago to be shown a password. Sign in again, then retry.",
-            )
+        if self.actor.kind == "person":
+            refuse_stale(self.request._request)
         username = asked["username"] or device.username
         password = vault.reveal(device.pk, username, asked["reason"], self.by)
         return Response({"username": username, "password": password})

@@ -9,10 +9,9 @@ from django.urls import path
 from msgspec import Meta
 from rest_framework.response import Response
 
-from fleet.accounts.sign_in import signed_in_just_now
+from fleet.accounts.sign_in import refuse_stale
 from fleet.api.calls import ApiView, Values, call
 from fleet.api.fields import Fields, text
-from fleet.errors import Forbidden
 from resets.handover.files import HandoverForm
 from resets.handover.handing import Handed, Wish, hand_over_campaign, hand_over_devices
 from resets.handover.locks import LONGEST_KEY, LONGEST_PASSPHRASE, MOST_KEYS, lock_of
@@ -82,11 +81,8 @@ class HandOverView(ApiView):
 
 
 def _refuse_stale(view: ApiView) -> None:
-    if view.actor.kind == "person" and not signed_in_just_now(view.request._request):
-        raise Forbidden(
-            "sign_in_again",
-            "Your sign-in is too long ago to be given passwords. Sign in again, then retry.",
-        )
+    if view.actor.kind == "person":
+        refuse_stale(view.request._request)
 
 
 def _wish(asked: Values) -> Wish:

@@ -321,6 +321,7 @@ def test_without_a_fresh_sign_in_neither_page_nor_call_gives_it(scene: Scene) ->
     ):
         answer: Any = client.post(address, body, content_type="application/json")
         assert (answer.status_code, answer.json()["code"]) == (403, "sign_in_again")
+        assert "Enter your password again at /account/reauthenticate/" in answer.json()["detail"]
     assert not told(EACH) + told(ONE)
 
 
