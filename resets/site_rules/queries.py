@@ -7,6 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from devices import queries as devices
+from devices.models import Credential, Device, Secret
+from devices.state import Purpose
 from fleet.accounts.access import may
 from fleet.accounts.queries import administrators
 from fleet.accounts.state import Role
@@ -27,6 +29,15 @@ class SiteRules:
     rules: RulesState
     may_set: bool
     alone: bool
+
+    @property
+    def sharing(self) -> int:
+        """How many of its devices have a password that was given to others too."""
+        there = Device.objects.for_jobs().filter(site=self.site.pk, removed=False)
+        kept = Credential.objects.for_jobs().filter(
+            device__in=there.values("pk"), purpose=Purpose.DEVICE.value
+        )
+        return Secret.objects.filter(pk__in=kept.values("current"), shared=True).count()
 
 
 def site_rules(actor: Actor, site_id: UUID) -> SiteRules:

@@ -90,7 +90,8 @@ def _page(
         "tabs": tabs_of(site.pk),
         "shown": [(form.fields[name].label, _told(value)) for name, value in values.items()],
         "asks_for_approval": command is SetApprovalRules,
-        "is_shared": command is SetPasswordSharing and found.rules.sharing.allowed,
+        "sharing": found.sharing if command is SetPasswordSharing else 0,
+        "may_share": command is SetPasswordSharing and found.rules.sharing.allowed,
     }
     return render(request, "resets/site_rules/rules.html", facts, status=status)
 

@@ -29,11 +29,14 @@ from fleet.eventstore.ids import new_id
 from fleet.eventstore.store import read_stream, state_of
 from resets.campaigns import process
 from resets.campaigns.passwords import shared_id
+from resets.campaigns.settings import Window
 from resets.campaigns.steps.control import PauseCampaign
 from resets.models import Reset
 from resets.readiness.facts import known_of
 from resets.readiness.score import Age
 from resets.rules import rules_id
+from resets.schedules.steps import MakeSchedule
+from resets.schedules.timing import Every
 from resets.state import ResetState
 from resets.steps.site_rules import SetPasswordSharing
 from tests.cast import SETUP, Cast, add_device, work
@@ -213,6 +216,10 @@ def test_the_warning_stays_until_each_device_has_a_password_of_its_own(
     assert all(fleet.opens(spec.serial, "admin", one) for spec in HONEST)
     rows = Device.objects.for_jobs()
     assert {known.facts.age for known in known_of(rows)} == {Age.SHARED}
+    allow(who, allowed=False)
+    rules = page(who.bob, "password-rules", who.site)
+    assert "Devices here have a password of others" in rules
+    assert "3 devices have one until each gets a password of its own" in rules
     same = "Other devices have the same password"
     assert same in page(who.bob, "device", cameras[0])
     assert "Other devices have its password" in page(who.bob, "device", cameras[0])
@@ -224,4 +231,22 @@ def test_the_warning_stays_until_each_device_has_a_password_of_its_own(
     ground.carry_out(own)
     assert {known.facts.age for known in known_of(rows)} == {Age.FRESH}
     assert same not in page(who.bob, "device", cameras[0])
+    assert "a password of others" not in page(who.bob, "password-rules", who.site)
     assert not any(fleet.opens(spec.serial, "admin", one) for spec in HONEST)
+
+
+def test_a_schedule_says_at_which_sites_the_rules_have_taken_it_back(who: Cast) -> None:
+    other, schedule = new_id(), new_id()
+    handle(OpenSite(who.organisation, "Depot", "UTC"), other, SETUP)
+    quiet.many(who, 2)
+    quiet.devices(who, "Far", site=other)
+    allow(who, who.site, other)
+    window = Window((6,), "02:00", "05:00")
+    make = MakeSchedule(
+        who.organisation, "Weekly", "It is due", Every.WEEKS, 1, timezone.localdate(), 24,
+        settings=replace(ONE, window=window),
+    )  # fmt: skip
+    handle(make, schedule, who.by(who.alice))
+    assert "All devices of a site get one password" in page(who.alice, "schedule", schedule)
+    allow(who, other, allowed=False)
+    assert "The rules of Depot do not allow it any more" in page(who.alice, "schedule", schedule)
