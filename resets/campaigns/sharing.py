@@ -11,6 +11,7 @@ from fleet.eventstore.messages import Actor
 from resets.campaigns import queries
 from resets.campaigns.selection import selected
 from resets.campaigns.state import CampaignPhase, CampaignState
+from resets.campaigns.steps.one_password import some_of
 from resets.supplies import sharing_sites
 
 
@@ -32,6 +33,11 @@ class SharedNote:
 
     forbidden: tuple[str, ...] = ()
     over: bool = False
+
+    @property
+    def where(self) -> str:
+        """The sites that forbid it, for people; "" for none."""
+        return some_of(self.forbidden) if self.forbidden else ""
 
 
 def of_campaign(actor: Actor, campaign: CampaignState, given: bool) -> SharedNote | None:

@@ -29,14 +29,14 @@ class Sharing:
         if settings.one_password and self.forbidden:
             raise Refused(
                 "one_password_forbidden",
-                f"The rules of {_named(self.forbidden)} do not allow it. Allow it there, under "
+                f"The rules of {some_of(self.forbidden)} do not allow it. Allow it there, under "
                 "Rules › Passwords, or let each device have a password of its own.",
                 field="one_password",
                 sites=len(self.forbidden),
             )
 
 
-def _named(sites: tuple[str, ...]) -> str:
+def some_of(sites: tuple[str, ...]) -> str:
     """`Harbour`, or `Harbour, Depot, Quay and 3 more sites`."""
     if len(sites) > MOST_NAMED:
         sites = (*sites[: MOST_NAMED - 1], f"{len(sites) - MOST_NAMED + 1:,} more sites")
