@@ -55,6 +55,7 @@ _LOOKS = {
     "devices.password_revealed": ("warn", "eye"),
     "devices.password_handed_over": ("warn", "file-lock"),
     "devices.password_given": ("quiet", "key-round"),
+    "devices.given_password_refused": ("warn", "key-round"),
     "devices.history_requested": ("quiet", "archive-restore"),
     "devices.earlier_password_refused": ("quiet", "lock-keyhole"),
     "devices.password_found_again": ("ok", "archive-restore"),

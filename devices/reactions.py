@@ -34,8 +34,9 @@ from devices.steps.credential import (
     PromoteCandidate,
     RecordFoundAgain,
     RecordRefused,
+    WithdrawCandidate,
 )
-from devices.steps.give_password import PasswordGiven
+from devices.steps.give_password import PasswordGiven, RecordGivenRefused
 from devices.steps.replace_device import DeviceReplaced
 from devices.steps.take_in_device import (
     DeviceIdentified,
@@ -107,10 +108,24 @@ def try_given_password(recorded: Recorded) -> None:
     try:
         with talking(device, recorded, "try the password that was typed") as talk:
             look_at(talk)
+            _answer_whoever_typed(given.secret, talk)
     except Unreachable as error:
         raise later(recorded, error.code) from error
     except (DeviceError, VaultError):
         return  # recorded by look_at
+
+
+def _answer_whoever_typed(secret: UUID, talk: Talk) -> None:
+    """Say so where it opened nothing. It is then a candidate no more: each later check would spend
+    one more login try on it.
+    """
+    account = credential_id(talk.device.id, talk.device.username)
+    known = state_of(CredentialState, account)
+    if known.candidate == secret:  # it would be current, had it opened the device
+        orders: list[Order] = [Order(RecordGivenRefused(), talk.device.id)]
+        if known.current:
+            orders.append(Order(WithdrawCandidate(secret), account))
+        handle_all(orders, talk.by)
 
 
 @reaction(HistoryRequested, urgent=True, at_site=True)
@@ -174,6 +189,7 @@ def look_at(talk: Talk) -> None:
         opened = next((s for s in candidates if talk.check(logins[s])), None)
         if opened is None:
             handle(RecordCheck(opened=False), device.id, talk.by)
+            _heard(device.id)
             return
         # After it, and not of a device that is certified already: some count on after a right
         # login, so each wrong one of ours brings their lock nearer.

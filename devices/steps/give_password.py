@@ -25,6 +25,14 @@ class PasswordGiven(Event[DeviceState]):
         return state
 
 
+@event("devices.given_password_refused")
+class GivenPasswordRefused(Event[DeviceState]):
+    """The password that was typed does not open the device."""
+
+    def evolve(self, state: DeviceState) -> DeviceState:
+        return state
+
+
 @command(by=Role.OPERATOR)
 class GivePassword(Command[DeviceState]):
     """Type the password that the device has: it was changed by hand, or mistyped before."""
@@ -40,3 +48,11 @@ class GivePassword(Command[DeviceState]):
         self.holds.refuse()
         assert self.reached.secret
         yield PasswordGiven(state.username, self.reached.secret)
+
+
+@command(by=Role.JOB)
+class RecordGivenRefused(Command[DeviceState]):
+    """Record that the device did not take what was typed: whoever typed it waits for the answer."""
+
+    def decide(self, state: DeviceState, now: datetime) -> Iterable[Event[DeviceState]]:
+        yield GivenPasswordRefused()

@@ -233,6 +233,27 @@ def test_the_right_password_can_be_typed_where_a_wrong_one_was(
     assert device_for_jobs(device).certified, "the one before still opens it, and stays"
 
 
+def test_who_types_a_wrong_password_is_told_and_no_later_check_spends_a_try_on_it(
+    who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
+) -> None:
+    spec, running = fleet
+    device = taken_in(who, fleet)
+    running.change_password(spec.serial, "admin", OTHER)
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    Telemetry.objects.create(device=device, next_at=timezone.now())
+    handle(GivePassword("Mistyped-horse-2"), device, who.by(who.alice))
+    work()
+    said = [recorded.event.told("") for recorded in read_stream(device)]
+    assert said[-1] == "The password that was typed does not open the device."
+    assert Telemetry.objects.get(device=device).asked_at
+    wrong = running.calls(spec.serial)["failed_logins"]
+    LoginTries.objects.all().delete()
+    handle(CheckDevice(), device, who.by(who.alice))
+    work()
+    assert running.calls(spec.serial)["failed_logins"] == wrong + 1
+
+
 def test_a_login_that_should_be_right_has_a_try_when_doubtful_ones_have_spent_theirs(
     who: Cast, fleet: tuple[DeviceSpec, ThreadedFleet]
 ) -> None:
