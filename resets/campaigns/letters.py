@@ -61,6 +61,7 @@ def to_approve(recorded: Recorded) -> Case:
     )
     lines = [
         ("Devices", f"{state.planned:,} of {state.chosen:,} that were chosen"),
+        *words.shared(state.settings),
         ("Has to be agreed to before", in_zone(state.ends_at, _zone(state))),
     ]
     return _case(recorded, state, f"Your approval is asked: {_name(state)}", lead, lines)
@@ -118,6 +119,7 @@ def ended(
     if left := owed.filter(device__in=[one.device for one in here]).count():
         cameras = "1 camera" if left == 1 else f"{left:,} cameras"
         lines.append(("Left to do at NVRs", f"{cameras}: see the dashboard"))
+    lines += words.shared(state.settings) if state.one_passwords else []
     at = "" if sites is None else " where you are an administrator"
     lead = f"The campaign has ended: {WHY.get(state.why, state.why)}."
     title = f"The campaign has ended: {_name(state)}"
@@ -135,9 +137,10 @@ def to_owner(recorded: Recorded, theirs: Sequence[Outcome]) -> Case:
     state = state_of(CampaignState, recorded.stream)
     sites = Site.objects.for_jobs().filter(pk__in={one.site for one in theirs})
     names = dict(sites.values_list("pk", "name"))
+    own = "" if state.settings.one_password else ", each its own"
     lead = (
-        "Devices whose Reset Password Email this mailbox is were to get new passwords, each its "
-        "own. What came of each:"
+        f"Devices whose Reset Password Email this mailbox is were to get new passwords{own}. "
+        "What came of each:"
     )
     lines = [(f"{one.name}, {names.get(one.site, '')}", one.told) for one in theirs[:MOST_NAMED]]
     if (more := len(theirs) - MOST_NAMED) > 0:

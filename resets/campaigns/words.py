@@ -80,6 +80,12 @@ def selection(wanted: Selection, nvr: str) -> list[str]:
     return said
 
 
+def shared(settings: Settings) -> list[tuple[str, str]]:
+    """A line of warning for mails, where one password is for many devices."""
+    told = "One for all devices of a site: whoever learns it from one device opens all of them"
+    return [("Passwords", told)] if settings.one_password else []
+
+
 def settings(settings: Settings) -> list[tuple[str, str]]:
     """How a campaign goes about its devices: each setting with its label."""
     canary, wave, share = settings.canary, settings.wave, settings.stop_share

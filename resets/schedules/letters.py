@@ -8,10 +8,11 @@ from fleet.eventstore.messages import Recorded
 from fleet.eventstore.store import state_of
 from fleet.web.templatetags.times import in_zone
 from resets.campaigns.state import WHY_NOT
+from resets.campaigns.words import shared
 from resets.notices.cases import Case
 from resets.schedules import words
 from resets.schedules.clock import zones
-from resets.schedules.state import Against, Report, ScheduleState
+from resets.schedules.state import Against, Report, SchedulePlan, ScheduleState
 from resets.schedules.steps import RunTold, ScheduleChanged, ScheduleMade
 
 
@@ -29,6 +30,7 @@ def of_run(recorded: Recorded) -> Case:
         ("Begins", in_zone(told.begins_at, zone)),
         ("Would be rotated", f"{told.possible:,} of {told.chosen:,} devices"),
         *((_name(one), _told(one)) for one in told.against),
+        *shared(plan.settings),
         ("Agreed to by", schedule.approver),
     ]
     return Case(
@@ -36,7 +38,7 @@ def of_run(recorded: Recorded) -> Case:
         schedule.organisation,
         schedule.site,
         f"{plan.name}: {told.possible:,} of {told.chosen:,} devices would be rotated",
-        _lead(told),
+        _lead(told, plan),
         tuple(lines),
         reverse("schedule", args=[schedule.id]),
     )
@@ -54,6 +56,7 @@ def of_asked(recorded: Recorded) -> tuple[ScheduleState, Case]:
         ("When", words.timing(plan.timing)),
         ("Hours", words.window(plan.settings.window)),
         ("A run ends after", words.lasting(plan.lasting)),
+        *shared(plan.settings),
         ("Reason given", plan.reason),
         ("Asked by", event.maker),
         ("When it was asked", in_zone(recorded.at, None)),
@@ -71,15 +74,16 @@ def of_asked(recorded: Recorded) -> tuple[ScheduleState, Case]:
     return schedule, case
 
 
-def _lead(told: Report) -> str:
+def _lead(told: Report, plan: SchedulePlan) -> str:
+    own = "" if plan.settings.one_password else ", each its own"
     lead = (
         "A rotation that you or another administrator has agreed to begins soon. Devices get new "
-        "passwords, each its own."
+        f"passwords{own}."
     )
     left_out = sum(one.devices for one in told.against if not one.waits)
     if not left_out:
         return f"{lead} Nothing has to be done."
-    them = "One device" if left_out == 1 else f"{left_out} devices"
+    them = "One device" if left_out == 1 else f"{left_out:,} devices"
     return f"{lead} {them} would be left out as things stand; see below what is in the way."
 
 
@@ -91,4 +95,4 @@ def _told(one: Against) -> str:
     names = ", ".join(" ".join(name.split()) for name in one.names)
     more = one.devices - len(one.names)
     why = WHY_NOT.get(one.why, one.why)
-    return f"{why}: {names}{f' and {more} more' if more else ''}"
+    return f"{why}: {names}{f' and {more:,} more' if more else ''}"

@@ -28,7 +28,9 @@ from resets.campaigns.steps.control import CancelCampaign, PauseCampaign
 from resets.models import Reset
 from resets.notices.models import Notice
 from resets.recorder.state import Doing
+from resets.rules import rules_id
 from resets.steps.recorder import RecordRecorderDeclined
+from resets.steps.site_rules import SetPasswordSharing
 from tests.cast import SETUP, Cast, person
 from tests.resets.campaigns import ground, quiet
 
@@ -76,6 +78,23 @@ def test_administrators_are_asked_to_agree_and_not_the_planner(
     for words in ("Alice asks for new passwords on 3 devices", "It is time", "3 of 3"):
         assert words in told(mail), words
     assert f"/campaigns/{campaign}/" in mail.text
+
+
+def test_one_password_is_said_in_each_mail_of_its_campaign(
+    who: Cast, ada: Person, mail_sink: Any
+) -> None:
+    handle(SetPasswordSharing(who.site, allowed=True), rules_id(who.site), who.by(who.alice))
+    quiet.devices(who, "Gate", "Quay", reset_email=OWNER)
+    campaign = quiet.planned(who, settings=replace(ground.SETTINGS, one_password=True))
+    quiet.draw_up("ask_to_agree")
+    warning = "Passwords: One for all devices of a site: whoever learns it"
+    assert warning in told(mails(mail_sink)[ada.email])
+    ground.agree(who, campaign, ada)
+    finished(campaign)
+    quiet.draw_up("tell_of_campaign")
+    found = mails(mail_sink)
+    assert warning in told(found[ada.email])
+    assert "each its own" not in told(found[OWNER])
 
 
 def test_an_empty_plan_asks_nobody(who: Cast, ada: Person, mail_sink: Any) -> None:
@@ -175,6 +194,7 @@ def test_at_the_end_each_administrator_and_each_owner_reads_what_came_of_it(
     assert "Quay, Harbour: Proven" in told(owner)
     assert "Gate, Harbour: Failed" in told(owner)
     assert "the Reset Password Email of these devices" in told(owner)
+    assert "each its own" in told(owner)
     for stranger in ("Mast", "Roof", "/campaigns/"):
         assert stranger not in owner.text
     assert "Mast, Harbour: Proven" in told(found[KEEPER])

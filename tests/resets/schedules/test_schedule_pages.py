@@ -20,10 +20,12 @@ from fleet.eventstore.handling import handle
 from fleet.eventstore.store import state_of
 from resets.campaigns.state import item_id
 from resets.campaigns.steps.items import TakeOut
+from resets.rules import rules_id
 from resets.schedules import clock
 from resets.schedules.models import Schedule
 from resets.schedules.state import ScheduleState
 from resets.schedules.steps import ApproveSchedule, EndSchedule
+from resets.steps.site_rules import SetPasswordSharing
 from tests.api.client import api_of
 from tests.cast import Cast, person, work
 from tests.resets.campaigns import ground, quiet
@@ -98,6 +100,17 @@ def test_the_others_are_asked_by_mail_and_whoever_asked_is_not(
     assert "Your approval is asked: Quarterly" in mail.message["Subject"]
     assert f"/schedules/{schedule}/" in mail.text
     assert "Told by mail" in text(signed_in(ada).get(reverse("schedule", args=[schedule])))
+
+
+def test_whoever_is_asked_reads_that_a_site_gets_one_password(
+    who: Cast, ada: Person, mail_sink: Any
+) -> None:
+    rule = SetPasswordSharing(who.site, allowed=True)
+    handle(rule, rules_id(who.site), who.by(who.alice))
+    assert make(who, one_password="on").status_code == 302
+    work()
+    [mail] = mail_sink.mails()
+    assert "Passwords: One for all devices of a site" in " ".join(mail.text.split())
 
 
 def test_another_administrator_agrees_to_what_the_page_shows(who: Cast, ada: Person) -> None:
