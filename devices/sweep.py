@@ -12,24 +12,27 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from devices import lock_outs, vault
+from devices.asking import Heard, Plan, ask_all
 from devices.doors import LEASE, renew
-from devices.drivers.base import Address, Channel, Login, Service
-from devices.drivers.errors import CertificateChanged, DeviceError, LockedOut, Unreachable
-from devices.drivers.registry import driver
+from devices.drivers.base import Login
+from devices.drivers.errors import (
+    CertificateChanged,
+    LockedOut,
+    Unreachable,
+)
 from devices.models import Credential, Device, DeviceLease, LoginTries, Telemetry
 from devices.recorders import channel_service, orders_of
 from devices.state import Kind, Purpose
@@ -39,15 +42,13 @@ from fleet.eventstore.handling import Order, handle_all
 from fleet.eventstore.messages import Actor, By
 from fleet.eventstore.tables import Table
 
-AT_ONCE = 100
 BATCH = 1000
 MISSES = 2  # on end, before a device that does not answer is in trouble: one answer may be lost
 JITTER = 0.1
 CHANNELS_EVERY = timedelta(minutes=15)
-STEP = 1.0  # seconds
-TIMEOUT = 10.0  # seconds for each exchange
-LONGEST = 60.0  # seconds for a device
 BY = By(Actor.job("sweep the fleet"))
+
+log = structlog.get_logger(__name__)
 
 _telemetry = Table(Telemetry)
 
@@ -72,11 +73,18 @@ def sweep(limit: int = BATCH, site: UUID | None = None) -> int:
                 if not heard:
                     continue
                 _settle_logins(heard)
-                _record(heard, _keep(heard))
+                if left := sum(not h.asked for h in heard):
+                    log.error("out_of_files", devices_not_asked=left)
+                told = [h for h in heard if h.asked]
+                _record(told, _keep(told))
                 _release(holder, [h.plan.device.pk for h in heard])
     finally:
         _release(holder)
     return asked
+
+
+async def _next(asking: AsyncIterator[list[Heard]]) -> list[Heard] | None:
+    return await anext(asking, None)
 
 
 # --- who is due -----------------------------------------------------------------------------------
@@ -154,40 +162,6 @@ def _ours(holder: str) -> Any:
 # --- what is asked --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What one device is asked. Without a login, only whether it is there.
-
-    `channels`: the service to ask for an NVR's channels. Each time leaves the recorder with a
-    session for half an hour, and it has room for few.
-    """
-
-    device: Device
-    login: Login | None
-    channels: Service | None = None
-
-    @property
-    def address(self) -> Address:
-        d = self.device
-        pin = next((p["certificate"] for p in d.pins if p["port"] == d.port), "")
-        return Address(d.host, d.port, d.tls, d.path, pin)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What came of it. `opened` None: no login was tried, or it was not judged."""
-
-    plan: Plan
-    opened: bool | None
-    milliseconds: int
-    error: DeviceError | None = None
-    channels: tuple[Channel, ...] | None = None
-
-    @property
-    def online(self) -> bool:
-        return not isinstance(self.error, Unreachable)
-
-
 def _plans(holder: str) -> Iterator[Plan]:
     devices = list(Device.objects.for_jobs().filter(pk__in=_ours(holder), removed=False))
     certified = {d.pk: d.username for d in devices if d.certified}
@@ -230,69 +204,6 @@ def _spent(devices: Iterable[Device], holder: str) -> set[UUID]:
         for device in devices
         if failed[device.pk] > lock_outs.of(device.manufacturer, device.kind).doubtful
     }
-
-
-async def ask_all(plans: Iterable[Plan], at_once: int = AT_ONCE) -> AsyncIterator[list[Heard]]:
-    """Ask all of them, so many at the same time; tells about every second of those that are done.
-
-    So nobody waits for a device because another one of the same sweep is slow.
-    """
-    waiting = iter(plans)
-    heard: list[Heard] = []
-
-    async def go_on() -> None:
-        for plan in waiting:
-            heard.append(await _ask(plan))
-
-    going = [asyncio.create_task(go_on()) for _ in range(at_once)]
-    try:
-        pending = set(going)
-        while pending:
-            done, pending = await asyncio.wait(pending, timeout=STEP)
-            for one in done:
-                one.result()  # an error of ours is not kept quiet
-            told, heard[:] = list(heard), []
-            yield told  # nothing, too: so that the leases are renewed meanwhile
-    finally:
-        for one in going:
-            one.cancel()
-
-
-async def _next(asking: AsyncIterator[list[Heard]]) -> list[Heard] | None:
-    return await anext(asking, None)
-
-
-async def _ask(plan: Plan) -> Heard:
-    begun = time.perf_counter()
-    opened: bool | None = None
-    error: DeviceError | None = None
-    channels: tuple[Channel, ...] | None = None
-    device = driver(plan.device.driver, plan.address, TIMEOUT)
-    try:
-        async with asyncio.timeout(LONGEST):
-            if plan.login is None:
-                await device.is_there()
-            elif opened := await device.check(plan.login):
-                channels = await _channels(plan)
-    except TimeoutError:
-        error = Unreachable("The device takes too long.")
-    except DeviceError as problem:
-        error = problem
-    return Heard(plan, opened, int((time.perf_counter() - begun) * 1000), error, channels)
-
-
-async def _channels(plan: Plan) -> tuple[Channel, ...] | None:
-    service = plan.channels
-    if service is None or plan.login is None:
-        return None
-    pin = next((p["certificate"] for p in plan.device.pins if p["port"] == service.port), "")
-    if service.tls and not pin:
-        return None
-    address = Address(plan.device.host, service.port, service.tls, pin=pin)
-    try:
-        return await driver(service.driver, address, TIMEOUT).channels(plan.login)
-    except DeviceError:
-        return None  # the device itself opens; its next look says what is wrong with this
 
 
 # --- what is kept of it ---------------------------------------------------------------------------

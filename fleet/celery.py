@@ -6,6 +6,8 @@ from celery import Celery, signals
 from django.db import close_old_connections
 from kombu.transport import TRANSPORT_ALIASES
 
+from fleet import open_files
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fleet.settings")
 
 TRANSPORT_ALIASES["files"] = "fleet.broker:Transport"
@@ -19,6 +21,12 @@ app.conf.CELERY_DB_REUSE_MAX = 10**9  # or Celery opens a connection for every t
 @signals.setup_logging.connect
 def _leave_it_to_django(**_: object) -> None:
     """The settings' LOGGING holds in workers and beat as well; Celery's has another form."""
+
+
+@signals.worker_init.connect
+def _open_files(**_: object) -> None:
+    """A sweep holds a connection to each device for some seconds."""
+    open_files.as_many_as_may_be()
 
 
 @signals.task_prerun.connect

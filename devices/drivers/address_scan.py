@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 from devices.drivers import onvif_messages, reach, soap
 from devices.drivers.base import Address
-from devices.drivers.errors import DeviceError
+from devices.drivers.errors import DeviceError, OutOfFiles
 from devices.drivers.found import Found
 from devices.drivers.http import certificate_of, post
 from devices.drivers.networks import Network
@@ -116,7 +116,8 @@ async def _accepts(host: str, port: int, pace: "_Pace", timeout: float) -> bool:
     try:
         async with asyncio.timeout(timeout):
             _, writer = await asyncio.open_connection(host, port)
-    except OSError:  # TimeoutError is one of them
+    except OSError as error:  # TimeoutError is one of them
+        OutOfFiles.if_so(error)
         return False
     writer.close()
     with suppress(OSError):

@@ -32,9 +32,23 @@ DeviceError
     └── ActionFailed   it said no without saying why
 """
 
+import errno
 from typing import ClassVar, Literal
 
 PasswordReason = Literal["too_long", "too_short", "too_weak", "characters"]
+
+
+class OutOfFiles(Exception):
+    """This process may open no more connections: no error of a device, and nothing is known of any.
+
+    Whoever runs Rekey: allow it more open files (`ulimit -n`, or systemd's LimitNOFILE).
+    """
+
+    @classmethod
+    def if_so(cls, error: OSError) -> None:
+        """Raises OutOfFiles where an error says so."""
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            raise cls("this process may open no more files") from error
 
 
 class DeviceError(Exception):

@@ -55,8 +55,8 @@ async def request(
     ``path`` begins with / and may hold a query; it travels as ``travelling(path)``. ``timeout`` in
     seconds. ``changes`` says that the request changes the device: an error after it was sent then
     carries ``maybe_done``. ``fresh_connection`` opens a TCP connection for this request alone.
-    Raises Unreachable, ForbiddenAddress, CertificateChanged, BadAnswer; ValueError where the
-    address has TLS and no pin.
+    Raises Unreachable, ForbiddenAddress, CertificateChanged, BadAnswer; OutOfFiles; ValueError
+    where the address has TLS and no pin.
     """
     url = _url(address.host, address.port, address.tls, travelling(path))
     pin = _pin(address.pin) if address.tls else True
@@ -229,4 +229,4 @@ def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     family, kind, protocol, _, (host, port, *_) = address
     if problem := reach.current().problem(str(host), int(port)):
         raise _OutOfReach(problem)
-    return socket.socket(family, kind, protocol)
+    return reach.new_socket(family, kind, protocol)

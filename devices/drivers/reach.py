@@ -25,7 +25,7 @@ from ipaddress import (
     ip_network,
 )
 
-from devices.drivers.errors import ForbiddenAddress, Unreachable
+from devices.drivers.errors import ForbiddenAddress, OutOfFiles, Unreachable
 
 _Address = IPv4Address | IPv6Address
 _Network = IPv4Network | IPv6Network
@@ -226,4 +226,13 @@ def _source_towards(address: _Address) -> _Address | None:
 
 
 def _datagram_socket(version: int) -> socket.socket:
-    return socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+    return new_socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
+
+
+def new_socket(family: int, kind: int, protocol: int = 0) -> socket.socket:
+    """Raises OutOfFiles, OSError."""
+    try:
+        return socket.socket(family, kind, protocol)
+    except OSError as error:
+        OutOfFiles.if_so(error)
+        raise

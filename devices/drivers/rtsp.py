@@ -21,6 +21,7 @@ from devices.drivers.errors import (
     NotAuthorised,
     NotSupported,
     OpensToAnything,
+    OutOfFiles,
     Unreachable,
 )
 from devices.drivers.http import DEFAULT_TIMEOUT, Answer, travelling
@@ -76,6 +77,8 @@ class Rtsp(Driver):
                     host, self._address.port, limit=_MAX_HEAD
                 )
         except (OSError, ValueError, OverflowError) as error:  # also a time-out, or no address
+            if isinstance(error, OSError):
+                OutOfFiles.if_so(error)
             raise Unreachable("The device does not accept a connection.") from error
         try:
             yield reader, writer

@@ -56,7 +56,7 @@ async def probe(
 
 
 def _open(interface: str) -> socket.socket:
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender = reach.new_socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         sender.setblocking(False)
         sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)

@@ -14,10 +14,8 @@ POST /devices/{serial}/factory-reset  {}
 
 import asyncio
 import json
-import resource
 import signal
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from aiohttp import web
 from devices.virtual.device import DeviceSpec, Fault
 from devices.virtual.host import HOST, PortTaken
 from devices.virtual.server import Fleet, running_fleet
+from fleet import open_files
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -117,7 +116,7 @@ async def serve(
     ``say`` gets one readable line when every device answers, and one more where WS-Discovery was
     asked for and is not to be had.
     """
-    _allow_open_files()
+    open_files.as_many_as_may_be()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -146,13 +145,6 @@ def _where(fleet: Fleet) -> str:
     if len(hosts) == 1:
         return f"{many} on {hosts[0]}, ports {min(ports)} to {max(ports)}"
     return f"{many} on {hosts[0]} to {hosts[-1]}, port {min(ports)}"
-
-
-def _allow_open_files() -> None:
-    """Every device takes a few; the system lets a process raise its own limit so far."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _pictured(fleet: Fleet, serial: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from pathlib import Path
 import aiohttp
 from django.utils import timezone
 
-from devices import sweep, vault
+from devices import asking, sweep, vault
 from devices.drivers import onvif_messages, soap
 from devices.models import LoginTries, Telemetry
 from devices.state import Kind, Purpose, credential_id
@@ -32,6 +32,7 @@ from devices.steps.check_device import RecordCheck
 from devices.steps.credential import BeginCredential, PromoteCandidate
 from devices.virtual import DeviceSpec
 from devices.virtual.scenario_file import read
+from fleet import open_files
 from fleet.eventstore.handling import Order, handle_all
 from fleet.eventstore.ids import new_id
 from tests.bench import world
@@ -73,8 +74,7 @@ def virtual_fleet(scenario: Path) -> Iterator[None]:
 
 
 def run(rounds: int) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    open_files.as_many_as_may_be()
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
             scenario = Path(folder) / "load.toml"
@@ -110,8 +110,8 @@ def _one_size(specs: list[DeviceSpec], rounds: int) -> None:
         rounds,
     )
     report(
-        f"sweep of {len(specs)} devices, {sweep.AT_ONCE} at once"
-        f" (limit {sweep.AT_ONCE / 0.1:,.0f}/s)",
+        f"sweep of {len(specs)} devices, {asking.AT_ONCE} at once"
+        f" (limit {asking.AT_ONCE / 0.1:,.0f}/s)",
         "sweep", results, {"bare client": 0.6},
     )  # fmt: skip
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -156,7 +156,8 @@ async def bare(specs: list[DeviceSpec]) -> None:
     """Each device asked without a login, then with one; what comes back is not looked at."""
     waiting = iter(specs)
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar()
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=5),
+        cookie_jar=aiohttp.DummyCookieJar(),
     ) as session:
 
         async def go_on() -> None:
@@ -171,7 +172,7 @@ async def bare(specs: list[DeviceSpec]) -> None:
                     await let_in.read()
                     assert let_in.status == 200, let_in.status
 
-        await asyncio.gather(*(go_on() for _ in range(sweep.AT_ONCE)))
+        await asyncio.gather(*(go_on() for _ in range(asking.AT_ONCE)))
 
 
 def answered(challenge: str, spec: DeviceSpec) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.utils import timezone
 
-from devices import sweep
+from devices import asking, sweep
 from devices.doors import lease, release
 from devices.models import LoginTries, Telemetry
 from devices.queries import device_for_jobs
@@ -111,6 +114,24 @@ def test_one_lost_answer_is_no_trouble_and_two_are(
     assert (row.trouble, row.certified, heard(devices[serial]).misses) == ("", True, 0)
 
 
+def test_a_process_that_may_open_no_more_files_says_nothing_of_devices(
+    devices: dict[str, UUID], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    swept()
+    before, told = last_position(), [heard(pk).asked_at for pk in devices.values()]
+    none_left = SimpleNamespace(**vars(socket) | {"socket": refuse})
+    monkeypatch.setattr("devices.drivers.reach.socket", none_left)
+    for _ in range(sweep.MISSES + 1):
+        assert swept() == len(SPECS)
+    assert [heard(pk).asked_at for pk in devices.values()] == told
+    assert last_position() == before
+    assert not LoginTries.objects.filter(failed__gt=0).exists(), "no login was sent"
+    assert "out_of_files" in caplog.text
+
+
 def test_a_device_that_a_job_talks_to_is_left_alone(
     devices: dict[str, UUID], fleet: ThreadedFleet
 ) -> None:
@@ -129,7 +150,7 @@ def test_nobody_waits_for_a_device_because_another_one_is_slow(
     who: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow, quick = SPECS[:2]
-    monkeypatch.setattr(sweep, "STEP", 0.2)
+    monkeypatch.setattr(asking, "STEP", 0.2)
     given_back: list[Any] = []
     release_some = sweep._release
 
