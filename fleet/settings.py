@@ -20,6 +20,13 @@
 | ANYMAIL_… | each other setting of django-anymail, see its documentation | none |
 | EMAIL_BACKEND | anymail.backends.….EmailBackend, to mail over the service's API | SMTP |
 | REKEY_SUPPORT | whom to ask when no code comes and nothing helps: a sentence | administrators |
+| REKEY_SWEEP_DEVICES_SECONDS | how often each device is asked whether it is there | 300 |
+| REKEY_SWEEP_SECONDS | how often work is looked for whose wake-up was lost | 2 |
+| REKEY_RESETS_AN_HOUR | the one limit over all organisations together | 10000 |
+| REKEY_DRILL_DAYS | after how many days readiness asks for another drill | 180 |
+| REKEY_PASSWORD_DAYS | after how many days readiness calls a password old | 365 |
+| REKEY_DISCOVERY_PORT | the UDP port of WS-Discovery | 3702 |
+| REKEY_LOG_LEVEL | what is logged: DEBUG, INFO, WARNING or ERROR | INFO |
 """
 
 from __future__ import annotations

@@ -56,6 +56,21 @@ def test_the_image_runs_as_an_ordinary_user_and_needs_no_compiler():
     assert "--only-binary :all:" in text
 
 
+def test_every_setting_can_be_given_to_a_container():
+    elsewhere = {"REKEY_VAR", "REKEY_LOCAL_DEVICES"}  # the image's own; this machine's devices
+    assert _read_by_settings() - set(SERVICES["web"]["environment"]) == elsewhere
+
+
+def test_every_setting_stands_in_the_list_of_them():
+    listed = (ROOT / "fleet" / "settings.py").read_text().split('"""')[1]
+    assert [name for name in _read_by_settings() if name not in listed.replace("…", "REKEY")] == []
+
+
+def _read_by_settings():
+    text = (ROOT / "fleet" / "settings.py").read_text()
+    return set(re.findall(r'(?:env(?:\.\w+)?|keys_of)\(\s*"([A-Z_]+)"', text))
+
+
 def test_no_secret_is_written_down():
     for name, value in SERVICES["web"]["environment"].items():
         if name.endswith("_KEY"):
