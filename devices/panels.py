@@ -52,6 +52,7 @@ _LOOKS = {
     "devices.candidate_stored": ("busy", "lock-keyhole"),
     "devices.candidate_promoted": ("ok", "lock-keyhole"),
     "devices.candidate_withdrawn": ("warn", "lock-keyhole"),
+    "devices.password_set_aside": ("quiet", "lock-keyhole"),
     "devices.password_revealed": ("warn", "eye"),
     "devices.password_handed_over": ("warn", "file-lock"),
     "devices.password_given": ("quiet", "key-round"),

@@ -34,6 +34,7 @@ from devices.steps.credential import (
     PromoteCandidate,
     RecordFoundAgain,
     RecordRefused,
+    SetAside,
     WithdrawCandidate,
 )
 from devices.steps.give_password import PasswordGiven, RecordGivenRefused
@@ -46,7 +47,7 @@ from devices.steps.take_in_device import (
 from devices.steps.try_history import HistoryRequested, RecordHistoryTried
 from devices.vault import VaultError
 from fleet.eventstore.handling import Order, handle, handle_all
-from fleet.eventstore.messages import Recorded
+from fleet.eventstore.messages import By, Recorded
 from fleet.eventstore.store import read_stream, state_of
 from fleet.eventstore.subscriptions import Later, later, reaction
 
@@ -62,6 +63,9 @@ def take_in_device(recorded: Recorded) -> None:
     assert isinstance(added, DeviceAdded | DeviceReplaced)
     device = device_for_jobs(recorded.stream)
     by = recorded.because("take in the device")
+    if isinstance(added, DeviceReplaced):
+        _set_aside(device.id, added.username, added.secret, by)
+        _set_aside(device.id, MANAGEMENT_USERNAME, added.management, by)
     keep(device, added.username, Purpose.DEVICE, added.secret, by)
     if isinstance(added, DeviceReplaced):  # what the old one had may be in other hands
         keep(device, MANAGEMENT_USERNAME, Purpose.MANAGEMENT, added.management, by)
@@ -81,6 +85,12 @@ def take_in_device(recorded: Recorded) -> None:
         raise later(recorded, error.code) from error
     except DeviceError:
         return  # recorded by look_at; a person has to see to it
+
+
+def _set_aside(device: UUID, username: str, new: UUID, by: By) -> None:
+    account = credential_id(device, username)
+    if state_of(CredentialState, account).current:
+        handle(SetAside(new), account, by)
 
 
 @reaction(CheckRequested, urgent=True, at_site=True)

@@ -65,6 +65,14 @@ class CandidateWithdrawn(Event[CredentialState]):
         return state.but(candidate=None, superseded=state.remembering(state.candidate))
 
 
+@event("devices.password_set_aside")
+class PasswordSetAside(Event[CredentialState]):
+    """The password of the device that stood here before is an earlier one now."""
+
+    def evolve(self, state: CredentialState) -> CredentialState:
+        return state.but(current=None, superseded=state.remembering(state.current))
+
+
 @event("devices.password_found_again")
 class PasswordFoundAgain(Event[CredentialState]):
     """An earlier password of {username} still opens the device: it is the current one again."""
@@ -145,6 +153,19 @@ class StoreCandidate(Command[CredentialState]):
     def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
         if self.secret not in (state.candidate, state.current):
             yield CandidateStored(self.secret)
+
+
+@command(by=Role.JOB)
+class SetAside(Command[CredentialState]):
+    """Try the old device's password no more: another device stands in its place, whose login tries
+    are few and who need not hear it. Repeating it changes nothing once the new one is kept.
+    """
+
+    new: UUID
+
+    def decide(self, state: CredentialState, now: datetime) -> Iterable[Event[CredentialState]]:
+        if state.current and self.new not in state.known:
+            yield PasswordSetAside()
 
 
 @command(by=Role.JOB)

@@ -89,6 +89,18 @@ def test_the_new_device_is_taken_in_and_no_secret_of_the_old_one_is_put_on_it(
     assert len(read_stream(place)) > before, "the history of the place goes on"
 
 
+def test_the_old_devices_password_is_not_tried_on_the_new_one(
+    who: Cast, fleet: ThreadedFleet, specs: tuple[DeviceSpec, ...], place: UUID
+) -> None:
+    new, old = specs[1], account(place, "admin").current
+    handle(by(new, fleet, password="Mistyped-horse-1"), place, who.by(who.alice))
+    work()
+    assert device_for_jobs(place).certified is False
+    assert fleet.calls(new.serial)["failed_logins"] == 1
+    known = account(place, "admin")
+    assert (known.current, known.superseded) == (None, (old,)), "it is an earlier one, as was said"
+
+
 def test_a_run_that_comes_back_makes_no_second_account_and_no_second_password(
     who: Cast, fleet: ThreadedFleet, specs: tuple[DeviceSpec, ...], place: UUID
 ) -> None:
@@ -149,7 +161,8 @@ def test_a_wrong_password_leaves_the_place_as_not_certified(
     work()
     row = device_for_jobs(place)
     assert (row.certified, row.managed) == (False, False)
-    assert not fleet.opens(specs[1].serial, "rekey", current(place, "rekey"))
+    [own] = account(place, "rekey").superseded
+    assert not fleet.opens(specs[1].serial, "rekey", vault.get(own, place))
 
 
 # --- what is refused ------------------------------------------------------------------------------

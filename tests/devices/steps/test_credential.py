@@ -14,9 +14,11 @@ from devices.steps.credential import (
     CandidateWithdrawn,
     EarlierPasswordRefused,
     PasswordFoundAgain,
+    PasswordSetAside,
     PromoteCandidate,
     RecordFoundAgain,
     RecordRefused,
+    SetAside,
     StoreCandidate,
     WithdrawCandidate,
 )
@@ -122,3 +124,10 @@ def test_an_account_of_a_device_has_one_stream_that_follows_from_both() -> None:
         credential_id(DEVICE, "admin"),
     }
     assert len(others) == 4
+
+
+def test_the_old_devices_password_is_set_aside_once_for_the_new_ones() -> None:
+    given(*CURRENT).when(SetAside(SECOND)).then(PasswordSetAside())
+    aside = (*CURRENT, PasswordSetAside())
+    given(*aside).when(SetAside(SECOND)).then()
+    given(*aside, CandidateStored(SECOND), CandidatePromoted()).when(SetAside(SECOND)).then()
