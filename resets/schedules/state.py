@@ -6,13 +6,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from uuid import UUID, uuid5
 
 import msgspec
 
 from fleet.errors import Conflict, Refused
 from fleet.eventstore.messages import State, state
-from resets.campaigns.settings import Settings
+from resets.campaigns.settings import Settings, each_its_own
 from resets.campaigns.state import Selection
 from resets.schedules.timing import Timing
 
@@ -133,6 +134,11 @@ def digest_of(schedule: UUID, place: UUID, plan: SchedulePlan) -> str:
 def run_id(schedule: UUID, run: int) -> UUID:
     """The campaign of a schedule's n-th run: a clock that strikes twice begins no second one."""
     return uuid5(schedule, f"run {run}")
+
+
+def of_each_its_own(fields: dict[str, Any]) -> dict[str, Any]:
+    """An event's `plan`, from before one password for all devices of a site could be asked."""
+    return fields | {"plan": each_its_own(fields["plan"])}
 
 
 def refuse_unless(schedule: ScheduleState, *phases: SchedulePhase) -> None:

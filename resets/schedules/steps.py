@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 from uuid import UUID
 
 from fleet.accounts.state import Human, Role
 from fleet.errors import Conflict
 from fleet.eventstore.messages import Command, Event, asked, command, event, supplied
 from fleet.names import named
-from resets.campaigns.settings import Settings, each_its_own
+from resets.campaigns.settings import Settings
 from resets.campaigns.state import Selection
 from resets.campaigns.steps.one_password import Sharing
 from resets.campaigns.steps.plan_campaign import Reach
@@ -26,6 +26,7 @@ from resets.schedules.state import (
     SchedulePlan,
     ScheduleState,
     digest_of,
+    of_each_its_own,
     refuse_unless,
 )
 from resets.schedules.timing import Every, Timing
@@ -35,11 +36,7 @@ from resets.steps.site_rules import Place
 OPEN = (SchedulePhase.AWAITING_APPROVAL, SchedulePhase.ACTIVE, SchedulePhase.PAUSED)
 
 
-def _each_its_own(fields: dict[str, Any]) -> dict[str, Any]:
-    return fields | {"plan": each_its_own(fields["plan"])}
-
-
-@event("resets.schedule_made", schema=2, upcast={1: _each_its_own})
+@event("resets.schedule_made", schema=2, upcast={1: of_each_its_own})
 class ScheduleMade(Event[ScheduleState]):
     """{actor} made the schedule {plan.name}: {plan.reason}"""
 
@@ -61,7 +58,7 @@ class ScheduleMade(Event[ScheduleState]):
         )
 
 
-@event("resets.schedule_changed", schema=2, upcast={1: _each_its_own})
+@event("resets.schedule_changed", schema=2, upcast={1: of_each_its_own})
 class ScheduleChanged(Event[ScheduleState]):
     """{actor} changed the schedule {plan.name}: somebody else has to agree to it anew."""
 
