@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,7 @@ _IS = {
     Status.NOT_CHECKED: Q(removed=False, trouble="", certified=None) & ~Q(nvr_opens=False),
     Status.CERTIFIED: Q(removed=False, trouble="", certified=True) & ~Q(nvr_opens=False),
 }
+_ADDRESS = re.compile(r"(?P<host>.+):(?P<port>[0-9]{1,5})")
 _FIND = ("name", "host", "model", "firmware", "serial", "mac", "place__name", "nvr__name")
 _THERE = Q(devices__removed=False)
 # What needs somebody comes first.
@@ -142,8 +144,7 @@ def narrowed(
     Each word of the text has to stand somewhere; `certified` is yes, no or unknown, trouble or not;
     `online` is how it was when the device was asked last.
     """
-    for word in (text or "").split():
-        rows = rows.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in _FIND)))
+    rows = with_text(rows, text, _FIND)
     exact = {"site": site, "nvr": nvr, "kind": kind}
     rows = rows.filter(**{name: value for name, value in exact.items() if value})
     if certified:
@@ -151,6 +152,19 @@ def narrowed(
     if online is not None:
         rows = rows.filter(Exists(_HEARD.filter(online=online)))
     return rows.filter(_IS[status]) if status else rows
+
+
+def with_text(rows: QuerySet[M], text: str | None, names: Iterable[str]) -> QuerySet[M]:
+    """Those with each word of the text in one of these columns; or as their address, `host:port`,
+    as lists show it.
+    """
+    for word in (text or "").split():
+        found = reduce(or_, (Q(**{f"{name}__icontains": word}) for name in names))
+        if address := _ADDRESS.fullmatch(word):
+            host, port = address["host"].strip("[]"), int(address["port"])
+            found |= Q(host__iexact=host, port=port)
+        rows = rows.filter(found)
+    return rows
 
 
 def in_order(rows: QuerySet[Device], sort: str) -> QuerySet[Device]:

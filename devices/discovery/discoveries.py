@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from functools import reduce
-from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +21,7 @@ from django.db.models import (
 )
 
 from devices.models import Device, Discovered, Scan, ScanProgress
-from devices.queries import one
+from devices.queries import one, with_text
 from devices.state import DiscoveredState, ScanState
 from fleet.eventstore.messages import COMMANDS, Actor, Command
 
@@ -125,8 +123,7 @@ def narrowed(
     fresh: bool | None = None,
 ) -> QuerySet[Discovered]:
     """Those that are wanted. What is None does not narrow it down."""
-    for word in (text or "").split():
-        rows = rows.filter(reduce(or_, (Q(**{f"{name}__icontains": word}) for name in _FIND)))
+    rows = with_text(rows, text, _FIND)
     exact = {"site": site, "standing": standing, "fresh": fresh}
     return rows.filter(**{name: value for name, value in exact.items() if value is not None})
 

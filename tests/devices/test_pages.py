@@ -105,6 +105,9 @@ def test_a_search_finds_names_addresses_sites_and_recorders(pages: Client, who: 
         "gate 100.5": ["Gate south"],
         "recorder": ["Gate north", "Recorder"],
         "harbour": ["Gate north", "Gate south", "Recorder"],
+        "198.51.100.5:3": ["Gate south"],
+        "198.51.100.5:2": [],
+        "gate 198.51.100.4:2": ["Gate north"],
         "'; --": [],
     }.items():
         assert names(pages.get(reverse("devices"), {"q": asked})) == found, asked
