@@ -71,7 +71,7 @@ def test_a_camera_comes_off_its_nvr_and_back_with_a_new_password(
     expect(page.get_by_role("button", name="Send Code")).to_be_visible()
     assert there.channels == {5: (QUAY, True)}
     walk_on(page, mail_sink)
-    expect(page.get_by_text("Back on its NVR")).to_be_visible()
+    expect(page.get_by_text("Back on its NVR", exact=True)).to_be_visible()
     tess.shots("62-back-on-its-nvr")
     check(page, "Back on its NVR")
     assert there.channels == {CHANNEL: (GATE, True), 5: (QUAY, True)}
